@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * conf.h: text -> const struct, or a list of errors with file and line.
+ *
+ * Owns: cluster.xml and userconfig.xml: reading, RELAX NG validation (libxml2), macros, durations, defaults, meaning checks.
+ * Called by: the CLI (config, confcheck), safeadmin (cluster.xml).  Never does: open a socket, resolve a name, decide.
+ * Numbers that are not ours carry the section of the user's guide (UG) or of the 8.2 notes (RN).
+ */
+#ifndef SK_CONF_H
+#define SK_CONF_H
+
+#include "base/base.h"
+#include "wire/report.h"
+#include <jansson.h>
+
+#define CONF_FILE_MAX	(4u << 20)	/* bytes of an XML file (ours) */
+#define CONF_HB_MAX	8		/* heartbeats of a module (ours) */
+#define CONF_VARS_MAX	256
+#define CONF_ERRORS_MAX	32
+
+/* One finding.  level 'E' refuses the file, 'W' is said and accepted. */
+struct conf_error { char level; int line; char file[256]; char text[SK_TEXT_MAX]; };
+struct conf_errors { int count; struct conf_error e[CONF_ERRORS_MAX]; bool more; };
+void conf_complain(struct conf_errors *errs, char level, const char *file, int line, const char *fmt, ...) PRINTFLIKE(5, 6);
+bool conf_has_errors(const struct conf_errors *errs);	/* any of level E */
+
+/* ---- cluster.xml (UG 12.1) ---- */
+struct conf_lan_node { int node; char addr[256]; char laddr[256]; };	/* node: index into nodes; laddr "" = addr */
+struct conf_lan {
+	char	name[SK_NAME_MAX];
+	bool	console, framework, command;	/* defaults on, on, off; command falls to the first framework lan */
+	int	count;
+	struct conf_lan_node at[SK_NODES_MAX];
+};
+struct conf_cluster {
+	uint16_t port;			/* 4800 (UG 12.1) */
+	int	 pulse_ms;		/* default 1000 (ours; UG gives none) */
+	int	 mlost_count;		/* periods without the leader before electing: default 3 (ours) */
+	int	 slost_count;		/* periods without a follower before it is offline: default 5 (ours) */
+	int	 nodes_count;
+	char	 nodes[SK_NODES_MAX][SK_NAME_MAX];	/* in the order of first appearance */
+	int	 lans_count;
+	struct conf_lan lans[SK_LANS_MAX];
+	char	 signature[65];		/* SHA-256, hex, of the canonical XML (C14N without comments): blanks and comments do not change it */
+};
+/* 0, or -1 with errors.  *out is filled only on success (warnings may be in errs as well). */
+int conf_cluster_load(const char *file, struct conf_cluster *out, struct conf_errors *errs);
+
+/* ---- userconfig.xml ---- */
+struct conf_heartbeat {
+	char	 lan[SK_NAME_MAX], ident[SK_NAME_MAX];	/* ident defaults to the lan's name (UG 13.3) */
+	uint16_t port;					/* 0 = 8888 + id - 1 (UG 10.2) */
+	int	 pulse_ms, timeout_ms;			/* 700, 30000 (UG 13.3) */
+	bool	 permanent_arp;				/* accepted, no effect yet: said by confcheck */
+};
+struct conf_var { char *name, *value; };
+struct conf_module {
+	int	 mode;			/* enum rpt_mode */
+	bool	 failover;		/* on (UG 13.2) */
+	char	 defaultprim[SK_NAME_MAX];	/* "alone" (default), "lastprim" or a node name */
+	int	 maxloop;		/* 3 */
+	int64_t	 loop_interval_ms;	/* 24 h; 0: counter inactive */
+	bool	 automatic_reboot;	/* off */
+	int	 boot;			/* enum rpt_boot, default BOOT_IGNORE (RN 2.3.4.1) */
+	int64_t	 boot_delay_ms;		/* 0 */
+	int	 hb_count;
+	struct conf_heartbeat hb[CONF_HB_MAX];
+	bool	 user;			/* <user> present: scripts are run (UG 14) */
+	int64_t	 nicestop_ms, forcestop_ms;	/* 300 s each (UG 13.7) */
+	bool	 userlog;		/* logging="userlog" */
+	int	 userlogsize_kb;	/* 2048 */
+	int	 vars_count;
+	struct conf_var vars[CONF_VARS_MAX];
+	char	 signature[65];		/* see conf_module_signature() */
+};
+/* cluster may be NULL (lan names are then not checked; confcheck without a cluster warns).  The environment supplies %NAME% where
+ * no <macro> does. */
+int conf_module_load(const char *file, const struct conf_cluster *cluster, struct conf_module *out, struct conf_errors *errs);
+void conf_module_free(struct conf_module *m);	/* frees vars; the struct is the caller's */
+
+/* "700", "700ms", "30s", "5m", "24h", "1d" -> ms.  A number without a unit counts in unit_ms (1 for pulse and timeout, 1000 for
+ * nicestoptimeout, 3600000 for loop_interval).  false: not a duration, negative, or beyond max_ms. */
+bool conf_duration(const char *text, int64_t unit_ms, int64_t max_ms, int64_t *out_ms);
+
+/* The run form of a module's configuration: what config writes to SAFE/private/modules/AM/module.json and safeadmin hands to
+ * heart, so that neither parses XML.  New reference. */
+json_t *conf_module_to_json(const struct conf_module *m);
+/* Strict: a missing or wrong member is an error (err). */
+bool conf_module_from_json(const json_t *obj, struct conf_module *out, char *err, size_t errsize);
+/* Signature of a module directory (conf/userconfig.xml canonical + every file of bin/ with name and mode), 64 hex + NUL; -1 errno */
+int conf_module_signature(const char *module_dir, char out[65]);
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * message.h: the catalogue of log messages: key, level, text.  Users grep these texts and keys; the documented ones are
+ * word for word those of the manuals (index of the user's guide; 8.2's words where they changed).
+ *
+ * Keys: 512 = "Local state ..." and 537 = the license line are documented (8.2 notes, 2.1.15); the others are ours.
+ * Never does: decide who is told; a row's notice type says only what kind of thing happened.
+ */
+#ifndef SK_MESSAGE_H
+#define SK_MESSAGE_H
+
+/* X(symbol, key, level, format): formats take strings only, so that a message can be built from a row without knowing it */
+#define MESSAGE_LIST(X) \
+	X(MSG_ACTION_CALLED,	500, 'U', "Action %s called by %s") \
+	X(MSG_ACTION_BOOT,	501, 'U', "Action start called at boot time") \
+	X(MSG_ACTION_AUTO,	502, 'E', "Action start called automatically") \
+	X(MSG_ACTION_RULE,	503, 'E', "Action %s from failover rule %s") \
+	X(MSG_TRANSITION,	504, 'E', "Transition %s from %s") \
+	X(MSG_ACTION_REFUSED,	505, 'E', "Action %s refused: %s") \
+	X(MSG_ACTION_DEFERRED,	506, 'I', "Action %s waits for the end of %s") \
+	X(MSG_LOCAL_STATE,	512, 'E', "Local state %s %s") \
+	X(MSG_REMOTE_STATE,	513, 'E', "Remote state %s %s") \
+	X(MSG_RESOURCE,		514, 'E', "Resource %s set to %s by %s") \
+	X(MSG_RESOURCE_INFO,	515, 'I', "Resource %s set to %s by %s") \
+	X(MSG_SCRIPT,		520, 'S', "Script %s") \
+	X(MSG_SCRIPT_FORCE,	521, 'S', "Script %s force") \
+	X(MSG_SCRIPT_EXIT,	522, 'S', "Script %s returned %s") \
+	X(MSG_SCRIPT_KILLED,	523, 'S', "Script %s killed by signal %s") \
+	X(MSG_SCRIPT_TIMEOUT,	524, 'C', "Script %s did not end within %s seconds: killed") \
+	X(MSG_SCRIPT_ERROR,	525, 'C', "Script %s cannot be run: %s") \
+	X(MSG_END_OF_STOP,	530, 'E', "End of stop") \
+	X(MSG_BEGIN_SWAP,	531, 'E', "Begin of Swap") \
+	X(MSG_END_SWAP,		532, 'E', "End of Swap") \
+	X(MSG_FAILOVER_NOHB,	533, 'C', "Reason of failover: no heartbeat") \
+	X(MSG_FAILOVER_STOP,	534, 'C', "Reason of failover: remote stop") \
+	X(MSG_FAILOVER_OFF,	535, 'C', "Failover-off configured") \
+	X(MSG_PREVIOUS_HALT,	536, 'C', "Previous halt unexpected") \
+	X(MSG_LICENSE,		537, 'I', "License : not required") \
+	X(MSG_SPLIT_STAY,	540, 'C', "Split brain recovery: staying alone") \
+	X(MSG_SPLIT_EXIT,	541, 'C', "Split brain recovery: exiting alone") \
+	X(MSG_STOPPING_LOOP,	542, 'C', "Stopping loop") \
+	X(MSG_PRIM_ABORTED,	543, 'C', "Requested prim start aborted ") \
+	X(MSG_SECOND_ABORTED,	544, 'C', "Requested second start aborted ") \
+	X(MSG_REBOOT,		545, 'C', "Automatic reboot: %s") \
+	X(MSG_DATA_NOTUPTODATE,	546, 'C', "Data may be not uptodate for replicated directories (wait for the start of the remote server)") \
+	X(MSG_DATA_PRIM_HINT,	547, 'C', "If you are sure that this server has valid data, run safekit prim to force start as primary") \
+	X(MSG_FAILOVER_SET,	548, 'U', "Failover set to %s by %s") \
+	X(MSG_WAITING,		549, 'E', "Waiting for %s") \
+	X(MSG_HB_PEER_OTHER,	550, 'C', "Heartbeat from %s ignored: %s") \
+	X(MSG_HEART_DIED,	560, 'C', "Process heart ended unexpectedly (%s): restarted") \
+	X(MSG_HEART_START,	561, 'I', "Process heart started for module %s, id %s") \
+	X(MSG_CONFIGURED,	562, 'U', "Configuration applied: signature %s") \
+	X(MSG_CONFIG_REFUSED,	563, 'C', "Configuration refused: %s") \
+	X(MSG_NODE_UP,		570, 'E', "Node %s is up") \
+	X(MSG_NODE_DOWN,	571, 'C', "Node %s is down") \
+	X(MSG_NODE_OTHER,	572, 'C', "Node %s does not talk to us: %s") \
+	X(MSG_VIEW,		573, 'E', "Cluster membership: %s (view %s, leader %s)") \
+	X(MSG_CLUSTER_CONFIG,	574, 'U', "Cluster configuration applied: signature %s") \
+	X(MSG_JOURNAL_REBUILT,	580, 'C', "Journal database was damaged: set aside as %s and rebuilt") \
+	X(MSG_JOURNAL_WRITE,	581, 'C', "Journal cannot be written: %s") \
+	X(MSG_USER_I,		590, 'I', "%s") \
+	X(MSG_USER_E,		591, 'E', "%s") \
+	X(MSG_DEBUG,		599, 'd', "%s")
+
+enum message {
+#define X(sym, key, level, fmt) sym,
+	MESSAGE_LIST(X)
+#undef X
+	MSG_COUNT
+};
+
+struct message_row { unsigned key; char level; const char *format; };
+extern const struct message_row message_rows[MSG_COUNT];	/* message.c */
+
+#endif
