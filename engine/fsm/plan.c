@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * plan.c: which scripts a transition runs, in which order (user's guide 14.2; where its drawing is silent doc/ARCHITECTURE.md
+ * says what we chose).  A script that the module does not have is skipped.  Stop scripts are called twice: without and with force.
+ */
+#include "config.h"
+#include "fsm/fsm.h"
+
+#define RUN(s)		{ s, false, false }
+#define NICE(s)		{ s, true, false }
+#define HARD(s)		{ s, true, true }
+
+const struct fsm_plan_row fsm_plans[P_COUNT] = {
+	[P_NONE]	= { "none", RS_STOP, RS_STOP, { { NULL } } },
+	[P_PRESTART]	= { "prestart", RS_STOP, RS_WAIT, { RUN("transition"), RUN("prestart") } },
+	[P_START_ALONE]	= { "start-alone", RS_WAIT, RS_ALONE, { RUN("transition"), RUN("start_both"), RUN("start_prim") } },
+	[P_START_SECOND] = { "start-second", RS_WAIT, RS_SECOND,
+	    { RUN("transition"), RUN("start_both"), RUN("start_second"), RUN("start_sec") } },
+	[P_SEC_ON]	= { "second-came", RS_ALONE, RS_PRIM, { RUN("transition"), RUN("start_sec") } },
+	[P_SEC_OFF]	= { "second-left", RS_PRIM, RS_ALONE, { NICE("stop_sec"), HARD("stop_sec"), RUN("transition") } },
+	[P_TAKEOVER]	= { "takeover", RS_SECOND, RS_ALONE, { NICE("stop_sec"), NICE("stop_second"), HARD("stop_sec"),
+	    HARD("stop_second"), RUN("transition"), RUN("start_prim") } },
+	[P_SWAP_OUT]	= { "swap-out", RS_PRIM, RS_SECOND, { NICE("stop_prim"), HARD("stop_prim") } },
+	[P_SWAP_SECOND]	= { "swap-second", RS_PRIM, RS_SECOND, { RUN("transition"), RUN("start_second") } },
+	[P_SWAP_IN]	= { "swap-in", RS_SECOND, RS_PRIM,
+	    { NICE("stop_second"), HARD("stop_second"), RUN("transition"), RUN("start_prim") } },
+	[P_TAKEBACK]	= { "takeback", RS_PRIM, RS_ALONE,
+	    { NICE("stop_sec"), HARD("stop_sec"), RUN("transition"), RUN("start_prim") } },
+	[P_RESTART_ALONE] = { "restart-alone", RS_ALONE, RS_ALONE, { NICE("stop_prim"), NICE("stop_both"), HARD("stop_prim"),
+	    HARD("stop_both"), RUN("start_both"), RUN("start_prim") } },
+	[P_RESTART_PRIM] = { "restart-prim", RS_PRIM, RS_PRIM, { NICE("stop_sec"), NICE("stop_prim"), NICE("stop_both"),
+	    HARD("stop_sec"), HARD("stop_prim"), HARD("stop_both"), RUN("start_both"), RUN("start_prim"), RUN("start_sec") } },
+	[P_RESTART_SECOND] = { "restart-second", RS_SECOND, RS_SECOND, { NICE("stop_sec"), NICE("stop_second"), NICE("stop_both"),
+	    HARD("stop_sec"), HARD("stop_second"), HARD("stop_both"), RUN("start_both"), RUN("start_second"), RUN("start_sec") } },
+	[P_LEAVE_ALONE]	= { "leave-alone", RS_ALONE, RS_WAIT, { NICE("stop_prim"), NICE("stop_both"), RUN("transition") } },
+	[P_LEAVE_PRIM]	= { "leave-prim", RS_PRIM, RS_WAIT,
+	    { NICE("stop_sec"), NICE("stop_prim"), NICE("stop_both"), RUN("transition") } },
+	[P_LEAVE_SECOND] = { "leave-second", RS_SECOND, RS_WAIT,
+	    { NICE("stop_sec"), NICE("stop_second"), NICE("stop_both"), RUN("transition") } },
+	[P_LEAVE_ALONE_WAIT] = { "leave-alone-wait", RS_ALONE, RS_WAIT,
+	    { NICE("stop_prim"), NICE("stop_both"), HARD("stop_prim"), HARD("stop_both"), RUN("transition") } },
+	[P_LEAVE_PRIM_WAIT] = { "leave-prim-wait", RS_PRIM, RS_WAIT, { NICE("stop_sec"), NICE("stop_prim"), NICE("stop_both"),
+	    HARD("stop_sec"), HARD("stop_prim"), HARD("stop_both"), RUN("transition") } },
+	[P_LEAVE_SECOND_WAIT] = { "leave-second-wait", RS_SECOND, RS_WAIT, { NICE("stop_sec"), NICE("stop_second"), NICE("stop_both"),
+	    HARD("stop_sec"), HARD("stop_second"), HARD("stop_both"), RUN("transition") } },
+	[P_FORCE]	= { "force", RS_WAIT, RS_STOP,
+	    { HARD("stop_sec"), HARD("stop_prim"), HARD("stop_second"), HARD("stop_both") } },
+	[P_POSTSTOP]	= { "poststop", RS_WAIT, RS_STOP, { RUN("poststop"), RUN("transition") } },
+	[P_START_UP]	= { "start-up", RS_WAIT, RS_UP, { RUN("transition"), RUN("start_both") } },
+	[P_RESTART_UP]	= { "restart-up", RS_UP, RS_UP, { NICE("stop_both"), HARD("stop_both"), RUN("start_both") } },
+	[P_LEAVE_UP]	= { "leave-up", RS_UP, RS_WAIT, { NICE("stop_both"), RUN("transition") } },
+	[P_LEAVE_UP_WAIT] = { "leave-up-wait", RS_UP, RS_WAIT, { NICE("stop_both"), HARD("stop_both"), RUN("transition") } },
+};

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * module.h: one instance of a module: const configuration + state.  Asks fsm/ what to do, has it done through hooks.
+ *
+ * Owns: the state (the only place where it is written), what is known of the peer, heartbeat timing, maxloop, actions and their
+ * outcome, the module's report.  Called by: heart's main loop, and tests/sim with a virtual clock and network.
+ * Never does: I/O, reading a clock, allocating after mod_init().  Times are monotonic ms given by the caller unless named wall.
+ */
+#ifndef SK_MODULE_H
+#define SK_MODULE_H
+
+#include "fsm/fsm.h"
+#include "wire/beat.h"
+#include "wire/message.h"
+#include "wire/report.h"
+
+#define MOD_HB_MAX	8	/* = CONF_HB_MAX */
+#define MOD_LOOP_MAX	64	/* largest maxloop (ours) */
+#define FAILOVER_PERIOD_MS 5000	/* user's guide 13.18: period of the failover machine */
+
+enum mod_defaultprim { DP_ALONE, DP_LASTPRIM, DP_ME, DP_PEER };
+
+struct mod_hb_conf { char ident[SK_NAME_MAX]; int pulse_ms, timeout_ms; };
+struct mod_conf {
+	char	 name[SK_NAME_MAX];
+	uint16_t id;
+	int	 mode;
+	int	 self;			/* our node index; lower wins ties */
+	int	 peer;			/* -1: not known yet (more than two nodes in the lan): the first to answer is it */
+	char	 nodes[SK_NODES_MAX][SK_NAME_MAX];
+	int	 hb_count;
+	struct mod_hb_conf hb[MOD_HB_MAX];
+	bool	 failover;
+	int	 defaultprim;
+	int	 maxloop;
+	int64_t	 loop_interval_ms;
+	bool	 automatic_reboot;
+	int	 boot;
+	bool	 encryption;
+	char	 signature[65];
+	int64_t	 config_ms;
+};
+
+/* What survives the process: written by the owner whenever persist() asks. */
+struct mod_record {
+	bool	 running;		/* the module is not in STOP */
+	int	 lastprim;		/* 1 we were primary last, 0 the other was, -1 not known */
+	int	 rank;			/* of a clean halt without peer, else 0 */
+	int	 failover;		/* what "safekit failover" set: -1 nothing, 0 off, 1 on */
+	int	 loops;			/* filled entries of loop_ms */
+	int64_t	 loop_ms[MOD_LOOP_MAX + 1];	/* wall clock of the last counted actions, oldest first */
+	char	 peer[SK_NAME_MAX];	/* learned peer */
+	uint64_t life;			/* last incarnation used */
+};
+
+struct mod;
+struct mod_hooks {
+	void *ctx;
+	void (*send)(void *ctx, int hb, const struct beat *b);
+	/* run the plan's scripts in order, then mod_script_done(seq); action: third argument of the scripts */
+	void (*run)(void *ctx, enum fsm_plan plan, uint32_t seq, const char *action);
+	void (*kill)(void *ctx);	/* kill what runs; its done is not waited for */
+	void (*log)(void *ctx, enum message m, const char *text);
+	void (*report)(void *ctx, const struct rpt_module *r);
+	void (*resource)(void *ctx, const char *name, const char *value, const char *by);
+	void (*notice)(void *ctx, int type, const char *object, const char *from, const char *to, const char *text);
+	void (*persist)(void *ctx, const struct mod_record *r);
+	void (*reboot)(void *ctx);
+	int64_t (*wall_ms)(void *ctx);
+};
+
+enum mod_hb_state { HB_INIT, HB_UP, HB_DOWN };
+struct mod_hb { int state; int64_t last_rx, next_tx; uint64_t incarnation; uint32_t seq; };	/* seq: newest of that lan */
+
+struct mod_peer {
+	int	 view;			/* enum beat_sees: how we see it */
+	bool	 heard;			/* beat is valid */
+	struct beat beat;		/* the newest */
+	int	 state, status;		/* last published */
+};
+
+struct mod {
+	struct mod_conf conf;
+	struct mod_hooks hooks;
+	struct mod_record rec;
+	struct rpt_module report;
+	enum fsm_state state;
+	int	 goal;			/* A_GOAL_* */
+	bool	 forced_prim, forced_second;
+	bool	 ask, split_seen, hold, autoswap;
+	int	 rank;
+	enum fsm_event deferred;
+	uint32_t run_seq;		/* of the plan that runs; 0 none */
+	uint32_t last_run_seq;
+	int	 run_failures;
+	const char *action_word;	/* third argument for scripts */
+	char	 cause[SK_TEXT_MAX];	/* why the next transition happens */
+	bool	 shutting_down;
+	struct mod_hb hb[MOD_HB_MAX];
+	struct mod_peer peer;
+	uint64_t incarnation;
+	uint32_t seq, sc;
+	int64_t	 sc_ms;			/* since when sc has its value: an acknowledgement of a claim counts for lease_ms */
+	int64_t	 lease_ms;		/* shortest heartbeat timeout */
+	int64_t	 start_ms;		/* when we began to listen */
+	int64_t	 wake_ms;		/* end of a hold without rule; 0 none */
+	int64_t	 now;
+	bool	 send_now, in_eval;
+};
+
+/* incarnation: not 0, greater than those of earlier lives of this module on this server.  revive: the record says running although no shutdown of the server ended it. */
+void mod_init(struct mod *m, const struct mod_conf *conf, const struct mod_hooks *hooks, const struct mod_record *rec,
+    uint64_t incarnation, int64_t now);
+/* Say "Previous halt unexpected" where the record says so; revive: same boot of the server, so what ran may still run. */
+void mod_born(struct mod *m, bool revive);
+/* New configuration; only in STOP (false otherwise). */
+bool mod_reconfigure(struct mod *m, const struct mod_conf *conf);
+
+/* An operator's, script's or rule's wish.  by: who, for log and report; identity: NULL for a person (resets maxloop), else the detector
+ * (counts).  0 = refused with the reason in err; else the action's number. */
+uint32_t mod_action(struct mod *m, enum rpt_verb verb, const char *by, const char *identity, int64_t now, char *err, size_t errsize);
+/* Take note of a heartbeat.  Decides nothing: hand in all that have come, then call mod_settle(), so that a server that was frozen
+ * does not act on the older words among them. */
+void mod_receive(struct mod *m, int hb, const struct beat *b, int64_t now);
+void mod_settle(struct mod *m, int64_t now);
+void mod_script_done(struct mod *m, uint32_t seq, int failures, int64_t now);
+void mod_script_failed(struct mod *m);	/* one script failed: counted at once */
+void mod_tick(struct mod *m, int64_t now);
+int64_t mod_next(const struct mod *m);	/* when mod_tick() is due */
+bool mod_set_failover(struct mod *m, bool on, const char *by, char *err, size_t errsize);
+enum mod_loop { LOOP_INC, LOOP_RESET, LOOP_CHECK };
+bool mod_loop(struct mod *m, enum mod_loop what);	/* true: maxloop reached within loop_interval */
+void mod_set_boot(struct mod *m, int boot);
+bool mod_holds(const struct mod *m);
+unsigned mod_conditions(const struct mod *m);	/* what perceive() is given: for tests and explain */
+const char *mod_waits_for(const struct mod *m);	/* in WAIT: in words */
+
+#endif

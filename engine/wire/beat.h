@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * beat.h: one heartbeat: what a server tells the other about one mirror module.  Bytes <-> struct, no fd.
+ *
+ * Layout (big-endian), inside a packet of wire/packet.h:
+ *   0 version(1) 1 from(1) 2 module id(2) 4 incarnation(8) 12 seq(4) 16 sc(4) 20 ack incarnation(8) 28 ack sc(4) 32 flags(2)
+ *   34 state(1) 35 status(1) 36 bid(1) 37 rank(1) 38 sees(1) 39 failover(1) 40 signature(8) = 48 bytes; more bytes are ignored, so
+ *   that a later version may add.
+ */
+#ifndef SK_BEAT_H
+#define SK_BEAT_H
+
+#include "base/base.h"
+
+#define BEAT_VERSION	1
+#define BEAT_LEN	48
+
+enum beat_sees { BEAT_PENDING = 0, BEAT_KNOWN = 1, BEAT_LOST = 2 };
+
+struct beat {
+	uint8_t	 from;			/* node index of the sender */
+	uint16_t module_id;
+	uint64_t incarnation;		/* per life of the sending process, growing */
+	uint32_t seq;			/* grows with each beat of an incarnation, over all lans */
+	uint32_t sc;			/* state counter: grows when anything below changes */
+	uint64_t ack_incarnation;	/* the receiver's incarnation and state counter as the sender has processed them */
+	uint32_t ack_sc;
+	uint16_t flags;			/* enum fsm_flag */
+	uint8_t	 state, status;		/* enum rpt_state, rpt_status */
+	uint8_t	 bid, rank;
+	uint8_t	 sees;			/* enum beat_sees: how the sender sees the receiver */
+	uint8_t	 failover;
+	uint8_t	 signature[8];		/* first bytes of the module's configuration signature */
+};
+
+size_t beat_encode(const struct beat *b, uint8_t buf[BEAT_LEN]);
+bool beat_decode(const uint8_t *buf, size_t len, struct beat *b);	/* false: too short, other version, number out of range */
+
+#endif
