@@ -313,7 +313,7 @@ become(struct mod *m, enum fsm_state next)
 		m->autoswap = false;
 	if (next == S_STOP && mod_conditions(m) & C_KNOWN)
 		m->rec.rank = 0;	/* the other server saw us go: whatever it does from now on is newer */
-	m->rec.running = next != S_STOP && !m->shutting_down;
+	m->rec.running = next != S_STOP;
 	if (m->rec.running != was_running)
 		mod_persist(m);
 
@@ -508,7 +508,11 @@ mod_action(struct mod *m, enum rpt_verb verb, const char *by, const char *identi
 	str_copy(r->action_by, sizeof(r->action_by), by);
 	r->action_message[0] = '\0';
 	m->run_failures = 0;
-	m->shutting_down = verb == VERB_SHUTDOWN;
+	if (verb == VERB_START || verb == VERB_PRIM || verb == VERB_SECOND || verb == VERB_STOPSTART)
+		m->rec.wanted = true;
+	else if (verb == VERB_STOP || verb == VERB_FORCESTOP)
+		m->rec.wanted = false;
+	mod_persist(m);
 	if (verb == VERB_STOPWAIT) {
 		m->hold = true;
 		m->wake_ms = now + FAILOVER_PERIOD_MS;

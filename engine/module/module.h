@@ -44,6 +44,7 @@ struct mod_conf {
 /* What survives the process: written by the owner whenever persist() asks. */
 struct mod_record {
 	bool	 running;		/* the module is not in STOP */
+	bool	 wanted;		/* it was started and nobody stopped it but the end of the server: for boot="auto" */
 	int	 lastprim;		/* 1 we were primary last, 0 the other was, -1 not known */
 	int	 rank;			/* of a clean halt without peer, else 0 */
 	int	 failover;		/* what "safekit failover" set: -1 nothing, 0 off, 1 on */
@@ -95,7 +96,6 @@ struct mod {
 	int	 run_failures;
 	const char *action_word;	/* third argument for scripts */
 	char	 cause[SK_TEXT_MAX];	/* why the next transition happens */
-	bool	 shutting_down;
 	struct mod_hb hb[MOD_HB_MAX];
 	struct mod_peer peer;
 	uint64_t incarnation;

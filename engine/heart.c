@@ -1,0 +1,666 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * heart.c: the process of one module.  Wiring only: heartbeats in and out, scripts, the line to safeadmin, the record on disk; what
+ * happens is decided in module/ and fsm/.
+ *
+ * Started by safeadmin: heart -m AM.  One at a time per module (a lock on SAFEVAR/modules/AM/heart.lock).  The loop thread never touches
+ * the disk after start-up: scripts have their thread (act/runner), the record is written in libuv's pool.
+ */
+#include "config.h"
+#include "act/runner.h"
+#include "act/script_env.h"
+#include "module/setup.h"
+#include "module/uplink.h"
+#include "wire/packet.h"
+
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <malloc.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define RECORD_MAX	65536
+#define HELLO_WAIT_MS	10000
+
+static struct heart {
+	uv_loop_t	*loop;
+	struct mod	 mod;
+	struct setup	 setup;
+	struct runner	*runner;
+	struct uplink	*up;
+	struct link	*links[MOD_HB_MAX];
+	struct packet_seal *seal;
+	uv_timer_t	 timer;
+	uv_async_t	 runner_wake;
+	uv_signal_t	 term;
+	char		 record_file[512];
+	uv_work_t	 record_work;
+	bool		 record_busy, record_again, quitting;
+	json_t		*record_next;	/* what the pool writes */
+	bool		 strange_said[SK_NODES_MAX];
+	json_t		*resources;	/* last value of each, to publish anew when safeadmin comes back */
+} H;
+
+/* ---- hooks of the module ---- */
+
+static void
+hook_send(void *ctx, int hb, const struct beat *b)
+{
+	uint8_t payload[BEAT_LEN], pkt[PACKET_MAX];
+	size_t n;
+	int k;
+
+	if (H.links[hb] == NULL || H.seal == NULL)
+		return;
+	beat_encode(b, payload);
+	for (k = 0; k < H.setup.lan[hb].count; k++) {
+		int to = H.setup.lan[hb].peers[k].node;
+
+		if (H.mod.conf.peer >= 0 && to != H.mod.conf.peer)
+			continue;
+		n = packet_close(H.seal, to, payload, sizeof(payload), pkt);
+		if (n > 0)
+			link_send(H.links[hb], to, pkt, n);
+	}
+}
+
+static void
+hook_run(void *ctx, enum fsm_plan plan, uint32_t seq, const char *action)
+{
+	runner_run(H.runner, plan, seq, action);
+}
+
+static void
+hook_kill(void *ctx)
+{
+	runner_kill(H.runner);
+}
+
+static void
+send_log(enum message m, const char *origin, const char *text)
+{
+	char level[2] = { message_rows[m].level, '\0' };
+
+	uplink_send(H.up, json_pack("{s:{s:I,s:s,s:s,s:s,s:i,s:s%}}", "log", "time_us", (json_int_t)clock_wall_us(), "module", H.mod.conf.name,
+	    "origin", origin, "level", level, "key", (int)message_rows[m].key, "message", text, strlen(text)), true);
+}
+
+static void
+hook_log(void *ctx, enum message m, const char *text)
+{
+	send_log(m, "heart", text);
+}
+
+static void
+hook_report(void *ctx, const struct rpt_module *r)
+{
+	struct rpt_module copy = *r;
+
+	copy.pid = (uint32_t)getpid();
+	uplink_send(H.up, json_pack("{s:o}", "module", report_encode(&rpt_module_type, &copy)), false);
+}
+
+static void
+hook_resource(void *ctx, const char *name, const char *value, const char *by)
+{
+	json_t *r = json_pack("{s:s,s:s,s:s,s:I}", "name", name, "value", value, "by", by, "assigned_ms",
+	    (json_int_t)(clock_wall_us() / 1000));
+
+	if (r == NULL)
+		return;
+	json_object_set(H.resources, name, r);
+	uplink_send(H.up, json_pack("{s:o}", "resource", r), false);
+}
+
+static void
+hook_notice(void *ctx, int type, const char *object, const char *from, const char *to, const char *text)
+{
+	uplink_send(H.up, json_pack("{s:{s:I,s:s,s:s,s:s,s:s,s:s}}", "notice", "time_ms", (json_int_t)(clock_wall_us() / 1000), "type",
+	    rpt_notice_names[type], "object", object, "from", from, "to", to, "message", text), true);
+}
+
+static int64_t
+hook_wall(void *ctx)
+{
+	return clock_wall_us() / 1000;
+}
+
+static void
+hook_reboot(void *ctx)
+{
+	/* $SAFE_REBOOT: the lab's way to reboot a node; a real server has reboot(8) */
+	const char *command = getenv("SAFE_REBOOT") != NULL ? getenv("SAFE_REBOOT") : "/sbin/reboot";
+	uv_process_options_t o = { 0 };
+	char *args[] = { (char *)(uintptr_t)command, NULL };
+	static uv_process_t p;
+
+	o.file = command;
+	o.args = args;
+	o.flags = UV_PROCESS_DETACHED;
+	if (uv_spawn(H.loop, &p, &o) != 0)
+		warn_text("%s: cannot run %s", H.mod.conf.name, command);
+}
+
+/* ---- the record ---- */
+
+static void
+record_write(uv_work_t *w)
+{
+	char *text = json_dumps(H.record_next, JSON_COMPACT);
+
+	if (text != NULL && path_write_atomic(H.record_file, text, strlen(text), 0600) == -1)
+		warn_errno("%s", H.record_file);
+	free(text);
+}
+
+static void record_start(void);
+
+static void
+record_written(uv_work_t *w, int status)
+{
+	json_decref(H.record_next);
+	H.record_next = NULL;
+	H.record_busy = false;
+	if (H.record_again)
+		record_start();
+	else if (H.quitting)
+		uv_stop(H.loop);
+}
+
+static void
+record_start(void)
+{
+	H.record_again = false;
+	H.record_busy = true;
+	H.record_next = record_encode(&H.mod.rec, path_node_boot_id());
+	if (uv_queue_work(H.loop, &H.record_work, record_write, record_written) != 0)
+		H.record_busy = false;
+}
+
+static void
+hook_persist(void *ctx, const struct mod_record *r)
+{
+	if (H.record_busy)
+		H.record_again = true;
+	else if (H.loop != NULL)
+		record_start();
+}
+
+static const struct mod_hooks heart_hooks = { NULL, hook_send, hook_run, hook_kill, hook_log, hook_report, hook_resource, hook_notice,
+    hook_persist, hook_reboot, hook_wall };
+
+/* ---- loop ---- */
+
+static void on_timer(uv_timer_t *t);
+
+static void
+rearm(void)
+{
+	int64_t next = mod_next(&H.mod), now = clock_mono_ms();
+
+	if (next == INT64_MAX) {
+		uv_timer_stop(&H.timer);
+		return;
+	}
+	uv_update_time(H.loop);
+	uv_timer_start(&H.timer, on_timer, next > now ? (uint64_t)(next - now) : 0, 0);
+}
+
+static void
+on_timer(uv_timer_t *t)
+{
+	int i;
+
+	/* what came while we did not run is heard before anything is called lost */
+	for (i = 0; i < H.mod.conf.hb_count; i++)
+		if (H.links[i] != NULL)
+			link_drain(H.links[i]);
+	mod_tick(&H.mod, clock_mono_ms());
+	rearm();
+}
+
+static void
+on_packet(void *ctx, int lan, int from, const uint8_t *data, size_t len)
+{
+	uint8_t payload[PACKET_PAYLOAD_MAX];
+	enum packet_verdict v;
+	struct beat b;
+	size_t n;
+
+	if (from < 0 || H.seal == NULL)
+		return;
+	v = packet_open(H.seal, from, data, len, payload, &n);
+	if (v == PACKET_FRESH && beat_decode(payload, n, &b) && b.from == from) {
+		H.strange_said[from] = false;
+		mod_receive(&H.mod, lan, &b, clock_mono_ms());
+	} else if (v == PACKET_STRANGER) {
+		H.mod.send_now = true;	/* our next packet proves to it that we live now; its next one will be fresh */
+	} else if (v == PACKET_OTHER_KEY && !H.strange_said[from]) {
+		char text[SK_TEXT_MAX];
+
+		snprintf(text, sizeof(text), "Heartbeat from %s ignored: %s", H.mod.conf.nodes[from],
+		    "it has another key: apply the same cluster and module configuration on both servers");
+		H.strange_said[from] = true;
+		send_log(MSG_HB_PEER_OTHER, "heart", text);
+	}
+}
+
+static void
+on_settled(void *ctx)
+{
+	mod_settle(&H.mod, clock_mono_ms());
+	rearm();
+}
+
+static void
+say_script(const struct runner_event *ev)
+{
+	char name[64], text[SK_TEXT_MAX];
+	enum message m = MSG_SCRIPT;
+
+	snprintf(name, sizeof(name), "%s%s", ev->script, ev->force ? " force" : "");
+	switch (ev->what) {
+	case RUN_BEGIN:
+		m = ev->force ? MSG_SCRIPT_FORCE : MSG_SCRIPT;
+		snprintf(text, sizeof(text), "Script %s", name);
+		break;
+	case RUN_EXIT:
+		if (ev->value == 0)
+			return;
+		m = MSG_SCRIPT_EXIT;
+		snprintf(text, sizeof(text), "Script %s returned %d", name, ev->value);
+		break;
+	case RUN_SIGNAL:
+		m = MSG_SCRIPT_KILLED;
+		snprintf(text, sizeof(text), "Script %s killed by signal %d", name, ev->value);
+		break;
+	case RUN_TIMEOUT:
+		m = MSG_SCRIPT_TIMEOUT;
+		snprintf(text, sizeof(text), "Script %s did not end within %d seconds: killed", name, ev->value);
+		break;
+	default:
+		m = MSG_SCRIPT_ERROR;
+		snprintf(text, sizeof(text), "Script %s cannot be run: %s", name, strerror(ev->value));
+		break;
+	}
+	send_log(m, "heart", text);
+	if (ev->what != RUN_BEGIN)
+		mod_script_failed(&H.mod);
+}
+
+static void
+on_runner(uv_async_t *a)
+{
+	struct runner_event ev;
+
+	while (runner_poll(H.runner, &ev))
+		if (ev.what == RUN_DONE)
+			mod_script_done(&H.mod, ev.seq, ev.value, clock_mono_ms());
+		else
+			say_script(&ev);
+	rearm();
+}
+
+static void
+wake_runner(void *ctx)
+{
+	uv_async_send(&H.runner_wake);
+}
+
+/* ---- configuration ---- */
+
+static void
+close_links(void)
+{
+	int i;
+
+	for (i = 0; i < MOD_HB_MAX; i++) {
+		link_close(H.links[i]);
+		H.links[i] = NULL;
+	}
+	packet_seal_free(H.seal);
+	H.seal = NULL;
+}
+
+static void
+open_links(void)
+{
+	char err[256];
+	int i;
+
+	close_links();
+	memset(H.strange_said, 0, sizeof(H.strange_said));
+	if (H.setup.conf.mode != MODE_MIRROR)
+		return;
+	if (!H.setup.has_key) {
+		send_log(MSG_HB_PEER_OTHER, "heart", "Heartbeats ignored: this server has no cluster key: apply the cluster configuration");
+		return;
+	}
+	H.seal = packet_seal_new(H.setup.key, PACKET_HEARTBEAT, H.setup.mod.self, SK_NODES_MAX);
+	for (i = 0; i < H.setup.lans; i++) {
+		H.links[i] = link_open(H.loop, i, &H.setup.lan[i], on_packet, on_settled, NULL, err, sizeof(err));
+		if (H.links[i] == NULL)
+			send_log(MSG_HB_PEER_OTHER, "heart", err);
+	}
+}
+
+static void
+configure_runner(void)
+{
+	struct runner_conf rc = { .scripts = H.setup.conf.user, .userlog = H.setup.conf.userlog, .nice_ms = H.setup.conf.nicestop_ms,
+	    .force_ms = H.setup.conf.forcestop_ms };
+	const char *am = H.setup.mod.name;
+
+	str_copy(rc.module, sizeof(rc.module), am);
+	path_format(rc.bin_dir, sizeof(rc.bin_dir), "%s/private/modules/%s/bin", path_safe(), am);
+	path_format(rc.log_dir, sizeof(rc.log_dir), "%s/modules/%s", path_safevar(), am);
+	rc.env = script_env_build(am, H.setup.mod.nodes[H.setup.mod.self], H.setup.conf.vars, H.setup.conf.vars_count);
+	runner_configure(H.runner, &rc);
+}
+
+static void
+reply(const json_t *order, bool ok, const char *code, const char *message, json_t *more)
+{
+	json_t *r = json_pack("{s:O?,s:b}", "id", json_object_get(order, "id"), "ok", ok);
+
+	if (!ok) {
+		json_object_set_new(r, "code", json_string(code));
+		json_object_set_new(r, "message", json_string(message));
+	}
+	json_object_update(r, more);
+	json_decref(more);
+	uplink_send(H.up, r, false);
+}
+
+static const char *
+member(const json_t *obj, const char *name, const char *otherwise)
+{
+	const char *s = json_string_value(json_object_get(obj, name));
+
+	return s != NULL ? s : otherwise;
+}
+
+static void
+order_action(const json_t *o)
+{
+	char err[SK_TEXT_MAX] = "";
+	const char *by = member(o, "by", "unknown");
+	int verb = rpt_lookup(rpt_verb_names, VERB_COUNT, member(o, "verb", ""));
+	uint32_t seq = 0;
+
+	if (verb <= VERB_NONE)
+		snprintf(err, sizeof(err), "no such action: %s", member(o, "verb", ""));
+	else
+		seq = mod_action(&H.mod, verb, by, json_string_value(json_object_get(o, "identity")), clock_mono_ms(), err, sizeof(err));
+	reply(o, seq != 0, "refused", err, seq != 0 ? json_pack("{s:I}", "seq", (json_int_t)seq) : NULL);
+}
+
+/* Only addresses or keys have changed: a running module can take that. */
+static bool
+same_module(const struct setup *s)
+{
+	return strcmp(s->mod.signature, H.mod.conf.signature) == 0 && s->mod.self == H.mod.conf.self && s->mod.hb_count == H.mod.conf.hb_count &&
+	    memcmp(s->mod.hb, H.mod.conf.hb, sizeof(s->mod.hb)) == 0 && memcmp(s->mod.nodes, H.mod.conf.nodes, sizeof(s->mod.nodes)) == 0;
+}
+
+static void
+order_setup(const json_t *o)
+{
+	struct setup s;
+	char err[SK_TEXT_MAX];
+
+	if (!setup_decode(json_object_get(o, "setup"), &s, err, sizeof(err))) {
+		setup_free(&s);
+		reply(o, false, "usage", err, NULL);
+		return;
+	}
+	if (!mod_reconfigure(&H.mod, &s.mod) && !same_module(&s)) {
+		setup_free(&s);
+		reply(o, false, "refused", "the module is not in STOP", NULL);
+		return;
+	}
+	setup_free(&H.setup);
+	H.setup = s;
+	configure_runner();
+	open_links();
+	reply(o, true, NULL, NULL, NULL);
+	rearm();
+}
+
+static void
+order_set(const json_t *o)
+{
+	const char *name = member(o, "resource", ""), *value = member(o, "value", ""), *by = member(o, "by", "unknown");
+	const json_t *old = json_object_get(H.resources, name);
+	char text[SK_TEXT_MAX], before[SK_VALUE_MAX];
+
+	if (strchr(name, '.') == NULL || strlen(name) >= SK_RES_MAX || value[0] == '\0' || strlen(value) >= SK_VALUE_MAX) {
+		reply(o, false, "usage", "expected resource_class.resource_id and a value", NULL);
+		return;
+	}
+	if (old == NULL && json_object_size(H.resources) >= 4096) {
+		reply(o, false, "busy", "a module has at most 4096 resources", NULL);
+		return;
+	}
+	str_copy(before, sizeof(before), member(old, "value", ""));
+	hook_resource(NULL, name, value, by);
+	if (strcmp(before, value) != 0) {
+		snprintf(text, sizeof(text), "Resource %s set to %s by %s", name, value, by);
+		send_log(rpt_health_of(value) == RH_OTHER ? MSG_RESOURCE_INFO : MSG_RESOURCE, by, text);
+		hook_notice(NULL, NT_RESOURCE, name, before, value, text);
+	}
+	reply(o, true, NULL, NULL, NULL);
+}
+
+static void
+order_loop(const json_t *o)
+{
+	const char *verb = member(o, "verb", "");
+	enum mod_loop what = strcmp(verb, "inc") == 0 ? LOOP_INC : strcmp(verb, "reset") == 0 ? LOOP_RESET : LOOP_CHECK;
+	bool reached = mod_loop(&H.mod, what);
+
+	reply(o, true, NULL, NULL, json_pack("{s:b,s:I,s:I}", "reached", reached, "count", (json_int_t)H.mod.report.loop_count, "max",
+	    (json_int_t)H.mod.report.loop_max));
+}
+
+static void
+order_failover(const json_t *o)
+{
+	char err[SK_TEXT_MAX];
+	bool ok = mod_set_failover(&H.mod, strcmp(member(o, "value", ""), "on") == 0, member(o, "by", "unknown"), err, sizeof(err));
+
+	reply(o, ok, "refused", err, NULL);
+}
+
+static void
+order_boot(const json_t *o)
+{
+	int boot = rpt_lookup(rpt_boot_names, BOOT_COUNT, member(o, "value", ""));
+
+	if (boot >= 0)
+		mod_set_boot(&H.mod, boot);
+	reply(o, boot >= 0, "usage", "expected on, off, auto or ignore", NULL);
+}
+
+static void
+quit(void)
+{
+	H.quitting = true;
+	if (!H.record_busy)
+		uv_stop(H.loop);
+}
+
+static void
+order_quit(const json_t *o)
+{
+	if (H.mod.state != S_STOP) {
+		reply(o, false, "refused", "the module is not in STOP", NULL);
+		return;
+	}
+	reply(o, true, NULL, NULL, NULL);
+	quit();
+}
+
+static void
+on_order(void *ctx, json_t *o)
+{
+	static const struct { const char *op; void (*run)(const json_t *o); } orders[] = {
+		{ "action", order_action }, { "setup", order_setup }, { "set", order_set }, { "loop", order_loop },
+		{ "failover", order_failover }, { "boot", order_boot }, { "quit", order_quit },
+	};
+	const char *op = member(o, "op", "");
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(orders); i++)
+		if (strcmp(op, orders[i].op) == 0) {
+			orders[i].run(o);
+			rearm();
+			return;
+		}
+	reply(o, false, "usage", "heart does not know this order", NULL);
+}
+
+/* safeadmin is back: it knows nothing of us */
+static void
+on_again(void *ctx, json_t *setup)
+{
+	const char *name;
+	json_t *r;
+
+	hook_report(NULL, &H.mod.report);
+	json_object_foreach(H.resources, name, r)
+		uplink_send(H.up, json_pack("{s:O}", "resource", r), false);
+}
+
+static void
+on_term(uv_signal_t *s, int signum)
+{
+	/* the server goes down with us in the middle: safeadmin has ordered the stop before; what still runs ends with the server */
+	quit();
+}
+
+/* ---- start ---- */
+
+static void
+take_lock(const char *am)
+{
+	char dir[512], file[512];
+	int fd;
+
+	path_format(dir, sizeof(dir), "%s/modules/%s", path_safevar(), am);
+	if (path_mkdirs(dir, 0755) == -1)
+		fatal("heart %s: %s: %s", am, dir, strerror(errno));
+	path_format(file, sizeof(file), "%s/heart.lock", dir);
+	fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd == -1 || flock(fd, LOCK_EX | LOCK_NB) == -1)
+		fatal("heart %s: another heart of this module is running (%s)", am, file);
+	if (ftruncate(fd, 0) == 0)
+		dprintf(fd, "%d\n", (int)getpid());
+	/* fd stays open: the lock lives as long as this process */
+}
+
+static void
+read_record(struct mod_record *rec, bool *same_boot)
+{
+	char boot[64] = "", *text = NULL;
+	json_t *obj = NULL;
+
+	path_format(H.record_file, sizeof(H.record_file), "%s/modules/%s/heart.json", path_safevar(), H.setup.mod.name);
+	if (path_read(H.record_file, &text, RECORD_MAX) >= 0) {
+		obj = json_loads(text, 0, NULL);
+		if (obj == NULL)
+			warn_text("%s is damaged: taken as empty", H.record_file);
+	}
+	free(text);
+	record_decode(obj, rec, boot, sizeof(boot));
+	json_decref(obj);
+	*same_boot = strcmp(boot, path_node_boot_id()) == 0;
+}
+
+/* Heartbeats go before everything else on a loaded server; what we start does not inherit this. */
+static void
+raise_priority(void)
+{
+	struct sched_param sp = { .sched_priority = 1 };
+
+	if (sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &sp) == -1 && setpriority(PRIO_PROCESS, 0, -20) == -1)
+		debug_text("no priority for heartbeats: %s", strerror(errno));
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *am = NULL;
+	struct uplink_hooks up_hooks = { NULL, on_order, on_again };
+	struct mod_record rec;
+	char err[SK_TEXT_MAX], born[SK_TEXT_MAX];
+	bool same_boot;
+	json_t *setup;
+	int c;
+
+	while ((c = getopt(argc, argv, "m:")) != -1) {
+		if (c != 'm') {
+			fprintf(stderr, "usage: heart -m MODULE (started by safeadmin)\n");
+			return 2;
+		}
+		am = optarg;
+	}
+	diag_init("heart", getenv("SAFE_DEBUG") != NULL);
+	if (am == NULL || !str_is_name(am))
+		fatal("usage: heart -m MODULE (started by safeadmin)");
+	mallopt(M_ARENA_MAX, 1);
+	umask(022);
+	signal(SIGPIPE, SIG_IGN);
+	take_lock(am);
+	H.loop = uv_default_loop();
+	H.resources = json_object();
+	H.up = uplink_open(H.loop, am, HELLO_WAIT_MS, &setup, err, sizeof(err));
+	if (H.up == NULL)
+		fatal("heart %s: %s", am, err);
+	if (!setup_decode(setup, &H.setup, err, sizeof(err)))
+		fatal("heart %s: %s", am, err);
+	json_decref(setup);
+	uv_timer_init(H.loop, &H.timer);
+	uv_async_init(H.loop, &H.runner_wake, on_runner);
+	uv_signal_init(H.loop, &H.term);
+	uv_signal_start(&H.term, on_term, SIGTERM);
+	uplink_start(H.up, &up_hooks);
+	raise_priority();
+	H.runner = runner_new(wake_runner, NULL);
+	if (H.runner == NULL)
+		fatal("heart %s: no script thread", am);
+	configure_runner();
+
+	read_record(&rec, &same_boot);
+	if (H.setup.running && same_boot)
+		rec.running = true;	/* safeadmin saw it, the disk did not */
+	rec.life = rec.life + 1 > (uint64_t)(clock_wall_us() / 1000) ? rec.life + 1 : (uint64_t)(clock_wall_us() / 1000);
+	if (H.setup.mod.peer < 0 && rec.peer[0] != '\0')
+		for (c = 0; c < SK_NODES_MAX; c++)
+			if (strcmp(H.setup.mod.nodes[c], rec.peer) == 0)
+				H.setup.mod.peer = c;
+	mod_init(&H.mod, &H.setup.mod, &heart_hooks, &rec, rec.life, clock_mono_ms());
+	snprintf(born, sizeof(born), "Process heart started for module %s, id %u", am, H.setup.mod.id);
+	send_log(MSG_HEART_START, "heart", born);
+	hook_persist(NULL, &H.mod.rec);
+	mod_born(&H.mod, same_boot);
+	open_links();
+	rearm();
+	uv_run(H.loop, UV_RUN_DEFAULT);
+
+	runner_free(H.runner);
+	close_links();
+	uplink_close(H.up);
+	uv_run(H.loop, UV_RUN_NOWAIT);
+	setup_free(&H.setup);
+	json_decref(H.resources);
+	return 0;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * setup.h: what safeadmin tells a heart about its module and the cluster, and what heart remembers: JSON <-> structs, pure.
+ *
+ * Setup: {"node","self","nodes":[names],"peer":name or "","name","id","key":64 hex or "","encryption":bool,"boot":word,"config_ms",
+ * "signature","running":bool,"module":{conf_module_to_json},"lans":[{"name","local":ip,"at":[{"node":index,"ip":ip}]}]}; addresses are
+ * numeric: safeadmin resolved them.
+ */
+#ifndef SK_SETUP_H
+#define SK_SETUP_H
+
+#include "conf/conf.h"
+#include "module/module.h"
+#include "cluster/link.h"
+#include <jansson.h>
+
+struct setup {
+	struct mod_conf	 mod;
+	struct conf_module conf;
+	int		 lans;			/* one per heartbeat, in their order */
+	struct link_conf lan[MOD_HB_MAX];
+	bool		 has_key;
+	uint8_t		 key[32];
+	bool		 running;		/* safeadmin saw the module running in a former life of heart */
+};
+/* false with the reason; *out is freed by setup_free() in both cases */
+bool setup_decode(const json_t *obj, struct setup *out, char *err, size_t errsize);
+void setup_free(struct setup *s);
+
+/* SAFEVAR/modules/AM/heart.json.  boot: path_node_boot_id() of the one who wrote. */
+json_t *record_encode(const struct mod_record *r, const char *boot);
+/* A damaged record counts as none: lastprim not known. */
+void record_decode(const json_t *obj, struct mod_record *r, char *boot, size_t bootsize);
+
+#endif
