@@ -193,6 +193,37 @@ read_module(const struct conf_doc *d, const struct conf_cluster *cluster, struct
 			conf_say(d, 'W', n, "<%s> is accepted but has no effect in this version", later[i]);
 }
 
+/* What is in these tags means nothing yet: macros have been replaced (and unknown ones said), nothing else looks at it, and the
+ * schema would need a time that grows with its square to accept anything. */
+static void
+empty_later(const struct conf_doc *d)
+{
+	xmlNode *service, *n;
+	size_t i;
+
+	for (service = conf_xml_child(d->root, "service"); service != NULL; service = conf_xml_next(service, "service")) {
+		for (n = service->children; n != NULL; n = n->next) {
+			for (i = 0; i < ARRAY_LEN(later) && !conf_xml_is(n, later[i]); i++)
+				;
+			if (i == ARRAY_LEN(later))
+				continue;
+			xmlFreeNodeList(n->children);
+			n->children = n->last = NULL;
+			xmlFreePropList(n->properties);
+			n->properties = NULL;
+		}
+	}
+}
+
+static bool
+is_valid(struct conf_doc *d)
+{
+	if (!conf_macros(d))
+		return false;
+	empty_later(d);
+	return conf_schema_check(d, conf_userconfig_rng, conf_userconfig_rng_len);
+}
+
 int
 conf_module_parse(const char *file, const char *data, size_t len, const struct conf_cluster *cluster, struct conf_module *out,
     struct conf_errors *errs)
@@ -207,7 +238,7 @@ conf_module_parse(const char *file, const char *data, size_t len, const struct c
 	m = calloc(1, sizeof(*m));
 	if (m == NULL) {
 		conf_complain(errs, 'E', file, 0, "no memory to read it");
-	} else if (conf_macros(&d) && conf_schema_check(&d, conf_userconfig_rng, conf_userconfig_rng_len)) {
+	} else if (is_valid(&d)) {
 		read_module(&d, cluster, m);
 		if (!conf_has_errors(errs)) {
 			*out = *m;

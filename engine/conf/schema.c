@@ -20,6 +20,7 @@
 
 #define KNOWN_MAX	32	/* attributes or tags of one tag in our schemas */
 #define LIST_MAX	256	/* bytes of "a, b, c" in a message */
+#define TAGS_MAX	2048	/* tags in one tag (ours): libxml2's time grows with their square, this many take 15 ms */
 
 struct item { const xmlNode *pattern; char *name; bool required, repeated; int seen_line; };
 struct known {
@@ -274,6 +275,25 @@ validate(const struct conf_doc *d, const unsigned char *rng, size_t len, struct 
 	return ok;
 }
 
+/* No tag is so full that to validate it would take long. */
+static bool
+is_bounded(const struct conf_doc *d, xmlNode *node)
+{
+	int tags = 0;
+	xmlNode *n;
+
+	for (n = node->children; n != NULL; n = n->next)
+		tags += n->type == XML_ELEMENT_NODE;
+	if (tags > TAGS_MAX) {
+		conf_say(d, 'E', node, "<" CONF_SHOW "> has %d tags: expected at most %d", node->name, tags, TAGS_MAX);
+		return false;
+	}
+	for (n = node->children; n != NULL; n = n->next)
+		if (n->type == XML_ELEMENT_NODE && !is_bounded(d, n))
+			return false;
+	return true;
+}
+
 bool
 conf_schema_check(struct conf_doc *d, const unsigned char *rng, size_t len)
 {
@@ -284,6 +304,10 @@ conf_schema_check(struct conf_doc *d, const unsigned char *rng, size_t len)
 	bool ok;
 	int i;
 
+	if (!is_bounded(d, d->root)) {
+		free(theirs);
+		return false;
+	}
 	if (theirs == NULL) {
 		conf_say(d, 'E', d->root, "no memory to validate it");
 		return false;

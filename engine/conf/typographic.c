@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * typographic.c: finds the quotes, dashes and blanks that a manual in PDF or a word processor puts where XML wants plain ones.
- * Asked only after libxml2 has refused the file: inside a well-formed value or text these characters are just text.
+ * typographic.c: looks at the tags of a file as characters, which no tree can show.  Finds the quotes, dashes and blanks that a manual in PDF or a word processor puts where XML wants plain ones.
+ * That is asked only after libxml2 has refused the file: inside a well-formed value or text these characters are just text.
+ * Also counts attributes before libxml2 does, whose time grows with the square of their number.
  * Called by: xml.c.  Never does: decide that a file is wrong by itself, look into comments or CDATA.
  */
 #include "config.h"
@@ -23,7 +24,8 @@ static const struct odd { const char bytes[4], *what, *instead; } odds[] = {
 struct scan {
 	const char *p, *end, *file;
 	int line, first, last_said;
-	struct conf_errors *errs;
+	int widest, widest_line;	/* most attributes of one tag, and where */
+	struct conf_errors *errs;	/* NULL: nothing is said */
 };
 
 static const struct odd *
@@ -40,7 +42,7 @@ odd_at(const struct scan *s)
 static void
 say(struct scan *s, const struct odd *o, int line)
 {
-	if (line == s->last_said)
+	if (s->errs == NULL || line == s->last_said)
 		return;
 	s->last_said = line;
 	if (s->first == 0)
@@ -76,7 +78,7 @@ static void
 scan_tag(struct scan *s)
 {
 	const struct odd *o, *in_value = NULL;
-	int in_value_line = 0;
+	int in_value_line = 0, attrs = 0, begin = s->line;
 	char quote = '\0';
 
 	for (; s->p < s->end; step(s)) {
@@ -97,8 +99,32 @@ scan_tag(struct scan *s)
 			return;
 		} else if (*s->p == '"' || *s->p == '\'') {
 			quote = *s->p;
+		} else if (*s->p == '=') {
+			if (++attrs > s->widest) {
+				s->widest = attrs;
+				s->widest_line = begin;
+			}
 		} else if ((o = odd_at(s)) != NULL) {
 			say(s, o, s->line);
+		}
+	}
+}
+
+static void
+scan_file(struct scan *s)
+{
+	while (s->p < s->end) {
+		if (*s->p != '<') {
+			step(s);
+		} else if (starts(s, "<!--")) {
+			skip_past(s, "-->");
+		} else if (starts(s, "<![CDATA[")) {
+			skip_past(s, "]]>");
+		} else if (starts(s, "<?")) {
+			skip_past(s, "?>");
+		} else {
+			s->p++;
+			scan_tag(s);
 		}
 	}
 }
@@ -108,19 +134,16 @@ conf_typographic(const char *file, const char *data, size_t len, struct conf_err
 {
 	struct scan s = { .p = data, .end = data + len, .file = file, .line = 1, .errs = errs };
 
-	while (s.p < s.end) {
-		if (*s.p != '<') {
-			step(&s);
-		} else if (starts(&s, "<!--")) {
-			skip_past(&s, "-->");
-		} else if (starts(&s, "<![CDATA[")) {
-			skip_past(&s, "]]>");
-		} else if (starts(&s, "<?")) {
-			skip_past(&s, "?>");
-		} else {
-			s.p++;
-			scan_tag(&s);
-		}
-	}
+	scan_file(&s);
 	return s.first;
+}
+
+int
+conf_widest_tag(const char *data, size_t len, int *line)
+{
+	struct scan s = { .p = data, .end = data + len, .line = 1 };
+
+	scan_file(&s);
+	*line = s.widest_line;
+	return s.widest;
 }

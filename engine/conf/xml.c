@@ -233,12 +233,18 @@ conf_xml_parse(struct conf_doc *d, const char *file, const char *data, size_t le
 	xmlStructuredErrorFunc saved = xmlStructuredError;
 	void *saved_context = xmlStructuredErrorContext;
 	struct reader *r;
+	int n, line;
 
 	memset(d, 0, sizeof(*d));
 	d->file = file;
 	d->errs = errs;
 	if (len > CONF_FILE_MAX) {
 		conf_complain(errs, 'E', file, 0, "the file is larger than %u bytes: expected a configuration", CONF_FILE_MAX);
+		return false;
+	}
+	n = conf_widest_tag(data, len, &line);
+	if (n > CONF_ATTRS_MAX) {
+		conf_complain(errs, 'E', file, line, "a tag with %d attributes: expected at most %d", n, CONF_ATTRS_MAX);
 		return false;
 	}
 	r = calloc(1, sizeof(*r));

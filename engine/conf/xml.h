@@ -13,6 +13,7 @@
 #include <libxml/xmlerror.h>
 
 #define CONF_MACRO_VALUE_MAX	(64u << 10)	/* bytes of a value after macros (ours) */
+#define CONF_ATTRS_MAX		64		/* attributes of one tag (ours): libxml2's time grows with their square */
 #define CONF_MACROS_MAX		1024		/* macros of a file (ours) */
 #define CONF_VAR_VALUES_MAX	(1u << 20)	/* bytes of all <var> of a module: half of what Linux takes for exec (ours) */
 
@@ -52,6 +53,9 @@ xmlNode *conf_xml_next(const xmlNode *node, const char *name);
 /* ---- typographic.c: characters that a word processor or a PDF puts where XML wants plain ones ---- */
 /* Says each (once per line), lowest line first; returns the first line, 0 = none found. */
 int conf_typographic(const char *file, const char *data, size_t len, struct conf_errors *errs);
+
+/* Attributes of the tag that has most, and the line where it begins. */
+int conf_widest_tag(const char *data, size_t len, int *line);
 
 /* ---- macro.c ---- */
 /* Replaces %name% in the whole tree.  false: errors say why. */
