@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * typographic.c: looks at the tags of a file as characters, which no tree can show.  Finds the quotes, dashes and blanks that a manual in PDF or a word processor puts where XML wants plain ones.
- * That is asked only after libxml2 has refused the file: inside a well-formed value or text these characters are just text.
+ * typographic.c: looks at the tags of a file as characters, which no tree can show.  Finds the quotes, dashes and blanks that a
+ * manual in PDF or a word processor puts where XML wants plain ones.  That is asked only after libxml2 has refused the file: inside
+ * a well-formed value or text these characters are just text.
  * Also counts attributes before libxml2 does, whose time grows with the square of their number.
  * Called by: xml.c.  Never does: decide that a file is wrong by itself, look into comments or CDATA.
  */
