@@ -12,3 +12,23 @@ tests_unit_t_base_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 
 .PHONY: unit
 unit: $(UNIT_TESTS)
+
+UNIT_TESTS += tests/unit/t_conf
+tests_unit_t_conf_SOURCES = tests/unit/t_conf.c
+tests_unit_t_conf_CPPFLAGS = $(UNIT_CPPFLAGS) $(XML_CFLAGS)
+tests_unit_t_conf_LDADD = $(CONF_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/t_conf_module
+tests_unit_t_conf_module_SOURCES = tests/unit/t_conf_module.c
+tests_unit_t_conf_module_CPPFLAGS = $(UNIT_CPPFLAGS) $(XML_CFLAGS)
+tests_unit_t_conf_module_LDADD = $(CONF_LIBS) $(CMOCKA_LIBS)
+
+if ENABLE_FUZZ
+check_PROGRAMS += tests/fuzz/fuzz_conf
+tests_fuzz_fuzz_conf_SOURCES = tests/fuzz/fuzz_conf.c
+tests_fuzz_fuzz_conf_CPPFLAGS = $(AM_CPPFLAGS) $(XML_CFLAGS) $(JANSSON_CFLAGS)
+tests_fuzz_fuzz_conf_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_conf_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_conf_LDADD = $(CONF_LIBS)
+endif
+EXTRA_DIST += tests/fuzz/corpus/conf tests/data/conf

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * fuzz_conf: any bytes as cluster.xml and as userconfig.xml, and what was accepted through the run form and back.
+ * Aborts where the contract is broken: an answer without a reason, a struct that its own decoder refuses, an unprintable finding.
+ */
+#include "config.h"
+#include "conf/xml.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void
+check(int rc, const struct conf_errors *errs)
+{
+	int i;
+
+	if ((rc == 0) == conf_has_errors(errs) || errs->count > CONF_ERRORS_MAX)
+		abort();
+	for (i = 0; i < errs->count; i++)
+		if (errs->e[i].text[0] == '\0' || errs->e[i].line < 0 || !xmlCheckUTF8((const unsigned char *)errs->e[i].text))
+			abort();
+}
+
+static void
+check_run_form(const struct conf_module *m)
+{
+	json_t *obj = conf_module_to_json(m), *again;
+	struct conf_module back;
+	char err[256];
+
+	if (obj == NULL || !conf_module_from_json(obj, &back, err, sizeof(err)))
+		abort();
+	again = conf_module_to_json(&back);
+	if (!json_equal(obj, again))
+		abort();
+	json_decref(again);
+	json_decref(obj);
+	conf_module_free(&back);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct conf_cluster cluster;
+	static struct conf_errors errs;
+	static struct conf_module m;
+	const char *text = (const char *)data;
+	int rc;
+
+	rc = conf_cluster_parse("fuzz.xml", text, size, &cluster, &errs);
+	check(rc, &errs);
+	if (rc == 0 && (cluster.nodes_count < 1 || cluster.lans_count < 1 || strlen(cluster.signature) != 64))
+		abort();
+	rc = conf_module_parse("fuzz.xml", text, size, NULL, &m, &errs);
+	check(rc, &errs);
+	if (rc == 0) {
+		check_run_form(&m);
+		conf_module_free(&m);
+	}
+	return 0;
+}
