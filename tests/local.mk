@@ -10,5 +10,10 @@ tests_unit_t_base_SOURCES = tests/unit/t_base.c
 tests_unit_t_base_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_t_base_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/t_packet
+tests_unit_t_packet_SOURCES = tests/unit/t_packet.c
+tests_unit_t_packet_CPPFLAGS = $(UNIT_CPPFLAGS) $(CRYPTO_CFLAGS)
+tests_unit_t_packet_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
+
 .PHONY: unit
 unit: $(UNIT_TESTS)
