@@ -10,6 +10,34 @@ tests_unit_t_base_SOURCES = tests/unit/t_base.c
 tests_unit_t_base_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_t_base_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/t_packet
+tests_unit_t_packet_SOURCES = tests/unit/t_packet.c
+tests_unit_t_packet_CPPFLAGS = $(UNIT_CPPFLAGS) $(CRYPTO_CFLAGS)
+tests_unit_t_packet_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/t_group
+tests_unit_t_group_SOURCES = tests/unit/t_group.c
+tests_unit_t_group_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_group_LDADD = $(CLUSTER_LIBS) $(CMOCKA_LIBS)
+
+# Histories of the membership protocol; prints the seed of a failing one
+check_PROGRAMS += tests/sim/group_sim
+tests_sim_group_sim_SOURCES = tests/sim/group_sim.c
+tests_sim_group_sim_LDADD = $(CLUSTER_LIBS)
+
+if ENABLE_FUZZ
+check_PROGRAMS += tests/fuzz/fuzz_packet tests/fuzz/fuzz_group
+tests_fuzz_fuzz_packet_SOURCES = tests/fuzz/fuzz_packet.c
+tests_fuzz_fuzz_packet_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_packet_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_packet_LDADD = $(WIRE_LIBS)
+tests_fuzz_fuzz_group_SOURCES = tests/fuzz/fuzz_group.c
+tests_fuzz_fuzz_group_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_group_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_group_LDADD = $(CLUSTER_LIBS)
+endif
+EXTRA_DIST += tests/fuzz/corpus/packet tests/fuzz/corpus/group
+
 .PHONY: unit
 unit: $(UNIT_TESTS)
 

@@ -1,1 +1,11 @@
-# engine/cluster
+# libwire: sealed packets.  Beside libbase so that programs that only read reports need no cipher.
+noinst_LIBRARIES += libwire.a
+libwire_a_SOURCES = engine/wire/packet.h engine/wire/packet.c
+libwire_a_CPPFLAGS = $(AM_CPPFLAGS) $(CRYPTO_CFLAGS)
+WIRE_LIBS = libwire.a $(BASE_LIBS)
+
+# libcluster: who is here
+noinst_LIBRARIES += libcluster.a
+libcluster_a_SOURCES = engine/cluster/group.h engine/cluster/group_impl.h engine/cluster/group.c engine/cluster/group_info.c \
+	engine/cluster/group_msg.c
+CLUSTER_LIBS = libcluster.a $(WIRE_LIBS)
