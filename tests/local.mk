@@ -12,3 +12,14 @@ tests_unit_t_base_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 
 .PHONY: unit
 unit: $(UNIT_TESTS)
+
+# pub
+UNIT_TESTS += tests/unit/t_journal
+tests_unit_t_journal_SOURCES = tests/unit/t_journal.c
+tests_unit_t_journal_CPPFLAGS = $(UNIT_CPPFLAGS) $(SQLITE_CFLAGS)
+tests_unit_t_journal_LDADD = $(PUB_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/t_syslog
+tests_unit_t_syslog_SOURCES = tests/unit/t_syslog.c
+tests_unit_t_syslog_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_syslog_LDADD = $(PUB_LIBS) $(CMOCKA_LIBS)

@@ -24,15 +24,15 @@
 struct journal;
 struct journal_hooks {
 	void *ctx;
-	/* any thread: make the loop call journal_poll() soon (uv_async_send) */
+	/* any thread, also within journal_new(): make the loop call journal_poll() soon (uv_async_send) */
 	void (*wake)(void *ctx);
-	/* loop thread, from journal_poll(): something to say: a MSG_JOURNAL_* with its text */
+	/* loop thread, from journal_poll(): something to say: a MSG_JOURNAL_* with its whole text, ready for a log row */
 	void (*trouble)(void *ctx, int message, const char *text);
 };
 /* Starts the thread; opens (or rebuilds) dir/journal.db; reads indexes and sequence numbers synchronously, at most once, here at
  * start-up.  NULL only without memory or thread: a disk that does not work is told by trouble() and retried. */
 struct journal *journal_new(const char *dir, const struct journal_hooks *hooks);
-/* Writes what waits (at most 5 s), ends the thread. */
+/* Writes what waits (at most 5 s; one try when the disk does not work), ends the thread.  Questions without an answer get NULL. */
 void journal_free(struct journal *j);
 void journal_poll(struct journal *j);
 
@@ -42,13 +42,14 @@ uint64_t journal_notice(struct journal *j, struct rpt_notice *row);
 uint64_t journal_command(struct journal *j, struct rpt_command *row);
 void journal_command_end(struct journal *j, uint64_t seq, const char *status);
 void journal_resource(struct journal *j, const struct rpt_resource *row);	/* a change: history row */
-uint32_t journal_index(struct journal *j, const char *module, const char *resource);	/* stable index 1.., given and remembered */
+uint32_t journal_index(struct journal *j, const char *module, const char *resource);	/* stable index 1.., given and remembered; 0 only without memory */
 void journal_forget(struct journal *j, const char *module, bool logs, bool resources);	/* clean; indexes stay reserved */
 uint64_t journal_lost(const struct journal *j);
 uint64_t journal_last_notice(const struct journal *j);
 
 /* Questions: answered later by done(ctx, rows) on the loop thread from journal_poll(); rows is a JSON array (borrowed), NULL when the
- * database cannot be read.  Rows that still wait to be written are in the answer. */
+ * database cannot be read.  Rows that still wait to be written are in the answer.  levels: a set of letters, "" or with A: all.  The
+ * last rows by seq, oldest first; last <= 0: all that are kept.  Every question is answered once, at the latest by journal_free(). */
 typedef void (*journal_answer)(void *ctx, json_t *rows);
 void journal_ask_log(struct journal *j, const char *module, const char *levels, int last, uint64_t after, journal_answer done, void *ctx);
 void journal_ask_history(struct journal *j, const char *module, const char *resource, int last, journal_answer done, void *ctx);

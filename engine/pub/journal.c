@@ -1,0 +1,788 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * journal.c: the door of the journal for the loop thread, and the writer thread behind it.
+ *
+ * The loop thread gives a row its number, packs it, puts it in the queue and goes on: one short lock, no system call but the wake-up.
+ * The writer takes all that waits (at most JOURNAL_BATCH_MAX) into one transaction.  A row leaves memory when its commit has returned,
+ * and even then the last JOURNAL_KEPT_ROWS stay for the case that the file is damaged.  Questions are answered by the writer after
+ * the rows queued before them, or, while the disk does not work, from the database and from memory together.
+ */
+#include "config.h"
+#include "pub/journal_impl.h"
+#include "wire/message.h"
+
+#include <sys/stat.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TOLD_AGAIN_MS	60000	/* so that a disk that is full on and off does not fill the log */
+
+/* ---- told to the loop thread ---- */
+void
+journal_trouble(struct journal *j, int message, const char *fmt, ...)
+{
+	struct jtrouble *t = calloc(1, sizeof(*t));
+	va_list ap;
+
+	if (t == NULL)
+		return;
+	t->message = message;
+	va_start(ap, fmt);
+	vsnprintf(t->text, sizeof(t->text), fmt, ap);
+	va_end(ap);
+	pthread_mutex_lock(&j->lock);
+	TAILQ_INSERT_TAIL(&j->troubles, t, all);
+	pthread_mutex_unlock(&j->lock);
+	if (j->hooks.wake != NULL)
+		j->hooks.wake(j->hooks.ctx);
+}
+
+/* One result of a disk operation: an episode of failures is told once, and a disk that comes and goes once a minute; each failure
+ * sets the time of the next try. */
+static bool
+succeeded(struct journal *j, enum jresult r)
+{
+	if (r == JR_OK)
+		return true;
+	j->retry_ms = clock_mono_ms() + JOURNAL_RETRY_MS;
+	j->failing = true;
+	if (!j->told && (j->told_ms == 0 || clock_mono_ms() - j->told_ms >= TOLD_AGAIN_MS)) {
+		j->told = true;
+		j->told_ms = clock_mono_ms();
+		journal_trouble(j, MSG_JOURNAL_WRITE, "Journal cannot be written: %s", j->why);
+	}
+	return false;
+}
+
+/* ---- writer: the database ready for use ---- */
+static bool
+writer_ready(struct journal *j)
+{
+	enum jresult r = JR_OK;
+	int tries;
+
+	for (tries = 0; tries < 2; tries++) {	/* the second time on the new file */
+		r = j->db == NULL ? jdb_open(j) : jdb_present(j);
+		if (r == JR_OK && j->unclean)
+			r = jdb_check(j);
+		if (r != JR_DAMAGED)
+			break;
+		r = jdb_set_aside(j);
+		if (r != JR_OK)
+			break;
+	}
+	return succeeded(j, r);
+}
+
+/* After a failure: a damaged file goes; after an I/O error a new connection looks at the disk as it is then. */
+static bool
+writer_failed(struct journal *j, enum jresult r)
+{
+	if (r == JR_DAMAGED) {
+		r = jdb_set_aside(j);
+		if (r == JR_OK)
+			return true;
+	} else if (j->reopen) {
+		jdb_close(j);
+	}
+	return succeeded(j, r);
+}
+
+static bool
+reserve_due(const struct journal *j)	/* under lock */
+{
+	int i;
+
+	for (i = 0; i < JK_TABLES; i++)
+		if (j->next[i] + JOURNAL_RESERVE / 2 > j->reserved[i])
+			return true;
+	return false;
+}
+
+static bool
+writer_reserve(struct journal *j)
+{
+	uint64_t want[JK_TABLES];
+	bool due;
+	int i;
+
+	pthread_mutex_lock(&j->lock);
+	due = reserve_due(j);
+	for (i = 0; i < JK_TABLES; i++)
+		want[i] = j->next[i] + JOURNAL_RESERVE;
+	pthread_mutex_unlock(&j->lock);
+	if (!due)
+		return true;
+	if (jsequence_write(j->sequence_file, want) == -1) {
+		snprintf(j->why, sizeof(j->why), "%.200s: %s", j->sequence_file, strerror(errno));
+		return succeeded(j, JR_WAIT);
+	}
+	pthread_mutex_lock(&j->lock);
+	memcpy(j->reserved, want, sizeof(want));
+	pthread_mutex_unlock(&j->lock);
+	return true;
+}
+
+/* names[from..] as they are now; they never change, only the array moves */
+static struct jname **
+names_after(struct journal *j, size_t from, size_t *n)
+{
+	struct jname **copy = NULL;
+
+	pthread_mutex_lock(&j->lock);
+	*n = j->names.count - from;
+	if (*n > 0) {
+		copy = malloc(*n * sizeof(struct jname *));
+		if (copy != NULL)
+			memcpy(copy, j->names.all + from, *n * sizeof(struct jname *));
+		else
+			*n = 0;
+	}
+	pthread_mutex_unlock(&j->lock);
+	return copy;
+}
+
+static bool
+writer_index_file(struct journal *j)
+{
+	struct jname **names;
+	int rc = 0;
+	size_t n;
+
+	if (j->index_in_file > 0 && access(j->index_file, F_OK) == -1 && errno == ENOENT)
+		j->index_in_file = 0;
+	names = names_after(j, j->index_in_file, &n);
+	if (n > 0)
+		rc = j->index_in_file == 0 ? jindex_write(j->index_file, names, n) : jindex_append(j->index_file, names, n);
+	free(names);
+	if (rc == -1) {
+		snprintf(j->why, sizeof(j->why), "%.200s: %s", j->index_file, strerror(errno));
+		return succeeded(j, JR_WAIT);
+	}
+	j->index_in_file += n;
+	return true;
+}
+
+/* ---- writer: rows ---- */
+static void
+flight_take(struct journal *j, size_t max)
+{
+	pthread_mutex_lock(&j->lock);
+	j->flight_count += jqueue_take(&j->queue, max, &j->flight);
+	pthread_mutex_unlock(&j->lock);
+}
+
+static void
+flight_return(struct journal *j)
+{
+	pthread_mutex_lock(&j->lock);
+	jqueue_return(&j->queue, &j->flight);
+	j->flight_count = 0;
+	while (j->queue.count > JOURNAL_QUEUE_MAX && jqueue_drop(&j->queue))
+		j->lost++;
+	pthread_mutex_unlock(&j->lock);
+}
+
+static void
+flight_done(struct journal *j)
+{
+	struct jrow *row;
+
+	while ((row = TAILQ_FIRST(&j->flight)) != NULL) {
+		TAILQ_REMOVE(&j->flight, row, all);
+		TAILQ_INSERT_TAIL(&j->kept, row, all);
+		j->kept_count++;
+	}
+	while (j->kept_count > JOURNAL_KEPT_ROWS) {
+		row = TAILQ_FIRST(&j->kept);
+		TAILQ_REMOVE(&j->kept, row, all);
+		free(row);
+		j->kept_count--;
+	}
+	pthread_mutex_lock(&j->lock);
+	j->flight_count = 0;
+	pthread_mutex_unlock(&j->lock);
+}
+
+/* Everything that is to be on the disk, one transaction of it.  false: the disk does not work now. */
+static bool
+writer_write(struct journal *j)
+{
+	struct jname **names;
+	enum jresult r;
+	bool ok;
+	size_t n;
+
+	if (!writer_ready(j))
+		return false;
+	ok = writer_reserve(j);
+	ok &= writer_index_file(j);
+	names = names_after(j, j->index_in_db, &n);
+	flight_take(j, JOURNAL_BATCH_MAX);
+	r = n > 0 || j->rewrite || !TAILQ_EMPTY(&j->flight) ? jdb_write(j, names, n, &j->flight) : JR_OK;
+	free(names);
+	if (r != JR_OK) {
+		flight_return(j);
+		return writer_failed(j, r);
+	}
+	j->index_in_db += n;
+	flight_done(j);
+	if (ok)
+		j->failing = j->told = false;
+	return ok;
+}
+
+/* ---- writer: questions ---- */
+/* r of a read.  true: ask the new file once more */
+static bool
+read_again(struct journal *j, enum jresult r)
+{
+	struct jrows none = TAILQ_HEAD_INITIALIZER(none);
+
+	if (r == JR_OK || !writer_failed(j, r) || !writer_ready(j))
+		return false;
+	return jdb_write(j, NULL, 0, &none) == JR_OK;	/* the rows that memory still has */
+}
+
+static void
+writer_answer(struct journal *j, struct jask *q)
+{
+	flight_take(j, SIZE_MAX);	/* so that the loop thread cannot drop them meanwhile */
+	/* rows of a file that exists but is not open cannot be known; where there is no file, memory is all there is */
+	if (j->db != NULL || (access(j->file, F_OK) == -1 && errno == ENOENT)) {
+		enum jresult r = jquery_run(j, q, &j->flight);
+
+		if (read_again(j, r))
+			jquery_run(j, q, &j->flight);
+	}
+	flight_return(j);
+	pthread_mutex_lock(&j->lock);
+	TAILQ_INSERT_TAIL(&j->answered, q, all);
+	pthread_mutex_unlock(&j->lock);
+	if (j->hooks.wake != NULL)
+		j->hooks.wake(j->hooks.ctx);
+}
+
+/* The first question if it can be answered now; disk_works: only after all rows that were there before it are written. */
+static struct jask *
+ask_take(struct journal *j, bool disk_works)
+{
+	struct jrow *row;
+	struct jask *q;
+
+	pthread_mutex_lock(&j->lock);
+	q = TAILQ_FIRST(&j->asked);
+	row = TAILQ_FIRST(&j->queue.all);
+	if (q != NULL && disk_works && row != NULL && row->order <= q->mark)
+		q = NULL;
+	if (q != NULL)
+		TAILQ_REMOVE(&j->asked, q, all);
+	pthread_mutex_unlock(&j->lock);
+	return q;
+}
+
+/* ---- writer: the thread ---- */
+/* Waits for work; returns whether the journal is to end. */
+static bool
+writer_wait(struct journal *j)
+{
+	struct timespec until;
+	bool stop;
+
+	pthread_mutex_lock(&j->lock);
+	while (!j->stop && TAILQ_EMPTY(&j->asked)) {
+		bool todo = j->queue.count > 0 || j->names.count > j->index_in_file || j->names.count > j->index_in_db ||
+		    j->db == NULL || j->failing || j->rewrite || j->unclean || reserve_due(j);
+
+		if (todo && clock_mono_ms() >= j->retry_ms)
+			break;
+		until.tv_sec = j->retry_ms / 1000;
+		until.tv_nsec = j->retry_ms % 1000 * 1000000;
+		if (todo)
+			pthread_cond_timedwait(&j->work, &j->lock, &until);
+		else
+			pthread_cond_wait(&j->work, &j->lock);
+	}
+	stop = j->stop;
+	pthread_mutex_unlock(&j->lock);
+	return stop;
+}
+
+static bool
+queue_is_empty(struct journal *j)
+{
+	bool empty;
+
+	pthread_mutex_lock(&j->lock);
+	empty = j->queue.count == 0;
+	pthread_mutex_unlock(&j->lock);
+	return empty;
+}
+
+static void
+writer_end(struct journal *j)
+{
+	pthread_mutex_lock(&j->lock);
+	if (j->queue.count > 0)
+		warn_text("journal: %zu rows could not be written: %s", j->queue.count, j->why);
+	j->lost += j->queue.count;
+	pthread_mutex_unlock(&j->lock);
+	/* a clean end skips no numbers; numbers beyond the reserve may not be known to the file, so only when it can be written */
+	jsequence_write(j->sequence_file, j->next);
+	jdb_close(j);
+}
+
+static void *
+writer_main(void *arg)
+{
+	struct journal *j = arg;
+	bool stop, disk_works;
+	struct jask *q;
+
+	for (;;) {
+		stop = writer_wait(j);
+		disk_works = false;
+		if (stop || clock_mono_ms() >= j->retry_ms)
+			disk_works = writer_write(j);
+		while ((q = ask_take(j, disk_works)) != NULL)
+			writer_answer(j, q);
+		if (stop && (!disk_works || queue_is_empty(j) || clock_mono_ms() >= j->stop_ms))
+			break;
+	}
+	writer_end(j);
+	return NULL;
+}
+
+/* ---- start-up: numbers ---- */
+static bool
+has_past(const struct journal *j)	/* whether a journal ever was in this directory; true when that cannot be known */
+{
+	struct dirent *e;
+	bool past = false;
+	DIR *d = opendir(j->dir);
+
+	if (d == NULL)
+		return errno != ENOENT;
+	while (!past && (e = readdir(d)) != NULL)
+		past = strncmp(e->d_name, "journal.db", 10) == 0 || strcmp(e->d_name, "index") == 0 || strcmp(e->d_name, "sequence") == 0;
+	closedir(d);
+	return past;
+}
+
+static void
+start_sequences(struct journal *j, bool past)
+{
+	bool known = jsequence_load(j->sequence_file, j->next) == 0;
+	int i;
+
+	for (i = 0; i < JK_TABLES; i++) {
+		uint64_t last = j->db == NULL ? 0 : jdb_last_seq(j, (enum jkind)i);
+
+		if (!known)
+			j->next[i] = past || j->db == NULL ? (uint64_t)(clock_wall_us() / 1000) : 1;
+		if (j->next[i] <= last)
+			j->next[i] = last + 1;
+		if (i == JK_NOTICE)
+			j->last_notice = last > 0 ? last : j->next[i] - 1;
+	}
+	writer_reserve(j);
+}
+
+static int
+by_module_and_index(const void *a, const void *b)
+{
+	const struct jname *x = *(struct jname *const *)a, *y = *(struct jname *const *)b;
+	int c = strcmp(x->text, y->text);
+
+	return c != 0 ? c : x->index < y->index ? -1 : x->index > y->index;
+}
+
+/* Fills modules; two resources with one index (somebody edited the file): one of them gets a new one. */
+static bool
+start_modules(struct journal *j)
+{
+	size_t i, n = j->names.count;
+	struct jname **sorted = malloc((n + 1) * sizeof(struct jname *)), *m;
+
+	if (sorted == NULL)
+		return false;
+	if (n > 0)
+		memcpy(sorted, j->names.all, n * sizeof(struct jname *));
+	qsort(sorted, n, sizeof(struct jname *), by_module_and_index);
+	for (i = 0; i < n; i++) {
+		m = jnames_find(&j->modules, sorted[i]->text, "");
+		if (m == NULL)
+			m = jnames_add(&j->modules, sorted[i]->text, "", 0);
+		if (m == NULL) {
+			free(sorted);
+			return false;
+		}
+		m->index = sorted[i]->index;
+	}
+	for (i = 1; i < n; i++)
+		if (strcmp(sorted[i]->text, sorted[i - 1]->text) == 0 && sorted[i]->index == sorted[i - 1]->index) {
+			sorted[i - 1]->index = ++jnames_find(&j->modules, sorted[i]->text, "")->index;
+			j->index_in_file = j->index_in_db = 0;
+		}
+	free(sorted);
+	return true;
+}
+
+static void
+start_indexes(struct journal *j)
+{
+	size_t in_db = 0;
+	bool dirty = false;
+	enum jresult r;
+
+	if (jindex_load(j->index_file, &j->names, &dirty) == 0)
+		j->index_in_file = dirty ? 0 : j->names.count;
+	else if (errno != ENOENT) {
+		snprintf(j->why, sizeof(j->why), "%.200s: %s", j->index_file, strerror(errno));
+		succeeded(j, JR_WAIT);
+		j->index_in_file = SIZE_MAX;	/* not read: append to it, do not replace it */
+	}
+	r = j->db == NULL ? JR_OK : jdb_index_load(j, &j->names, &in_db);
+	if (r != JR_OK && writer_failed(j, r))
+		succeeded(j, jdb_open(j));
+	if (j->index_in_file > j->names.count)
+		j->index_in_file = j->names.count;
+	j->index_in_db = r == JR_OK && in_db == j->names.count ? in_db : 0;
+}
+
+static bool
+start(struct journal *j)
+{
+	bool past = has_past(j);
+	struct stat st;
+	enum jresult r;
+
+	/* SQLite takes an empty file for a new one; we know that there was more */
+	if (access(j->sequence_file, F_OK) == 0 && stat(j->file, &st) == 0 && st.st_size == 0)
+		r = JR_DAMAGED;
+	else
+		r = jdb_open(j);
+	if (r == JR_DAMAGED && (r = jdb_set_aside(j)) == JR_OK)
+		r = jdb_open(j);
+	succeeded(j, r);
+	start_indexes(j);
+	if (!start_modules(j))
+		return false;
+	start_sequences(j, past);
+	return true;
+}
+
+/* ---- the door ---- */
+static void
+journal_release(struct journal *j)
+{
+	struct jtrouble *t;
+
+	while ((t = TAILQ_FIRST(&j->troubles)) != NULL) {
+		TAILQ_REMOVE(&j->troubles, t, all);
+		free(t);
+	}
+	jdb_close(j);
+	jrows_free(&j->queue.all);
+	jrows_free(&j->flight);
+	jrows_free(&j->kept);
+	jnames_free(&j->names);
+	jnames_free(&j->modules);
+	jnames_free(&j->trims);
+	pthread_cond_destroy(&j->work);
+	pthread_mutex_destroy(&j->lock);
+	free(j);
+}
+
+struct journal *
+journal_new(const char *dir, const struct journal_hooks *hooks)
+{
+	struct journal *j = calloc(1, sizeof(*j));
+	pthread_condattr_t attr;
+
+	if (j == NULL)
+		return NULL;
+	json_object_seed(0);	/* before two threads make objects */
+	pthread_mutex_init(&j->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&j->work, &attr);
+	pthread_condattr_destroy(&attr);
+	jqueue_init(&j->queue);
+	TAILQ_INIT(&j->asked);
+	TAILQ_INIT(&j->answered);
+	TAILQ_INIT(&j->troubles);
+	TAILQ_INIT(&j->flight);
+	TAILQ_INIT(&j->kept);
+	j->hooks = *hooks;
+	if (!str_copy(j->dir, sizeof(j->dir), dir) || !path_format(j->file, sizeof(j->file), "%s/journal.db", dir) ||
+	    !path_format(j->index_file, sizeof(j->index_file), "%s/index", dir) ||
+	    !path_format(j->sequence_file, sizeof(j->sequence_file), "%s/sequence", dir) || !start(j) ||
+	    pthread_create(&j->thread, NULL, writer_main, j) != 0) {
+		journal_release(j);
+		return NULL;
+	}
+	return j;
+}
+
+void
+journal_free(struct journal *j)
+{
+	struct timespec until;
+	struct jask *q;
+
+	if (j == NULL)
+		return;
+	pthread_mutex_lock(&j->lock);
+	j->stop = true;
+	j->stop_ms = clock_mono_ms() + JOURNAL_FREE_MS;
+	pthread_cond_signal(&j->work);
+	pthread_mutex_unlock(&j->lock);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += JOURNAL_FREE_MS / 1000;
+	if (pthread_timedjoin_np(j->thread, NULL, &until) != 0) {
+		/* it hangs in the kernel (a dead disk): the program ends without it, its memory must stay */
+		warn_text("journal: the disk does not answer, rows may be lost");
+		pthread_detach(j->thread);
+		return;
+	}
+	TAILQ_CONCAT(&j->answered, &j->asked, all);
+	while ((q = TAILQ_FIRST(&j->answered)) != NULL) {
+		TAILQ_REMOVE(&j->answered, q, all);
+		q->done(q->ctx, NULL);
+		json_decref(q->rows);
+		free(q);
+	}
+	journal_release(j);
+}
+
+void
+journal_poll(struct journal *j)
+{
+	struct jtroubles troubles = TAILQ_HEAD_INITIALIZER(troubles);
+	struct jasks answered = TAILQ_HEAD_INITIALIZER(answered);
+	struct jtrouble *t;
+	struct jask *q;
+
+	pthread_mutex_lock(&j->lock);
+	TAILQ_CONCAT(&troubles, &j->troubles, all);
+	TAILQ_CONCAT(&answered, &j->answered, all);
+	pthread_mutex_unlock(&j->lock);
+	while ((t = TAILQ_FIRST(&troubles)) != NULL) {
+		TAILQ_REMOVE(&troubles, t, all);
+		if (j->hooks.trouble != NULL)
+			j->hooks.trouble(j->hooks.ctx, t->message, t->text);
+		free(t);
+	}
+	while ((q = TAILQ_FIRST(&answered)) != NULL) {
+		TAILQ_REMOVE(&answered, q, all);
+		q->done(q->ctx, q->rows);
+		json_decref(q->rows);
+		free(q);
+	}
+}
+
+/* under lock */
+static uint64_t
+sequence_give(struct journal *j, enum jkind kind)
+{
+	/* Past what the disk knows of (it has not worked for long): the wall clock keeps a later life from giving these again. */
+	if (j->next[kind] >= j->reserved[kind]) {
+		uint64_t ms = (uint64_t)(clock_wall_us() / 1000);
+
+		if (j->next[kind] < ms)
+			j->next[kind] = ms;
+	}
+	return j->next[kind]++;
+}
+
+static void
+queue_add(struct journal *j, enum jkind kind, const void *rpt)	/* under lock */
+{
+	struct jrow *row = jrow_pack(kind, rpt);
+
+	if (row == NULL) {
+		j->lost++;
+		return;
+	}
+	row->order = ++j->order;
+	jqueue_push(&j->queue, row);
+	/* a question holds all rows in flight for a moment; then only a batch of them counts here, the rest when they come back */
+	while (j->queue.count + (j->flight_count < JOURNAL_BATCH_MAX ? j->flight_count : JOURNAL_BATCH_MAX) > JOURNAL_QUEUE_MAX &&
+	    jqueue_drop(&j->queue))
+		j->lost++;
+	pthread_cond_signal(&j->work);
+}
+
+uint64_t
+journal_log(struct journal *j, struct rpt_log *row)
+{
+	pthread_mutex_lock(&j->lock);
+	row->seq = sequence_give(j, JK_LOG);
+	queue_add(j, JK_LOG, row);
+	pthread_mutex_unlock(&j->lock);
+	return row->seq;
+}
+
+uint64_t
+journal_notice(struct journal *j, struct rpt_notice *row)
+{
+	pthread_mutex_lock(&j->lock);
+	row->seq = j->last_notice = sequence_give(j, JK_NOTICE);
+	queue_add(j, JK_NOTICE, row);
+	pthread_mutex_unlock(&j->lock);
+	return row->seq;
+}
+
+uint64_t
+journal_command(struct journal *j, struct rpt_command *row)
+{
+	pthread_mutex_lock(&j->lock);
+	row->seq = sequence_give(j, JK_COMMAND);
+	queue_add(j, JK_COMMAND, row);
+	pthread_mutex_unlock(&j->lock);
+	return row->seq;
+}
+
+void
+journal_command_end(struct journal *j, uint64_t seq, const char *status)
+{
+	struct rpt_command c = { .seq = seq };
+
+	str_copy(c.status, sizeof(c.status), status);
+	pthread_mutex_lock(&j->lock);
+	queue_add(j, JK_END, &c);
+	pthread_mutex_unlock(&j->lock);
+}
+
+void
+journal_resource(struct journal *j, const struct rpt_resource *row)
+{
+	struct jhistory h = { .time_ms = row->since_ms };
+
+	str_copy(h.module, sizeof(h.module), row->module);
+	str_copy(h.name, sizeof(h.name), row->name);
+	str_copy(h.value, sizeof(h.value), row->value);
+	str_copy(h.by, sizeof(h.by), row->by);
+	pthread_mutex_lock(&j->lock);
+	h.seq = sequence_give(j, JK_HISTORY);
+	queue_add(j, JK_HISTORY, &h);
+	pthread_mutex_unlock(&j->lock);
+}
+
+uint32_t
+journal_index(struct journal *j, const char *module, const char *resource)
+{
+	char mod[SK_NAME_MAX], res[SK_RES_MAX];
+	struct jname *n, *m;
+
+	str_copy(mod, sizeof(mod), module);	/* as the files hold it */
+	str_copy(res, sizeof(res), resource);
+	n = jnames_find(&j->names, mod, res);	/* only this thread adds: no lock to look */
+	if (n != NULL)
+		return n->index;
+	m = jnames_find(&j->modules, mod, "");
+	if (m == NULL)
+		m = jnames_add(&j->modules, mod, "", 0);
+	if (m == NULL || m->index == JOURNAL_INDEX_LAST)
+		return 0;
+	pthread_mutex_lock(&j->lock);
+	n = jnames_add(&j->names, mod, res, m->index + 1);
+	if (n != NULL)
+		m->index++;
+	pthread_cond_signal(&j->work);
+	pthread_mutex_unlock(&j->lock);
+	return n == NULL ? 0 : n->index;
+}
+
+void
+journal_forget(struct journal *j, const char *module, bool logs, bool resources)
+{
+	struct jforget f = { .logs = logs, .resources = resources };
+
+	str_copy(f.module, sizeof(f.module), module);
+	pthread_mutex_lock(&j->lock);
+	queue_add(j, JK_FORGET, &f);
+	pthread_mutex_unlock(&j->lock);
+}
+
+uint64_t
+journal_lost(const struct journal *j)
+{
+	pthread_mutex_t *lock = (pthread_mutex_t *)(uintptr_t)&j->lock;
+	uint64_t lost;
+
+	pthread_mutex_lock(lock);
+	lost = j->lost;
+	pthread_mutex_unlock(lock);
+	return lost;
+}
+
+uint64_t
+journal_last_notice(const struct journal *j)
+{
+	return j->last_notice;	/* only this thread changes it */
+}
+
+static void
+ask(struct journal *j, const struct jask *question)
+{
+	static const int most[JK_TABLES] = { JOURNAL_LOG_ROWS, JOURNAL_NOTICE_ROWS, JOURNAL_COMMAND_ROWS, JOURNAL_HISTORY_ROWS };
+	struct jask *q = malloc(sizeof(*q));
+
+	if (q == NULL) {
+		question->done(question->ctx, NULL);
+		return;
+	}
+	*q = *question;
+	if (q->last <= 0 || q->last > most[q->kind])
+		q->last = most[q->kind];
+	pthread_mutex_lock(&j->lock);
+	q->mark = j->order;
+	TAILQ_INSERT_TAIL(&j->asked, q, all);
+	pthread_cond_signal(&j->work);
+	pthread_mutex_unlock(&j->lock);
+}
+
+void
+journal_ask_log(struct journal *j, const char *module, const char *levels, int last, uint64_t after, journal_answer done, void *ctx)
+{
+	struct jask q = { .kind = JK_LOG, .last = last, .after = after, .done = done, .ctx = ctx };
+
+	str_copy(q.module, sizeof(q.module), module);
+	if (strchr(levels, 'A') == NULL)
+		str_copy(q.levels, sizeof(q.levels), levels);
+	ask(j, &q);
+}
+
+void
+journal_ask_history(struct journal *j, const char *module, const char *resource, int last, journal_answer done, void *ctx)
+{
+	struct jask q = { .kind = JK_HISTORY, .last = last, .done = done, .ctx = ctx };
+
+	str_copy(q.module, sizeof(q.module), module);
+	str_copy(q.resource, sizeof(q.resource), resource);
+	ask(j, &q);
+}
+
+void
+journal_ask_notices(struct journal *j, uint64_t after, int last, journal_answer done, void *ctx)
+{
+	struct jask q = { .kind = JK_NOTICE, .last = last, .after = after, .done = done, .ctx = ctx };
+
+	ask(j, &q);
+}
+
+void
+journal_ask_commands(struct journal *j, int last, journal_answer done, void *ctx)
+{
+	struct jask q = { .kind = JK_COMMAND, .last = last, .done = done, .ctx = ctx };
+
+	ask(j, &q);
+}
