@@ -333,8 +333,8 @@ writer_end(struct journal *j)
 		warn_text("journal: %zu rows could not be written: %s", j->queue.count, j->why);
 	j->lost += j->queue.count;
 	pthread_mutex_unlock(&j->lock);
-	/* a clean end skips no numbers; numbers beyond the reserve may not be known to the file, so only when it can be written */
-	jsequence_write(j->sequence_file, j->next);
+	if (j->db != NULL)	/* a clean end skips no numbers */
+		jsequence_write(j->sequence_file, j->next);
 	jdb_close(j);
 }
 
@@ -463,8 +463,8 @@ start(struct journal *j)
 	struct stat st;
 	enum jresult r;
 
-	/* SQLite takes an empty file for a new one; we know that there was more */
-	if (access(j->sequence_file, F_OK) == 0 && stat(j->file, &st) == 0 && st.st_size == 0)
+	/* SQLite takes a file below its smallest page (512 bytes) for a new one; we know that there was more */
+	if (access(j->sequence_file, F_OK) == 0 && stat(j->file, &st) == 0 && st.st_size < 512)
 		r = JR_DAMAGED;
 	else
 		r = jdb_open(j);
