@@ -23,3 +23,9 @@ UNIT_TESTS += tests/unit/t_syslog
 tests_unit_t_syslog_SOURCES = tests/unit/t_syslog.c
 tests_unit_t_syslog_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_t_syslog_LDADD = $(PUB_LIBS) $(CMOCKA_LIBS)
+
+# benches are built on demand: make tests/bench/bench_<name>
+EXTRA_PROGRAMS = tests/bench/bench_journal
+tests_bench_bench_journal_SOURCES = tests/bench/bench_journal.c
+tests_bench_bench_journal_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+tests_bench_bench_journal_LDADD = $(PUB_LIBS)

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <dirent.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,15 @@
 #define TOLD_AGAIN_MS	60000	/* so that a disk that is full on and off does not fill the log */
 
 /* ---- told to the loop thread ---- */
+static void
+wake(struct journal *j)
+{
+	pthread_mutex_lock(&j->lock);	/* so that journal_free() knows that nobody is inside the hook */
+	if (!j->abandoned && j->hooks.wake != NULL)
+		j->hooks.wake(j->hooks.ctx);
+	pthread_mutex_unlock(&j->lock);
+}
+
 void
 journal_trouble(struct journal *j, int message, const char *fmt, ...)
 {
@@ -39,8 +49,7 @@ journal_trouble(struct journal *j, int message, const char *fmt, ...)
 	pthread_mutex_lock(&j->lock);
 	TAILQ_INSERT_TAIL(&j->troubles, t, all);
 	pthread_mutex_unlock(&j->lock);
-	if (j->hooks.wake != NULL)
-		j->hooks.wake(j->hooks.ctx);
+	wake(j);
 }
 
 /* One result of a disk operation: an episode of failures is told once, and a disk that comes and goes once a minute; each failure
@@ -265,8 +274,7 @@ writer_answer(struct journal *j, struct jask *q)
 	pthread_mutex_lock(&j->lock);
 	TAILQ_INSERT_TAIL(&j->answered, q, all);
 	pthread_mutex_unlock(&j->lock);
-	if (j->hooks.wake != NULL)
-		j->hooks.wake(j->hooks.ctx);
+	wake(j);
 }
 
 /* The first question if it can be answered now; disk_works: only after all rows that were there before it are written. */
@@ -505,6 +513,8 @@ journal_new(const char *dir, const struct journal_hooks *hooks)
 {
 	struct journal *j = calloc(1, sizeof(*j));
 	pthread_condattr_t attr;
+	sigset_t all, before;
+	int rc;
 
 	if (j == NULL)
 		return NULL;
@@ -523,8 +533,15 @@ journal_new(const char *dir, const struct journal_hooks *hooks)
 	j->hooks = *hooks;
 	if (!str_copy(j->dir, sizeof(j->dir), dir) || !path_format(j->file, sizeof(j->file), "%s/journal.db", dir) ||
 	    !path_format(j->index_file, sizeof(j->index_file), "%s/index", dir) ||
-	    !path_format(j->sequence_file, sizeof(j->sequence_file), "%s/sequence", dir) || !start(j) ||
-	    pthread_create(&j->thread, NULL, writer_main, j) != 0) {
+	    !path_format(j->sequence_file, sizeof(j->sequence_file), "%s/sequence", dir) || !start(j)) {
+		journal_release(j);
+		return NULL;
+	}
+	sigfillset(&all);	/* signals are for the loop thread */
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	rc = pthread_create(&j->thread, NULL, writer_main, j);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (rc != 0) {
 		journal_release(j);
 		return NULL;
 	}
@@ -534,8 +551,10 @@ journal_new(const char *dir, const struct journal_hooks *hooks)
 void
 journal_free(struct journal *j)
 {
+	struct jasks open = TAILQ_HEAD_INITIALIZER(open);
 	struct timespec until;
 	struct jask *q;
+	bool stuck;
 
 	if (j == NULL)
 		return;
@@ -546,18 +565,22 @@ journal_free(struct journal *j)
 	pthread_mutex_unlock(&j->lock);
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += JOURNAL_FREE_MS / 1000;
-	if (pthread_timedjoin_np(j->thread, NULL, &until) != 0) {
-		/* it hangs in the kernel (a dead disk): the program ends without it, its memory must stay */
-		warn_text("journal: the disk does not answer, rows may be lost");
-		pthread_detach(j->thread);
-		return;
-	}
-	TAILQ_CONCAT(&j->answered, &j->asked, all);
-	while ((q = TAILQ_FIRST(&j->answered)) != NULL) {
-		TAILQ_REMOVE(&j->answered, q, all);
+	stuck = pthread_timedjoin_np(j->thread, NULL, &until) != 0;
+	pthread_mutex_lock(&j->lock);
+	j->abandoned = true;
+	TAILQ_CONCAT(&open, &j->answered, all);
+	TAILQ_CONCAT(&open, &j->asked, all);
+	pthread_mutex_unlock(&j->lock);
+	while ((q = TAILQ_FIRST(&open)) != NULL) {
+		TAILQ_REMOVE(&open, q, all);
 		q->done(q->ctx, NULL);
 		json_decref(q->rows);
 		free(q);
+	}
+	if (stuck) {	/* in the kernel, with a dead disk: the program ends without the thread, whose memory must stay */
+		warn_text("journal: the disk does not answer, rows may be lost");
+		pthread_detach(j->thread);
+		return;
 	}
 	journal_release(j);
 }
@@ -664,7 +687,7 @@ journal_command_end(struct journal *j, uint64_t seq, const char *status)
 void
 journal_resource(struct journal *j, const struct rpt_resource *row)
 {
-	struct jhistory h = { .time_ms = row->since_ms };
+	struct jhistory h = { .time_ms = row->since_ms != 0 ? row->since_ms : row->assigned_ms };
 
 	str_copy(h.module, sizeof(h.module), row->module);
 	str_copy(h.name, sizeof(h.name), row->name);

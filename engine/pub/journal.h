@@ -3,11 +3,13 @@
  * journal.h: what happened, kept.  Logs, notices, resource history, stable resource indexes, command log: SQLite, in a thread of
  * its own, never on the caller's path.
  *
- * Owns: SAFEVAR/db/journal.db and the writer thread.  Called by: safeadmin only, from its loop thread.  Never does: block the
- * caller on the disk; call back from another thread (answers come through journal_poll() on the loop thread).
- * A full disk delays: rows wait in memory (at most JOURNAL_QUEUE_MAX, then the oldest debug and info rows go first and are counted)
- * and are retried every second.  A damaged file is renamed journal.db.damaged-<time>, a new one is made, known indexes and the last
- * rows in memory are written again, and the owner is told through `trouble`.
+ * Owns: SAFEVAR/db/journal.db, the files index and sequence beside it (numbers that must outlive the database), and the writer thread.
+ * Called by: safeadmin only, from its loop thread.  Never does: block the caller on the disk; call back from another thread (answers
+ * come through journal_poll() on the loop thread).
+ * A full disk delays: rows wait in memory (at most JOURNAL_QUEUE_MAX, then the oldest debug and info rows go first, then other log and
+ * history rows, and are counted) and are retried every second; told once per episode and at most once a minute.  A damaged file is
+ * renamed journal.db.damaged-<time> (three are kept), a new one is made, known indexes and the last rows in memory are written again,
+ * and the owner is told through `trouble`.
  */
 #ifndef SK_JOURNAL_H
 #define SK_JOURNAL_H

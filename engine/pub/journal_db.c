@@ -344,6 +344,10 @@ jdb_set_aside(struct journal *j)
 	struct tm tm;
 	size_t i, n;
 
+	if (j->aside_ms != 0 && clock_mono_ms() - j->aside_ms < JOURNAL_RETRY_MS) {	/* this disk damages all it gets: not in a loop */
+		jdb_close(j);
+		return JR_WAIT;
+	}
 	gmtime_r(&sec, &tm);
 	n = strftime(name, sizeof(name), "journal.db.damaged-%Y%m%dT%H%M%S", &tm);
 	snprintf(name + n, sizeof(name) - n, ".%06dZ", (int)(us % 1000000));
@@ -369,6 +373,7 @@ jdb_set_aside(struct journal *j)
 	}
 	jdb_close(j);
 	trim_aside(j->dir);
+	j->aside_ms = clock_mono_ms();
 	j->rewrite = true;
 	j->unclean = false;
 	j->index_in_db = 0;

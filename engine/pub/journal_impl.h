@@ -134,7 +134,7 @@ struct journal {
 	uint64_t reserved[JK_TABLES];	/* numbers below are safe on disk */
 	uint64_t last_notice, lost;
 	struct jnames names;
-	bool	 stop;
+	bool	 stop, abandoned;	/* abandoned: the hooks are no more */
 	int64_t	 stop_ms;
 	/* loop thread only */
 	struct jnames modules;		/* index = the highest given in that module */
@@ -151,7 +151,7 @@ struct journal {
 	bool	 rewrite;		/* kept rows and indexes are not in this database yet */
 	size_t	 index_in_file, index_in_db;	/* how many of names are */
 	bool	 failing, told;		/* an episode of trouble; it was told */
-	int64_t	 retry_ms, told_ms;
+	int64_t	 retry_ms, told_ms, aside_ms;	/* next try; last told; last file set aside */
 	char	 why[256];
 };
 

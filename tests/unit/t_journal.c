@@ -774,6 +774,18 @@ test_removed_while_open(void **state)
 	json_decref(ask_commands(&o, 1));
 	assert_int_equal(o.rebuilt, 0);
 	assert_int_equal(access(in_dir(*state, "journal.db-wal"), F_OK), 0);
+	owner_close(&o);
+	owner_open(&o, *state);
+	check_one_of_each(&o);
+	json_decref(ask_log(&o, "BM", "A", 10, 0));
+	owner_close(&o);
+	assert_int_equal(count_in_file(*state, "SELECT count(*) FROM log"), 4);
+	dir_empty(*state);
+	owner_open(&o, *state);
+	fill_one_of_each(&o);
+	check_indexes(&o);
+	put(&o, "BM", 'E', "one");
+	check_one_of_each(&o);
 	dir_empty(*state);	/* everything */
 	put(&o, "BM", 'E', "two");
 	check_one_of_each(&o);
@@ -821,7 +833,7 @@ own_mounts(void)
 {
 	if (geteuid() != 0)
 		no_mounts = "needs root";
-	else if (unshare(CLONE_NEWNS) == -1 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1)
+	else if (unshare(CLONE_NEWNS) == -1 || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == -1)
 		no_mounts = "no mount namespace";
 }
 
@@ -1005,7 +1017,7 @@ test_read_only(void **state)
 	int fd;
 
 	NEED_MOUNTS();
-	assert_int_equal(mount(NULL, *state, NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
+	assert_int_equal(mount("t_journal", *state, "tmpfs", MS_REMOUNT | MS_RDONLY, ""), 0);
 	owner_open(&o, *state);		/* never had a file: memory is all there is */
 	seq = put(&o, "AM", 'E', "before there was a file");
 	check_indexes(&o);
@@ -1014,19 +1026,19 @@ test_read_only(void **state)
 	json_decref(rows);
 	wait_unwritable(&o);
 	fd = watch(*state);
-	assert_int_equal(mount(NULL, *state, NULL, MS_REMOUNT, "size=2m"), 0);
+	assert_int_equal(mount("t_journal", *state, "tmpfs", MS_REMOUNT, "size=2m"), 0);
 	wait_for_file(fd, "journal.db-wal");
 	close(fd);
 	owner_close(&o);
 	assert_int_equal(count_in_file(*state, "SELECT count(*) FROM log"), 1);
-	assert_int_equal(mount(NULL, *state, NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
+	assert_int_equal(mount("t_journal", *state, "tmpfs", MS_REMOUNT | MS_RDONLY, ""), 0);
 	owner_open(&o, *state);
 	wait_unwritable(&o);
 	assert_true(put(&o, "AM", 'E', "second") > seq);
 	check_indexes(&o);
 	assert_null(ask_log(&o, "AM", "A", 0, 0));
 	fd = watch(*state);
-	assert_int_equal(mount(NULL, *state, NULL, MS_REMOUNT, "size=2m"), 0);
+	assert_int_equal(mount("t_journal", *state, "tmpfs", MS_REMOUNT, "size=2m"), 0);
 	wait_for_file(fd, "journal.db-wal");
 	close(fd);
 	rows = ask_log(&o, "AM", "A", 0, 0);
