@@ -15,9 +15,14 @@ unit: $(UNIT_TESTS)
 
 # pub
 UNIT_TESTS += tests/unit/t_journal
-tests_unit_t_journal_SOURCES = tests/unit/t_journal.c
+tests_unit_t_journal_SOURCES = tests/unit/t_journal.c tests/unit/journal_owner.h
 tests_unit_t_journal_CPPFLAGS = $(UNIT_CPPFLAGS) $(SQLITE_CFLAGS)
 tests_unit_t_journal_LDADD = $(PUB_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/t_journal_disk
+tests_unit_t_journal_disk_SOURCES = tests/unit/t_journal_disk.c tests/unit/journal_owner.h
+tests_unit_t_journal_disk_CPPFLAGS = $(UNIT_CPPFLAGS) $(SQLITE_CFLAGS)
+tests_unit_t_journal_disk_LDADD = $(PUB_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/t_syslog
 tests_unit_t_syslog_SOURCES = tests/unit/t_syslog.c
