@@ -2,7 +2,8 @@
 /*
  * journal_impl.h: the inside of the journal; only engine/pub/journal*.c includes it.
  *
- * journal.c		what the loop thread calls, and the writer thread
+ * journal.c		what the loop thread calls, and the start
+ * journal_writer.c	the writer thread
  * journal_row.c	rows in memory: packed, queued, dropped in the documented order
  * journal_number.c	numbers that must outlive the database: indexes (dir/index) and sequences (dir/sequence)
  * journal_db.c		SQLite: open, write, trim, set aside
@@ -172,7 +173,11 @@ void jdb_read(sqlite3_stmt *st, enum jkind kind, union jany *out);
 /* ---- journal_query.c ---- */
 enum jresult jquery_run(struct journal *j, struct jask *q, const struct jrows *waiting);
 
-/* ---- journal.c ---- */
+/* ---- journal_writer.c ---- */
+void *jwriter_main(void *arg);
+bool jwriter_reserve(struct journal *j);		/* sequence numbers, ahead of use */
+bool jwriter_succeeded(struct journal *j, enum jresult r);	/* r == JR_OK; a failure is told and sets the time of the next try */
+bool jwriter_failed(struct journal *j, enum jresult r);	/* deals with a failed statement; true: go on, with a new file */
 void journal_trouble(struct journal *j, int message, const char *fmt, ...) PRINTFLIKE(3, 4);
 
 #endif
