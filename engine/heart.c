@@ -10,7 +10,7 @@
 #include "act/runner.h"
 #include "act/script_env.h"
 #include "module/setup.h"
-#include "module/uplink.h"
+#include "ctl/uplink.h"
 #include "wire/packet.h"
 
 #include <sys/file.h>

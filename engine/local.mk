@@ -14,3 +14,41 @@ noinst_LIBRARIES += libsafekit.a
 libsafekit_a_SOURCES = engine/ctl/safekit.h engine/ctl/client.c
 libsafekit_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 SAFEKIT_LIBS = libsafekit.a $(BASE_LIBS)
+
+# fsm + module: decide, and keep the state.  Pure: the simulation links the same
+noinst_LIBRARIES += libmodule.a
+libmodule_a_SOURCES = \
+	engine/fsm/fsm.h engine/fsm/fsm.c engine/fsm/mirror.h engine/fsm/mirror.c engine/fsm/light.c engine/fsm/plan.c \
+	engine/wire/beat.h engine/wire/beat.c \
+	engine/module/module.h engine/module/internal.h engine/module/module.c engine/module/pulse.c
+libmodule_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+MODULE_LIBS = libmodule.a $(BASE_LIBS)
+
+# heart: one module
+safebin_PROGRAMS += heart
+heart_SOURCES = engine/heart.c \
+	engine/act/runner.h engine/act/runner.c \
+	engine/cluster/link.h engine/cluster/link.c \
+	engine/module/setup.h engine/module/setup.c \
+	engine/ctl/uplink.h engine/ctl/uplink.c
+heart_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS)
+# libconf without libxml2: the run form is JSON
+heart_LDADD = libmodule.a libconf.a libscript.a libwire.a libsafekit.a $(BASE_LIBS) $(UV_LIBS) -lpthread
+
+# safeadmin: the node
+safebin_PROGRAMS += safeadmin
+safeadmin_SOURCES = engine/safeadmin.c \
+	engine/pub/picture.h engine/pub/picture.c \
+	engine/cluster/link.h engine/cluster/link.c \
+	engine/ctl/admin.h engine/ctl/server.c engine/ctl/ops.c engine/ctl/registry.h engine/ctl/registry.c engine/ctl/member.c
+safeadmin_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS)
+safeadmin_LDADD = libcluster.a libwire.a libpub.a $(SQLITE_LIBS) $(CONF_LIBS) $(UV_LIBS) -lpthread
+
+# the tables in words
+noinst_PROGRAMS += states
+states_SOURCES = engine/fsm/states.c
+states_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+states_LDADD = $(MODULE_LIBS)
+.PHONY: states-doc
+states-doc: states$(EXEEXT)
+	./states$(EXEEXT) >$(srcdir)/doc/STATES.md

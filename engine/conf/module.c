@@ -266,15 +266,3 @@ conf_module_load(const char *file, const struct conf_cluster *cluster, struct co
 	free(data);
 	return rc;
 }
-
-void
-conf_module_free(struct conf_module *m)
-{
-	int i;
-
-	for (i = 0; i < m->vars_count; i++) {
-		free(m->vars[i].name);
-		free(m->vars[i].value);
-	}
-	m->vars_count = 0;
-}

@@ -43,6 +43,18 @@ static const struct row heartbeat_rows[] = {
 	{ "permanent_arp", K_BOOL, H(permanent_arp) },
 };
 
+void
+conf_module_free(struct conf_module *m)
+{
+	int i;
+
+	for (i = 0; i < m->vars_count; i++) {
+		free(m->vars[i].name);
+		free(m->vars[i].value);
+	}
+	m->vars_count = 0;
+}
+
 static json_t *
 encode_rows(const struct row *rows, size_t count, const void *in)
 {

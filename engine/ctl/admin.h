@@ -31,6 +31,7 @@ struct admin {
 	struct registry	*registry;
 	struct member	*member;
 	bool		 boot;		/* this is the first safeadmin of this boot */
+	bool		 started;	/* the cluster configuration was looked at once: modules may start */
 	bool		 ending;
 };
 

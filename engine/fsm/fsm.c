@@ -209,7 +209,7 @@ fsm_print_doc(void *file)
 	FILE *f = file;
 	int p, i;
 
-	fputs("# States\n\nPrinted by `make states` from the tables in engine/fsm; do not edit.\n\n"
+	fputs("# States\n\nPrinted by `make states-doc` from the tables in engine/fsm; do not edit.\n\n"
 	    "A server *holds* while its application may run as primary. Invariants, checked by tests/sim after every step:\n\n"
 	    "1. A server begins to hold only when the other one is lost (no heartbeat for the timeout, or it tells that it has lost us), or\n"
 	    "   while the other one does not hold. So there are never two primaries without a partition.\n"

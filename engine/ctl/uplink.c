@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* uplink.c: keeps the line to safeadmin, and what could not be said meanwhile. */
 #include "config.h"
-#include "module/uplink.h"
+#include "ctl/uplink.h"
 #include "ctl/safekit.h"
 
 #include <stdio.h>
@@ -114,6 +114,11 @@ on_io(uv_poll_t *p, int status, int events)
 
 	while ((rc = sk_next(u->conn, &obj, 0, err, sizeof(err))) == 1) {
 		if (!u->greeted && json_integer_value(json_object_get(obj, "id")) == HELLO_ID) {
+			if (json_object_get(obj, "setup") == NULL) {	/* it has not read our module yet: ask again */
+				json_decref(obj);
+				disconnected(u);
+				return;
+			}
 			u->greeted = true;
 			send_waiting(u);
 			u->hooks.again(u->hooks.ctx, json_object_get(obj, "setup"));
