@@ -38,6 +38,11 @@ tests_fuzz_fuzz_group_LDADD = $(CLUSTER_LIBS)
 endif
 EXTRA_DIST += tests/fuzz/corpus/packet tests/fuzz/corpus/group
 
+UNIT_TESTS += tests/unit/t_client
+tests_unit_t_client_SOURCES = tests/unit/t_client.c
+tests_unit_t_client_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_client_LDADD = $(SAFEKIT_LIBS) $(CMOCKA_LIBS)
+
 .PHONY: unit
 unit: $(UNIT_TESTS)
 
