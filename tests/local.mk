@@ -65,3 +65,6 @@ tests_fuzz_fuzz_conf_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_conf_LDADD = $(CONF_LIBS)
 endif
 EXTRA_DIST += tests/fuzz/corpus/conf tests/data/conf
+
+# scripts: run by tests/run where they are
+EXTRA_DIST += tests/run tests/lib tests/lab tests/lint
