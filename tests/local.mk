@@ -47,6 +47,11 @@ tests_fuzz_fuzz_group_LDADD = $(CLUSTER_LIBS)
 endif
 EXTRA_DIST += tests/fuzz/corpus/packet tests/fuzz/corpus/group
 
+UNIT_TESTS += tests/unit/t_client
+tests_unit_t_client_SOURCES = tests/unit/t_client.c
+tests_unit_t_client_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_client_LDADD = $(SAFEKIT_LIBS) $(CMOCKA_LIBS)
+
 .PHONY: unit
 unit: $(UNIT_TESTS)
 
@@ -90,3 +95,6 @@ EXTRA_PROGRAMS = tests/bench/bench_journal
 tests_bench_bench_journal_SOURCES = tests/bench/bench_journal.c
 tests_bench_bench_journal_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 tests_bench_bench_journal_LDADD = $(PUB_LIBS)
+
+# scripts: run by tests/run where they are
+EXTRA_DIST += tests/run tests/lib tests/lab tests/lint
