@@ -12,3 +12,8 @@ tests_unit_t_base_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 
 .PHONY: unit
 unit: $(UNIT_TESTS)
+
+UNIT_TESTS += tests/unit/t_conf
+tests_unit_t_conf_SOURCES = tests/unit/t_conf.c
+tests_unit_t_conf_CPPFLAGS = $(UNIT_CPPFLAGS) $(XML_CFLAGS)
+tests_unit_t_conf_LDADD = $(CONF_LIBS) $(CMOCKA_LIBS)

@@ -43,7 +43,7 @@ struct conf_cluster {
 	struct conf_lan lans[SK_LANS_MAX];
 	char	 signature[65];		/* SHA-256, hex, of the canonical XML (C14N without comments): blanks and comments do not change it */
 };
-/* 0, or -1 with errors.  *out is filled only on success (warnings may be in errs as well). */
+/* 0, or -1 with errors.  *out is filled only on success (warnings may be in errs as well).  The list is started anew. */
 int conf_cluster_load(const char *file, struct conf_cluster *out, struct conf_errors *errs);
 
 /* ---- userconfig.xml ---- */
@@ -66,12 +66,12 @@ struct conf_module {
 	int	 hb_count;
 	struct conf_heartbeat hb[CONF_HB_MAX];
 	bool	 user;			/* <user> present: scripts are run (UG 14) */
-	int64_t	 nicestop_ms, forcestop_ms;	/* 300 s each (UG 13.7) */
+	int64_t	 nicestop_ms, forcestop_ms;	/* 300 s each (UG 13.7), also without <user> */
 	bool	 userlog;		/* logging="userlog" */
 	int	 userlogsize_kb;	/* 2048 */
 	int	 vars_count;
 	struct conf_var vars[CONF_VARS_MAX];
-	char	 signature[65];		/* see conf_module_signature() */
+	char	 signature[65];		/* of conf_module_signature(), which the caller fills in; "" after conf_module_load() */
 };
 /* cluster may be NULL (lan names are then not checked; confcheck without a cluster warns).  The environment supplies %NAME% where
  * no <macro> does. */
@@ -87,7 +87,9 @@ bool conf_duration(const char *text, int64_t unit_ms, int64_t max_ms, int64_t *o
 json_t *conf_module_to_json(const struct conf_module *m);
 /* Strict: a missing or wrong member is an error (err). */
 bool conf_module_from_json(const json_t *obj, struct conf_module *out, char *err, size_t errsize);
-/* Signature of a module directory (conf/userconfig.xml canonical + every file of bin/ with name and mode), 64 hex + NUL; -1 errno */
+/* Signature of a module directory (conf/userconfig.xml canonical + every file below bin/ with name and mode; what is hashed and how:
+ * signature.c), 64 hex + NUL.  -1 errno: EBADMSG userconfig.xml is not XML, ELOOP a link leaves bin/ (or too deep), EINVAL a device,
+ * pipe or socket, EFBIG more than 64 MiB or 4096 files, others from the system. */
 int conf_module_signature(const char *module_dir, char out[65]);
 
 #endif
