@@ -44,22 +44,52 @@ stage_free(struct stage *s)
 	free(s);
 }
 
+/* Findings name the file the user edits, not our copy of it */
+static void
+name_sources(struct stage *s)
+{
+	size_t n = strlen(s->dir);
+	int i;
+
+	for (i = 0; i < s->errs.count; i++) {
+		char *file = s->errs.e[i].file, rest[sizeof(s->errs.e[i].file)];
+
+		if (strncmp(file, s->dir, n) != 0)
+			continue;
+		str_copy(rest, sizeof(rest), file + n);
+		snprintf(file, sizeof(s->errs.e[i].file), "%.*s%s", (int)(sizeof(rest) - strlen(rest) - 1), s->source, rest);
+	}
+}
+
+/* Reads the copy, so that what was checked is what is applied.  false: told, or in errs */
 static bool
 stage_load(struct stage *s)
 {
 	static struct conf_cluster cluster;
-	char file[PATH_MAX];
+	char cluster_file[PATH_MAX], file[PATH_MAX], bin[PATH_MAX];
 	bool has_cluster;
 
-	if (!path_format(file, sizeof(file), "%s/cluster/cluster.xml", path_safevar()))
+	if (!path_format(cluster_file, sizeof(cluster_file), "%s/cluster/cluster.xml", path_safevar())
+	    || !path_format(file, sizeof(file), "%s/conf/userconfig.xml", s->dir) || !path_format(bin, sizeof(bin), "%s/bin", s->dir)) {
+		cli_error("the name of the folder is too long");
 		return false;
-	has_cluster = access(file, F_OK) == 0;
-	if (has_cluster && conf_cluster_load(file, &cluster, &s->errs) == -1)
-		return false;
-	if (!path_format(file, sizeof(file), "%s/conf/userconfig.xml", s->source))
+	}
+	has_cluster = access(cluster_file, F_OK) == 0;
+	if (has_cluster && conf_cluster_load(cluster_file, &cluster, &s->errs) == -1)
 		return false;
 	s->loaded = conf_module_load(file, has_cluster ? &cluster : NULL, &s->conf, &s->errs) == 0;
-	return s->loaded && !conf_has_errors(&s->errs);
+	name_sources(s);
+	if (!s->loaded || conf_has_errors(&s->errs))
+		return false;
+	if (conf_module_signature(s->dir, s->signature) == -1) {	/* of the files as the user has them, so before chmod */
+		warn_errno("%s", s->source);
+		return false;
+	}
+	if (!tree_executable(bin)) {
+		warn_errno("%s", bin);
+		return false;
+	}
+	return true;
 }
 
 /* Copies the module to SAFE/private/modules/.AM.<suffix>.  NULL: told.  The caller has the lock. */
@@ -67,7 +97,7 @@ static struct stage *
 stage_new(struct cli *c, const char *suffix)
 {
 	struct stage *s = calloc(1, sizeof(*s));
-	char err[1024], dir[PATH_MAX], bin[PATH_MAX];
+	char err[1024], dir[PATH_MAX];
 
 	if (s == NULL) {
 		cli_error("out of memory");
@@ -75,20 +105,14 @@ stage_new(struct cli *c, const char *suffix)
 	}
 	s->c = c;
 	if (!path_format(dir, sizeof(dir), "%s/private/modules", path_safe()) || !module_dir(s->source, sizeof(s->source), c->module)
-	    || !path_format(s->dir, sizeof(s->dir), "%s/.%s.%s", dir, c->module, suffix)
-	    || !path_format(bin, sizeof(bin), "%s/bin", s->dir)) {
+	    || !path_format(s->dir, sizeof(s->dir), "%s/.%s.%s", dir, c->module, suffix))
 		cli_error("the name of the folder is too long");
-	} else if (path_mkdirs(dir, 0755) == -1) {
+	else if (path_mkdirs(dir, 0755) == -1)
 		warn_errno("%s", dir);
-	} else if (!tree_remove(s->dir, err, sizeof(err)) || !tree_copy(s->source, s->dir, err, sizeof(err))) {
+	else if (!tree_remove(s->dir, err, sizeof(err)) || !tree_copy(s->source, s->dir, err, sizeof(err)))
 		cli_error("%s", err);
-	} else if (conf_module_signature(s->dir, s->signature) == -1) {		/* of the files as the user has them, before chmod */
-		warn_errno("%s", s->dir);
-	} else if (!tree_executable(bin)) {
-		warn_errno("%s", bin);
-	} else {
+	else
 		return s;
-	}
 	stage_free(s);
 	return NULL;
 }
@@ -206,6 +230,14 @@ tell_safeadmin(struct cli *c)
 }
 
 static int
+access_cluster(void)
+{
+	char file[PATH_MAX];
+
+	return path_format(file, sizeof(file), "%s/cluster/cluster.xml", path_safevar()) ? access(file, F_OK) : -1;
+}
+
+static int
 config_apply(struct stage *s)
 {
 	struct cli *c = s->c;
@@ -215,6 +247,10 @@ config_apply(struct stage *s)
 
 	ok = stage_load(s);
 	show_findings(&s->errs);
+	if (ok && s->conf.mode != MODE_LIGHT && access_cluster() == -1) {
+		cli_error("this server has no cluster configuration: expected safekit cluster config FILE.xml first");
+		ok = false;
+	}
 	if (!ok) {
 		cli_error("configuration of module %s refused", c->module);
 		return EXIT_FAILED;
@@ -391,9 +427,10 @@ do_confinfo(struct cli *c)
 	} else {
 		cli_note("%s", err);
 	}
-	if (!module_dir(dir, sizeof(dir), c->module) || conf_module_signature(dir, signature) == -1
-	    || !path_format(sub, sizeof(sub), "%s/conf", dir)) {
-		warn_errno("%s/modules/%s", path_safe(), c->module);
+	if (!module_dir(dir, sizeof(dir), c->module) || !path_format(sub, sizeof(sub), "%s/conf", dir)
+	    || conf_module_signature(dir, signature) == -1) {
+		cli_error("%s/modules/%s has no signature (%s): safekit confcheck -m %s tells more", path_safe(), c->module, strerror(errno),
+		    c->module);
 		json_decref(rows);
 		return EXIT_FAILED;
 	}

@@ -14,6 +14,7 @@
 
 #define LAST_DEFAULT	300	/* UG 9.5 */
 #define LAST_MAX	100000	/* doc/PROTOCOL.md */
+#define SAVE_MAX	50000	/* rows in one answer: 16 MiB (doc/PROTOCOL.md) / 50,000 is 335 bytes, twice a common row (ours) */
 #define MAIN_LEVELS	"UECS"	/* users' actions, events, critical, scripts: what a user has to know */
 
 struct query {
@@ -122,7 +123,7 @@ do_logsave(struct cli *c)
 	FILE *mem;
 	int rc;
 
-	if (!read_query(c, LAST_MAX, &q))
+	if (!read_query(c, SAVE_MAX, &q))
 		return EXIT_TYPING;
 	if (c->words[0][0] != '/') {
 		cli_error("safekit logsave: expected an absolute path, as in /tmp/f.txt, not \"%s\"", c->words[0]);
@@ -185,7 +186,7 @@ view_begin(struct view *v, bool again)
 	if (reply == NULL)
 		return false;
 	if (again)
-		past.last = LAST_MAX;
+		past.last = SAVE_MAX;
 	else if (past.last == 0)
 		return true;
 	reply = ask_log(v->c, &past, again ? v->shown : 0);

@@ -247,6 +247,45 @@ is_plain_text(const char *s)
 	return true;
 }
 
+/* Is word one of list ("on off status")? */
+static bool
+is_listed(const char *list, const char *word)
+{
+	size_t n = strlen(word);
+	const char *p;
+
+	for (p = list; *p != '\0'; p += strcspn(p, " "), p += strspn(p, " "))
+		if (strncmp(p, word, n) == 0 && (p[n] == ' ' || p[n] == '\0') && n > 0)
+			return true;
+	return false;
+}
+
+/* How many words, and which, when only some are possible */
+static bool
+check_words(struct cli *c, char *err, size_t errsize)
+{
+	const struct verb *v = c->verb;
+	const char *gap = v->syntax[0] != '\0' ? " " : "";
+	int i;
+
+	if (c->nwords > v->max) {
+		snprintf(err, errsize, "safekit %s: \"%.70s\" is one word too many: expected: safekit %s%s%s", v->name, c->words[v->max],
+		    v->name, gap, v->syntax);
+		return false;
+	}
+	if (c->nwords < v->min) {
+		snprintf(err, errsize, "safekit %s: something is missing: expected: safekit %s%s%s", v->name, v->name, gap, v->syntax);
+		return false;
+	}
+	for (i = 0; v->words[0] != '\0' && strchr(v->words, '/') == NULL && i < c->nwords; i++) {
+		if (!is_listed(v->words, c->words[i])) {
+			snprintf(err, errsize, "safekit %s: unknown word \"%.70s\": expected one of %s", v->name, c->words[i], v->words);
+			return false;
+		}
+	}
+	return true;
+}
+
 static bool
 check_values(struct cli *c, const char *safemodule, char *err, size_t errsize)
 {
@@ -277,16 +316,7 @@ check_values(struct cli *c, const char *safemodule, char *err, size_t errsize)
 		snprintf(err, errsize, "safekit %s: option -u expects 1 to 63 printable characters", v->name);
 		return false;
 	}
-	if (c->nwords > v->max) {
-		snprintf(err, errsize, "safekit %s: \"%.70s\" is one word too many: expected: safekit %s%s%s", v->name, c->words[v->max],
-		    v->name, v->syntax[0] != '\0' ? " " : "", v->syntax);
-		return false;
-	}
-	if (c->nwords < v->min) {
-		snprintf(err, errsize, "safekit %s: something is missing: expected: safekit %s %s", v->name, v->name, v->syntax);
-		return false;
-	}
-	return true;
+	return check_words(c, err, errsize);
 }
 
 /* "safekit [-m AM] -r command args": all that follows -r belongs to the command.  "safekit -p", "-h", "--man" are verbs too. */
