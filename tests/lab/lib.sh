@@ -29,7 +29,7 @@ lab_needs() {	# the whole script is skipped, with the reason, where a lab cannot
 	for program in ip nsenter unshare setsid flock "$@"; do
 		command -v "$program" >/dev/null || tap_skip_all "$program is not installed"
 	done
-	unshare -m -n -u -i -p --fork true 2>/dev/null || tap_skip_all "no namespaces on this machine"
+	unshare -m --propagation unchanged -n -u -i -p --fork true 2>/dev/null || tap_skip_all "no namespaces on this machine"
 }
 
 lab_up() {	# lab_up ARGS...: with the tree that tests/run was given (LAB_SAFE_TREE)
