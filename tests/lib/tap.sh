@@ -39,7 +39,10 @@ check_status() {	# check_status WANTED NAME CMD...
 
 check_is() {	# check_is GOT WANTED NAME
 	[ "$1" = "$2" ] && { tap_ok "$3"; return 0; }
-	tap_not_ok "$3" "got:      $1"$'\n'"expected: $2"$'\n'"difference (<: got):"$'\n'"$(diff <(echo "$1") <(echo "$2"))"
+	case $1$2 in
+	*$'\n'*) tap_not_ok "$3" "difference (<: got, >: expected):"$'\n'"$(diff <(printf '%s\n' "$1") <(printf '%s\n' "$2"))" ;;
+	*) tap_not_ok "$3" "got:      $1"$'\n'"expected: $2" ;;
+	esac
 	return 1
 }
 
