@@ -48,3 +48,24 @@ packages_install() {
 	rm -f "$log"
 	return $status
 }
+
+# mib_folder FOLDER: the IETF's base MIB modules (SNMPv2-SMI and so on) there.  Debian's libsnmp-base has none (they are in non-free);
+# erlang-snmp in main carries them, so that package is unpacked there and not installed.
+mib_folder() {
+	local dir=$1 work f
+	[ ! -s "$dir/SNMP-FRAMEWORK-MIB" ] || return 0
+	work=$(mktemp -d) || return 1
+	(
+		# apt fetches as its own user, who must be able to write here
+		chmod 755 "$work" && cd "$work" && { [ "$(id -u)" != 0 ] || chown _apt . 2>/dev/null || :; } &&
+		{ apt-get download -qq erlang-snmp || { [ "$(id -u)" = 0 ] && apt-get update -qq && apt-get download -qq erlang-snmp; }; } &&
+		dpkg -x erlang-snmp_*.deb unpacked
+	) >"$work/log" 2>&1
+	mkdir -p "$dir"
+	for f in "$work"/unpacked/usr/lib/erlang/lib/snmp-*/mibs/*.mib; do
+		[ ! -s "$f" ] || cp "$f" "$dir/$(basename "$f" .mib)"
+	done
+	[ -s "$dir/SNMP-FRAMEWORK-MIB" ] || { echo "no base MIB modules: package erlang-snmp could not be fetched:"; tail -n 5 "$work/log"; } >&2
+	rm -rf "$work"
+	[ -s "$dir/SNMP-FRAMEWORK-MIB" ]
+}
