@@ -57,7 +57,8 @@ name_sources(struct stage *s)
 		if (strncmp(file, s->dir, n) != 0)
 			continue;
 		str_copy(rest, sizeof(rest), file + n);
-		snprintf(file, sizeof(s->errs.e[i].file), "%.*s%s", (int)(sizeof(rest) - strlen(rest) - 1), s->source, rest);
+		if (!path_format(file, sizeof(s->errs.e[i].file), "%s%s", s->source, rest))
+			str_copy(file, sizeof(s->errs.e[i].file), rest + 1);
 	}
 }
 

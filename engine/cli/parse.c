@@ -350,8 +350,8 @@ cli_parse(struct cli *c, int argc, char **argv, const char *safemodule, char *er
 	if (!parse_dash_verb(c, argc, argv, &first) && !find_verb(c, argc, argv, &first, &second, err, errsize))
 		return false;
 	for (i = 1; i < argc; i++) {
-		if (i == first && strcmp(c->verb->name, "-r") == 0)
-			rest = true;
+		if (i == first && (strcmp(c->verb->name, "-r") == 0 || strcmp(c->verb->name, "help") == 0))
+			rest = true;	/* what follows belongs to the command; "help -p" asks for -p */
 		if (i == first || i == second)
 			continue;
 		if (!rest && strcmp(argv[i], "--") == 0) {
