@@ -1,1 +1,43 @@
-# engine/cli
+# engine/cli: the command safekit, the special commands of scripts, the templates of modules
+
+# the environment of scripts, shared with heart
+noinst_LIBRARIES += libscript.a
+libscript_a_SOURCES = engine/act/script_env.h engine/act/script_env.c
+libscript_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+SCRIPT_LIBS = libscript.a $(BASE_LIBS)
+
+safe_PROGRAMS += safekit
+safekit_SOURCES = \
+	engine/cli/cli.h engine/cli/cli.c engine/cli/parse.c engine/cli/verbs.c engine/cli/help.c engine/cli/show.c \
+	engine/cli/cmdlog.c engine/cli/tree.c engine/cli/zip.c engine/cli/script.c engine/cli/modules.c \
+	engine/cli/cli_control.c engine/cli/cli_state.c engine/cli/cli_log.c engine/cli/cli_module.c \
+	engine/cli/cli_config.c engine/cli/cli_cluster.c engine/cli/cli_misc.c
+safekit_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS) $(ZIP_CFLAGS)
+safekit_LDADD = libscript.a libsafekit.a $(CONF_LIBS) $(ZIP_LIBS)
+
+safebin_PROGRAMS += boundcmd
+boundcmd_SOURCES = engine/cli/boundcmd.c
+boundcmd_LDADD = libbase.a
+
+# made by the program from its own table
+safeman8dir = $(safemandir)/man8
+nodist_safeman8_DATA = safekit.8
+safekit.8: safekit$(EXEEXT)
+	$(AM_V_GEN)./safekit$(EXEEXT) --man >$@.tmp && mv $@.tmp $@
+safecompletiondir = $(safedir)/completion
+nodist_safecompletion_DATA = contrib/completion/safekit
+contrib/completion/safekit: safekit$(EXEEXT)
+	$(AM_V_GEN)$(MKDIR_P) contrib/completion && ./safekit$(EXEEXT) --completion >$@.tmp && mv $@.tmp $@
+
+# SAFE/Application_Modules/*.safe, packed by the program itself
+MODULE_FILES = \
+	engine/modules/mirror/conf/userconfig.xml engine/modules/mirror/bin/prestart engine/modules/mirror/bin/start_prim \
+	engine/modules/mirror/bin/stop_prim engine/modules/mirror/bin/poststop \
+	engine/modules/light/conf/userconfig.xml engine/modules/light/bin/prestart engine/modules/light/bin/start_both \
+	engine/modules/light/bin/stop_both engine/modules/light/bin/poststop
+safeappdir = $(safedir)/Application_Modules
+nodist_safeapp_DATA = mirror.safe light.safe
+mirror.safe light.safe: safekit$(EXEEXT) $(MODULE_FILES)
+	$(AM_V_GEN)./safekit$(EXEEXT) --pack $(srcdir)/engine/modules/$(@:.safe=) $@
+EXTRA_DIST += $(MODULE_FILES)
+CLEANFILES += safekit.8 contrib/completion/safekit mirror.safe light.safe

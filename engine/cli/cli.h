@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * cli.h: the command "safekit": one run of one verb.
+ *
+ * Owns: the words users type, what they are told, exit statuses, SAFE/modules and SAFE/private/modules, SAFEVAR/cluster.
+ * Called by: users, scripts of modules, cron.  Never does: decide what a module becomes (that is heart's, by way of safeadmin).
+ *
+ * The way of a command: parse.c finds the row of verbs.c and sorts the words; cli.c checks what the row asks for (root, safeadmin,
+ * a module), notes the command in the command log and calls the row's function; the function returns the exit status.
+ */
+#ifndef SK_CLI_H
+#define SK_CLI_H
+
+#include "base/base.h"
+#include "ctl/safekit.h"
+#include "wire/report.h"
+#include <jansson.h>
+#include <stdio.h>
+
+/* Exit statuses.  Verbs whose exit status is an answer (V_ANSWERS: state -lq, incloop, checkloop) say their errors with 64 and 69, the
+ * numbers of sysexits.h, so that no error looks like an answer. */
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_TYPING = 2, EXIT_ANSWER_TYPING = 64, EXIT_ANSWER_NONE = 69 };
+
+#define ASK_MS		10000	/* how long a command waits for one answer of safeadmin (ours) */
+#define WORDS_MAX	1024	/* words after the verb (ours; -r passes them on, printi joins them) */
+
+enum verb_flags {
+	V_ROOT	  = 1,		/* writes below SAFE or SAFEVAR: root only */
+	V_ADMIN	  = 2,		/* cannot work without safeadmin */
+	V_TRIES	  = 4,		/* uses safeadmin when it is there */
+	V_LOGGED  = 8,		/* changes something: goes to the command log (UG 10.10) */
+	V_MODULE  = 16,		/* needs -m AM or SAFEMODULE */
+	V_ANSWERS = 32,		/* the exit status is an answer */
+	V_HIDDEN  = 64,		/* works, not shown */
+	V_LATER	  = 128,	/* known word of the manuals, not in this version */
+};
+
+struct cli;
+struct verb {
+	const char *name;	/* one or two words */
+	const char *syntax;	/* what follows, as help shows it */
+	const char *options;	/* keys of options[] in parse.c that it takes; ':' after a key: with a value */
+	int	    min, max;	/* words after the verb */
+	const char *words;	/* for completion: words that may follow, blanks between; "/" = a file */
+	unsigned    flags;
+	int	  (*run)(struct cli *c);
+	const char *brief;	/* one line, begins with a verb, no full stop */
+	const char *text;	/* more, "" when the line says it all */
+};
+extern const struct verb verbs[];
+extern const size_t verbs_count;
+
+struct cli {
+	const struct verb *verb;
+	const char *opt[128];	/* by key; NULL absent; "" a flag that is set */
+	const char *words[WORDS_MAX];
+	int	    nwords;
+	const char *module;	/* -m or SAFEMODULE; NULL */
+	bool	    json;
+	char	    by[SK_NAME_MAX];	/* who: SYSTEM/<user>, -u, or the identity of -i */
+	char	    command[SK_TEXT_MAX];	/* as typed, for the command log */
+	struct sk_conn *conn;	/* NULL: no safeadmin */
+};
+
+/* ---- parse.c: words -> struct cli.  Pure, but for SAFEMODULE, which the caller gives ---- */
+/* false: a typing error, told in err in one line; c->verb is set when the verb was recognised.  argv[0] is not looked at. */
+bool cli_parse(struct cli *c, int argc, char **argv, const char *safemodule, char *err, size_t errsize);
+const struct verb *verb_find(const char *name);
+const char *verb_nearest(const char *name);	/* NULL: nothing near */
+const char *option_name(char key);
+
+/* ---- cli.c ---- */
+void cli_error(const char *fmt, ...) PRINTFLIKE(1, 2);	/* "Error: text" on stderr */
+void cli_note(const char *fmt, ...) PRINTFLIKE(1, 2);	/* a remark on stderr that is not an error */
+/* Wait for safeadmin as documented (UG 4.1); false when it did not come (told) */
+bool cli_connect(struct cli *c);
+/* Ask safeadmin: reply (caller's reference) or NULL, told.  code may be NULL; with quiet_code, that code is not told. */
+json_t *cli_ask(struct cli *c, json_t *req, char code[16], const char *quiet_code);
+bool cli_module_report(struct cli *c, const char *module, struct rpt_module *out, bool *found);	/* false: told */
+const char *cli_node(struct cli *c, char buf[SK_NAME_MAX]);	/* name of this server: safeadmin's, else the host's */
+
+/* ---- cmdlog.c: SAFEVAR/commandlog and safeadmin's command table ---- */
+uint64_t cmdlog_begin(struct cli *c);
+void cmdlog_end(struct cli *c, uint64_t seq, int status);
+
+/* ---- show.c: one writer for tables, lines and JSON ---- */
+struct column { const char *field; const char *title; };
+void show_json(const json_t *value);
+/* Rows as a table.  A field that type says is a time is shown as a date; type may be NULL. */
+void show_table(const struct report_type *type, const json_t *rows, const struct column *columns, size_t n);
+void show_safe(FILE *to, const char *text);	/* text of others: control characters become '?' */
+char *show_time(int64_t wall_us, bool micro, char sep, char *buf, size_t size);	/* "2016-05-20T17:06:45[.ffffff]", "-" for 0 */
+
+/* ---- tree.c: folders of modules ---- */
+#define TREE_ENTRIES_MAX 10000		/* files and folders of a module (ours) */
+#define TREE_BYTES_MAX	 (256ull << 20)	/* bytes of a module, unpacked (ours) */
+#define TREE_DEPTH_MAX	 16
+struct tree_limits { unsigned entries; uint64_t bytes; };	/* what was used up so far */
+/* Copy regular files and folders (modes kept); anything else, or more than the limits, is refused with err */
+bool tree_copy(const char *from, const char *to, char *err, size_t errsize);
+bool tree_remove(const char *dir, char *err, size_t errsize);	/* absent is fine; never follows a link */
+bool tree_executable(const char *dir);		/* chmod 0755 of the regular files directly in dir; absent is fine */
+bool tree_sync(const char *dir, char *err, size_t errsize);	/* everything below has reached the disk */
+/* dir becomes what next is, at one instant (rename, or exchange when dir exists); the old one is removed afterwards */
+bool tree_replace(const char *next, const char *dir, char *err, size_t errsize);
+bool tree_sync_folder(const char *dir);		/* the names in dir have */
+int64_t tree_newest_ms(const char *dir);	/* newest mtime of regular files below, 0 when there is none */
+int tree_lock(void);				/* SAFEVAR/run/config.lock; -1 told.  close() gives it back */
+/* Names of the folders in dir that are module names, sorted; -1: errno (ENOENT gives 0).  Caller frees with tree_names_free() */
+int tree_names(const char *dir, char ***names);
+void tree_names_free(char **names, int n);
+
+/* ---- zip.c ---- */
+bool zip_unpack(const char *file, const char *to, char *err, size_t errsize);	/* to: an empty folder */
+bool zip_pack(const char *dir, const char *file, char *err, size_t errsize);	/* replaces file whole */
+struct zip_member { const char *name; char *data; size_t len; };
+/* Read the named members, each at most max bytes; a missing one gives data NULL.  Free data with free(). */
+bool zip_read_members(const char *file, struct zip_member *m, int n, size_t max, char *err, size_t errsize);
+bool zip_write_members(const char *file, const struct zip_member *m, int n, char *err, size_t errsize);	/* 0600 */
+
+/* ---- script.c: run a script of a module for the CLI and wait for it ---- */
+struct conf_var;
+struct script_call {
+	const char *module, *dir, *name;	/* dir: the module's folder, script is dir/bin/name */
+	const char *state, *next, *action;	/* its three arguments (UG 14.1) */
+	const struct conf_var *vars;
+	int nvars;
+	bool capture;				/* collect its output in out (told as lines by the caller) instead of passing it on */
+	char *out;				/* caller frees */
+};
+/* exit status (128 + signal when killed); 0 when there is no such script; -1 it cannot be run (told) */
+int script_call(struct cli *c, struct script_call *s);
+
+/* ---- modules.c: what is installed and configured here ---- */
+bool module_dir(char *buf, size_t size, const char *module);		/* SAFE/modules/AM */
+bool module_private_dir(char *buf, size_t size, const char *module);	/* SAFE/private/modules/AM */
+bool module_exists(const char *module);		/* installed */
+uint32_t module_id(const char *module);		/* 0: none */
+/* true when safeadmin says STOP, or does not know the module; else told with what */
+bool module_is_stopped(struct cli *c, const char *what);
+struct conf_module;
+struct conf_errors;
+/* the active configuration (module.json); false: none or unreadable (err) */
+bool module_active(const char *module, struct conf_module *out, int64_t *config_ms, char *err, size_t errsize);
+void show_findings(const struct conf_errors *errs);	/* file:line: text, one per line on stderr */
+json_t *findings_json(const struct conf_errors *errs);
+
+/* ---- the verbs ---- */
+int do_help(struct cli *c);
+int do_man(struct cli *c);
+int do_completion(struct cli *c);
+int do_later(struct cli *c);
+int do_action(struct cli *c);		/* cli_control.c */
+int do_shutdown(struct cli *c);
+int do_waitstart(struct cli *c);
+int do_waitstop(struct cli *c);
+int do_waitstate(struct cli *c);
+int do_set(struct cli *c);
+int do_loop(struct cli *c);
+int do_failover(struct cli *c);
+int do_clean(struct cli *c);
+int do_state(struct cli *c);		/* cli_state.c */
+int do_level(struct cli *c);
+int do_log(struct cli *c);		/* cli_log.c */
+int do_logview(struct cli *c);
+int do_logsave(struct cli *c);
+int do_print(struct cli *c);
+int do_cmdlog(struct cli *c);
+int do_module_install(struct cli *c);	/* cli_module.c */
+int do_module_uninstall(struct cli *c);
+int do_module_list(struct cli *c);
+int do_module_package(struct cli *c);
+int do_module_getports(struct cli *c);
+int do_config(struct cli *c);		/* cli_config.c */
+int do_deconfig(struct cli *c);
+int do_confcheck(struct cli *c);
+int do_confinfo(struct cli *c);
+int config_remove(struct cli *c);	/* deconfig without its checks, under the lock; exit status */
+int do_cluster_config(struct cli *c);	/* cli_cluster.c */
+int do_cluster_confcheck(struct cli *c);
+int do_cluster_confinfo(struct cli *c);
+int do_cluster_deconfig(struct cli *c);
+int do_cluster_state(struct cli *c);
+int do_cluster_key(struct cli *c);
+int do_cluster_export(struct cli *c);
+int do_boot(struct cli *c);		/* cli_misc.c */
+int do_safeagent(struct cli *c);
+int do_paths(struct cli *c);
+int do_run(struct cli *c);
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * verbs.c: the table: every word safekit knows, once.  Parsing, help, the man page and the shell completion follow from it; what a verb
+ * does is in its cli_*.c.  Order: as help shows them.
+ */
+#include "cli/cli.h"
+
+#define CTL	(V_ADMIN | V_LOGGED | V_MODULE)
+#define ACTION(name, syntax, max, words, brief, text) \
+	{ name, syntax, "m:i:J", 0, max, words, CTL, do_action, brief, text }
+#define LATER(name) \
+	{ name, "...", "", 0, WORDS_MAX, "", V_LATER, do_later, "not available in this version", "" }
+
+const struct verb verbs[] = {
+	/* control */
+	ACTION("start", "-m AM [-i identity]", 0, "", "Starts a module",
+	    "The command returns when the request is accepted; waitstart waits for its end."),
+	ACTION("stop", "-m AM [-i identity]", 0, "", "Stops a module",
+	    "The command returns when the request is accepted; waitstop waits for its end. A detector that stops the module passes its "
+	    "name with -i: the log then says who called, and the maxloop counter counts."),
+	ACTION("restart", "-m AM [-i identity]", 0, "", "Runs the stop and the start scripts of the application, without failover", ""),
+	ACTION("swap", "[nosync] -m AM [-i identity]", 1, "nosync", "Exchanges the roles of primary and secondary (mirror)",
+	    "nosync: without synchronizing the replicated directories."),
+	ACTION("stopstart", "-m AM [-i identity]", 0, "", "Stops a module and starts it again, with failover of a primary", ""),
+	ACTION("prim", "[fullsync] -m AM [-i identity]", 1, "fullsync", "Forces a module to start as primary (mirror)",
+	    "Fails if the other server is primary. fullsync: the other server copies all replicated directories when it starts."),
+	ACTION("second", "[fullsync] -m AM [-i identity]", 1, "fullsync", "Forces a module to start as secondary (mirror)",
+	    "Fails if the other server is not primary. fullsync: all replicated directories are copied."),
+	ACTION("forcestop", "-m AM [-i identity]", 0, "", "Stops a module even if some of its resources are frozen", ""),
+	ACTION("stopwait", "-m AM [-i identity]", 0, "", "Stops the application and puts the module in state WAIT", ""),
+	{ "waitstart", "-m AM [-t seconds]", "m:t:", 0, 0, "", V_ADMIN | V_MODULE, do_waitstart, "Waits for the end of the start",
+	    "Exit status 0 when the module is Ready; 1 with the reason when it is blocked in WAIT or stopped, or not Ready within -t." },
+	{ "waitstop", "-m AM [-t seconds]", "m:t:", 0, 0, "", V_ADMIN | V_MODULE, do_waitstop, "Waits for the end of the stop", "" },
+	{ "waitstate", "-m AM STOP|WAIT|ALONE|UP|PRIM|SECOND [-t seconds]", "m:t:", 1, 1, "STOP WAIT ALONE UP PRIM SECOND",
+	    V_ADMIN | V_MODULE, do_waitstate, "Waits for a stable state", "Stable: the status is Ready or NotReady, not Transient." },
+	{ "shutdown", "[-t seconds] [-i identity]", "t:i:", 0, 0, "", V_ADMIN | V_LOGGED, do_shutdown,
+	    "Stops all modules and waits until they are stopped", "" },
+	{ "failover", "on|off -m AM [-i identity]", "m:i:", 1, 1, "on off", CTL, do_failover,
+	    "Switches the automatic failover of a mirror module", "To be given on all servers of the module." },
+	{ "set", "-r class.id -v value -m AM [-i identity]", "m:i:r:v:", 0, 0, "", V_ADMIN | V_MODULE, do_set, "Sets a resource",
+	    "For checkers: safekit set -r custom.disk -v down -m AM. Health is up, down or unknown; other values are shown as they are. "
+	    "Resources have a history of their own, so this is not in the command log." },
+	{ "incloop", "-m AM -i handler", "m:i:J", 0, 0, "", V_ADMIN | V_MODULE | V_ANSWERS, do_loop, "Increments the maxloop counter",
+	    "Exit status 1 when the limit is reached, else 0." },
+	{ "resetloop", "-m AM [-i handler]", "m:i:J", 0, 0, "", CTL, do_loop, "Sets the maxloop counter to 0", "" },
+	{ "checkloop", "-m AM", "m:i:J", 0, 0, "", V_ADMIN | V_MODULE | V_ANSWERS, do_loop, "Checks the maxloop counter",
+	    "Exit status 1 when the limit is reached and the last increment is within loop_interval, else 0." },
+
+	/* what is */
+	{ "state", "[-m AM] [-v|-lq]", "m:vqJ", 0, 0, "", V_ANSWERS, do_state, "Shows the state of modules",
+	    "-v: with their resources (name=value), since when and by whom, and what the script state of the module says. -lq: one word, "
+	    "and the state as exit status: STOP 0, WAIT 1, ALONE 2, UP 2, PRIM 3, SECOND 4; 64 for a typing error and 69 when the state "
+	    "is not known." },
+	{ "level", "[-m AM]", "m:J", 0, 0, "", V_TRIES, do_level, "Shows the version; with -m calls the script level of the module", "" },
+	{ "log", "-m AM [-s nb] [-A|-I] [-l en|fr]", "m:s:AIl:J", 0, 0, "", V_MODULE, do_log, "Shows the last messages of a module",
+	    "Levels: U(ser action), E(vent), C(ritical), S(cript); with -I also I(nformation), with -A all. -s: how many, 300 when not "
+	    "given. Messages are in English only in this version." },
+	{ "logview", "-m AM [-s nb] [-A|-I] [-l en|fr]", "m:s:AIl:J", 0, 0, "", V_MODULE, do_logview,
+	    "Shows the last messages of a module and those that come", "With --json: one object per line." },
+	{ "logsave", "-m AM [-s nb] [-A|-I] [-l en|fr] /absolute/path", "m:s:AIl:J", 1, 1, "/", V_MODULE, do_logsave,
+	    "Saves the messages of a module in a file",
+	    "The last 50,000 when -s is not given. The file is replaced whole." },
+	{ "printi", "-m AM \"message\"", "m:i:", 1, WORDS_MAX, "", V_ADMIN | V_MODULE, do_print, "Writes a message of level I in the log",
+	    "A message that begins with - comes after --." },
+	{ "printe", "-m AM \"message\"", "m:i:", 1, WORDS_MAX, "", V_ADMIN | V_MODULE, do_print, "Writes a message of level E in the log",
+	    "A message that begins with - comes after --." },
+	{ "cmdlog", "[-s nb]", "s:J", 0, 0, "", 0, do_cmdlog, "Shows the commands that changed something",
+	    "One line when a command starts, one when it ended: ^ date | pid | running or return N | command. The same lines are in "
+	    "SAFEVAR/commandlog." },
+
+	/* configuration of modules */
+	{ "config", "-m AM", "m:J", 0, 0, "", CTL | V_ROOT, do_config, "Applies SAFE/modules/AM",
+	    "The module must be in state STOP. Errors are told as file:line: text. The script bin/config of the module is run; when it "
+	    "fails, the configuration is refused. What runs is replaced at one instant; the last 3 configurations are kept in "
+	    "SAFEVAR/snapshot/modules/AM." },
+	{ "deconfig", "-m AM", "m:", 0, 0, "", CTL | V_ROOT, do_deconfig, "Removes the active configuration of a module",
+	    "The module must be in state STOP. The script bin/deconfig of the module is run first." },
+	{ "confcheck", "-m AM", "m:J", 0, 0, "", V_ROOT | V_MODULE | V_TRIES, do_confcheck, "Checks SAFE/modules/AM without applying it",
+	    "Calls the script bin/confcheck of the module as well." },
+	{ "confinfo", "-m AM", "m:J", 0, 0, "", V_MODULE, do_confinfo, "Shows signature and date of the active and the current configuration",
+	    "active: applied last (SAFE/private/modules/AM); current: SAFE/modules/AM. Dates are Unix timestamps. Different signatures mean "
+	    "that safekit config has something to apply." },
+	{ "module install", "-m AM [-r] [-M id] [FILE.safe|DIRECTORY]", "m:rM:J", 0, 1, "/", V_ROOT | V_LOGGED | V_MODULE | V_TRIES,
+	    do_module_install, "Installs a module",
+	    "Without a file: SAFE/Application_Modules/AM.safe. -r: again over the installed one. -M: with this id, 1 to 256, which must be "
+	    "the same on all servers; else the smallest free one." },
+	{ "module uninstall", "-m AM", "m:", 0, 0, "", CTL | V_ROOT, do_module_uninstall, "Removes a module",
+	    "The module must be in state STOP. It is deconfigured; SAFE/modules/AM and SAFEVAR/modules/AM are deleted." },
+	{ "module list", "", "J", 0, 0, "", 0, do_module_list, "Lists the names of the installed modules", "" },
+	{ "module listid", "", "J", 0, 0, "", 0, do_module_list, "Lists the names and ids of the installed modules", "" },
+	{ "module package", "-m AM /absolute/path/AM.safe", "m:", 1, 1, "/", V_LOGGED | V_MODULE | V_TRIES, do_module_package,
+	    "Packages a module in a file", "" },
+	{ "module getports", "-m AM | -i id", "m:i:J", 0, 0, "", 0, do_module_getports, "Lists the ports servers use for a module",
+	    "-i: those a module with this id could use, installed or not." },
+	{ "boot", "[-m AM on|off|status] | status | snmpon|snmpoff|snmpstatus", "m:J", 0, 1,
+	    "on off status snmpon snmpoff snmpstatus webon weboff webstatus", V_TRIES, do_boot, "Controls what starts at boot",
+	    "Without -m: shows all modules. A boot attribute in userconfig.xml other than ignore wins. snmp...: the SNMP subagent "
+	    "safeagent." },
+
+	/* cluster */
+	{ "cluster config", "[FILE.xml|FILE.zip] [lock|unlock]", "J", 0, 2, "/ lock unlock", V_ROOT | V_LOGGED | V_TRIES, do_cluster_config,
+	    "Applies a cluster configuration",
+	    "FILE.xml: with a new key; FILE.zip: with the key in it (see cluster export); no file: the current one with a new key. Use with "
+	    "care: configuration and key must then be brought to all nodes. lock: applied, and later changes are refused until unlock; "
+	    "lock or unlock without a file changes nothing else." },
+	{ "cluster confcheck", "FILE.xml", "J", 1, 1, "/", 0, do_cluster_confcheck, "Checks a cluster configuration without applying it", "" },
+	{ "cluster confinfo", "", "J", 0, 0, "", V_ADMIN, do_cluster_confinfo,
+	    "Shows signature, date and lock of the cluster configuration of each active node", "All nodes must show the same signature." },
+	{ "cluster deconfig", "", "", 0, 0, "", V_ROOT | V_LOGGED | V_TRIES, do_cluster_deconfig,
+	    "Removes the cluster configuration and its key", "" },
+	{ "cluster state", "", "J", 0, 0, "", V_ADMIN, do_cluster_state, "Lists the modules of all nodes", "" },
+	{ "cluster genkey", "", "", 0, 0, "", V_ROOT | V_LOGGED | V_TRIES, do_cluster_key, "Makes a new key for the cluster",
+	    "To be brought to the other nodes with cluster export and cluster config FILE.zip." },
+	{ "cluster delkey", "", "", 0, 0, "", V_ROOT | V_LOGGED | V_TRIES, do_cluster_key, "Removes the key of the cluster",
+	    "Packets between servers are always encrypted: without a key this server talks to no other, and says so." },
+	{ "cluster export", "FILE.zip", "", 1, 1, "/", V_ROOT | V_LOGGED | V_TRIES, do_cluster_export,
+	    "Writes cluster configuration and key in a file for the other nodes",
+	    "There: safekit cluster config FILE.zip. The file holds the key: it is readable by root only; bring it over a safe way and "
+	    "remove it." },
+
+	/* the rest */
+	{ "safeagent", "start|stop|restart|check", "J", 1, 1, "start stop restart check", V_TRIES, do_safeagent, "Controls the SNMP subagent",
+	    "Managers are answered by snmpd of the operating system (AgentX). check: exit status 0 when it runs, else 1." },
+	{ "clean", "[all|log|process|resource] -m AM", "m:", 0, 1, "all log process resource", CTL, do_clean,
+	    "Deletes logs, resources, or kills the processes of a module", "To be used with caution. Without a word: all." },
+	{ "-p", "", "J", 0, 0, "", 0, do_paths, "Shows SAFE, SAFEVAR and SAFEBIN", "" },
+	{ "-r", "command [arguments]", "m:", 1, WORDS_MAX, "", 0, do_run, "Runs a command of SAFEBIN with the environment of scripts",
+	    "A command that is not an absolute path is searched in SAFEBIN, as safekit -r boundcmd 30 /bin/sync." },
+	{ "help", "[command]", "", 0, 2, "", 0, do_help, "Shows the commands, or one of them", "" },
+	{ "-h", "", "", 0, 2, "", V_HIDDEN, do_help, "Shows the commands", "" },
+	{ "--help", "", "", 0, 2, "", V_HIDDEN, do_help, "Shows the commands", "" },
+	{ "--man", "", "", 0, 0, "", V_HIDDEN, do_man, "Writes the man page", "" },
+	{ "--completion", "", "", 0, 0, "", V_HIDDEN, do_completion, "Writes the completion for bash", "" },
+	{ "--pack", "DIRECTORY FILE.safe", "", 2, 2, "/", V_HIDDEN, do_module_package, "Packages a folder (for the build)", "" },
+
+	LATER("webserver"), LATER("errd"), LATER("checker"), LATER("update"), LATER("dump"), LATER("snapshot"), LATER("module genkey"),
+	LATER("module delkey"), LATER("-H"), LATER("-E"), LATER("-G"),
+};
+const size_t verbs_count = ARRAY_LEN(verbs);
