@@ -73,7 +73,7 @@ link_drain(struct link *l)
 
 		if (n == -1 && errno == EINTR)
 			continue;
-		if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		if (n == -1 && errno == EAGAIN)
 			break;
 		if (n == -1)
 			continue;	/* an ICMP error of something we sent: reported once, means nothing */

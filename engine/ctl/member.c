@@ -169,7 +169,7 @@ look_now(struct look *l)
 		return;
 	}
 	if (conf_cluster_load(file, &l->conf, errs) == -1) {
-		snprintf(l->why, sizeof(l->why), "%s:%d: %s", file, errs->e[0].line, errs->e[0].text);
+		snprintf(l->why, sizeof(l->why), "cluster.xml:%d: %.400s", errs->e[0].line, errs->e[0].text);
 		memset(&l->conf, 0, sizeof(l->conf));
 		free(errs);
 		return;

@@ -102,7 +102,7 @@ client_flush(struct client *c)
 
 		if (n == -1 && errno == EINTR)
 			continue;
-		if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		if (n == -1 && errno == EAGAIN)
 			break;
 		if (n == -1) {
 			server_close(c);
@@ -183,7 +183,7 @@ on_client(uv_poll_t *p, int status, int events)
 
 		if (n == -1 && errno == EINTR)
 			continue;
-		if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		if (n == -1 && errno == EAGAIN)
 			return;
 		if (n <= 0 || !ctl_decoder_add(&c->in, buf, (size_t)n)) {
 			server_close(c);
