@@ -85,12 +85,15 @@ hook_kill(void *ctx)
 }
 
 static void
-send_log(enum message m, const char *origin, const char *text)
+send_log(enum message m, const char *origin, const char *message)
 {
-	char level[2] = { message_rows[m].level, '\0' };
+	char level[2] = { message_rows[m].level, '\0' }, text[SK_TEXT_MAX];
 
-	uplink_send(H.up, json_pack("{s:{s:I,s:s,s:s,s:s,s:i,s:s%}}", "log", "time_us", (json_int_t)clock_wall_us(), "module", H.mod.conf.name,
-	    "origin", origin, "level", level, "key", (int)message_rows[m].key, "message", text, strlen(text)), true);
+	str_copy(text, sizeof(text), message);
+	str_make_utf8(text);
+
+	uplink_send(H.up, json_pack("{s:{s:I,s:s,s:s,s:s,s:i,s:s}}", "log", "time_us", (json_int_t)clock_wall_us(), "module", H.mod.conf.name,
+	    "origin", origin, "level", level, "key", (int)message_rows[m].key, "message", text), true);
 }
 
 static void
@@ -123,8 +126,12 @@ hook_resource(void *ctx, const char *name, const char *value, const char *by)
 static void
 hook_notice(void *ctx, int type, const char *object, const char *from, const char *to, const char *text)
 {
+	char clean[SK_TEXT_MAX];
+
+	str_copy(clean, sizeof(clean), text);
+	str_make_utf8(clean);
 	uplink_send(H.up, json_pack("{s:{s:I,s:s,s:s,s:s,s:s,s:s}}", "notice", "time_ms", (json_int_t)(clock_wall_us() / 1000), "type",
-	    rpt_notice_names[type], "object", object, "from", from, "to", to, "message", text), true);
+	    rpt_notice_names[type], "object", object, "from", from, "to", to, "message", clean), true);
 }
 
 static int64_t

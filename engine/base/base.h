@@ -18,6 +18,7 @@
 #define SK_RES_MAX	128	/* bytes with NUL of class.id (ours) */
 #define SK_VALUE_MAX	128	/* bytes with NUL of a resource value (ours) */
 #define SK_TEXT_MAX	512	/* bytes with NUL of one log message (ours) */
+#define SK_SIG_MAX	65	/* bytes with NUL of a signature: SHA-256 in hex */
 #define SK_NODES_MAX	32	/* nodes per cluster (design: 32) */
 #define SK_LANS_MAX	8	/* lans per cluster (ours) */
 #define SK_MODULES_MAX	256	/* modules per server (ours; ports 8888.. 9143 are theirs) */
@@ -54,6 +55,8 @@ ssize_t path_read(const char *file, char **data, size_t max);
 /* ---- str.c ---- */
 /* Copy with NUL; false when src was cut (dst then holds the part that fits, cut at an UTF-8 boundary). */
 bool str_copy(char *dst, size_t size, const char *src);
+/* What is not UTF-8 becomes '?', byte by byte, in place: a text that came from outside must not break a message (JSON). */
+void str_make_utf8(char *s);
 bool str_is_name(const char *s);	/* 1..63 of A-Z a-z 0-9 _ . -, first a letter, digit or _ ; no "..": safe as a file name */
 /* whole string as decimal number in [min, max]; false leaves *out alone */
 bool str_to_u64(const char *s, uint64_t min, uint64_t max, uint64_t *out);

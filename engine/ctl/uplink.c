@@ -178,6 +178,8 @@ uplink_start(struct uplink *u, const struct uplink_hooks *hooks)
 void
 uplink_send(struct uplink *u, json_t *obj, bool keep)
 {
+	if (obj == NULL)
+		return;		/* out of memory */
 	if (u->conn != NULL && u->greeted) {
 		if (sk_send(u->conn, json_incref(obj))) {
 			json_decref(obj);

@@ -226,9 +226,13 @@ field_encode(const struct field *f, const char *at)
 	case F_TIME_MS: case F_TIME_US: return json_integer(*(const int64_t *)(const void *)at);
 	case F_STR: {
 		json_t *s = json_string(at);
+		char clean[SK_TEXT_MAX];
 
-		/* a text that is not UTF-8 (a script printed it) is shown as far as it can be */
-		return s != NULL ? s : json_string("?");
+		if (s != NULL)
+			return s;
+		str_copy(clean, sizeof(clean), at);	/* not UTF-8: shown as far as it can be */
+		str_make_utf8(clean);
+		return json_string(clean);
 	}
 	case F_BOOL: return json_boolean(*(const int *)(const void *)at);
 	case F_ENUM: {

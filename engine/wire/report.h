@@ -54,7 +54,7 @@ struct rpt_module {
 	char	 action_by[SK_NAME_MAX];	/* "SYSTEM/root", "snmp", "web@<IP>/..." or an identity (-i) */
 	char	 action_message[SK_TEXT_MAX];
 	int64_t	 action_begin_ms, action_end_ms;	/* wall clock; end 0 while running */
-	char	 signature[SK_NAME_MAX];	/* of the active configuration */
+	char	 signature[SK_SIG_MAX];	/* of the active configuration */
 	int64_t	 config_ms;	/* when it was applied */
 	uint32_t pid;		/* of heart, 0 = not running */
 };
@@ -82,7 +82,7 @@ struct rpt_node {
 	int	 leader;	/* bool: leads the membership group */
 	char	 addr[SK_NAME_MAX];	/* on the first framework lan */
 	int64_t	 since_ms;
-	char	 signature[SK_NAME_MAX];	/* of its cluster configuration, hex */
+	char	 signature[SK_SIG_MAX];	/* of its cluster configuration, hex */
 	int64_t	 config_ms;
 	int	 locked;	/* bool */
 	int	 conf_match;	/* enum rpt_conf_match against ours */
@@ -96,7 +96,7 @@ struct rpt_remote {
 	uint32_t id;
 	int	 mode, state, status;
 	int64_t	 config_ms;
-	char	 signature[SK_NAME_MAX];
+	char	 signature[SK_SIG_MAX];
 };
 
 /* Something that happened and that a manager is told: one kind of row for notifications, log table and mail. */
@@ -141,7 +141,7 @@ struct rpt_engine {
 	uint64_t notice_seq;	/* last given */
 	uint32_t view;		/* number of the membership view */
 	char	 leader[SK_NAME_MAX];
-	char	 signature[SK_NAME_MAX];	/* of our cluster configuration, "" = none */
+	char	 signature[SK_SIG_MAX];	/* of our cluster configuration, "" = none */
 	uint64_t journal_lost;	/* rows that could not be written or kept */
 };
 
