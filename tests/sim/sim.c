@@ -55,6 +55,7 @@ static struct {
 	bool		 cut[2][LANS];	/* direction: from node i */
 	int		 drop, dup, delay;	/* percent, percent, ms */
 	int		 timeout;
+	int64_t		 rest_ms;
 	bool		 calm, verbose, failed;
 	char		 why[256];
 	long		 holds, splits, swaps, takeovers;
@@ -509,30 +510,54 @@ keep_wish(void)
 	}
 }
 
-static void
-judge_end(void)
+/* What the end should be; NULL when it is so, else what is wrong */
+static const char *
+not_settled(void)
 {
+	static char why[128];
 	enum fsm_state a = S.n[0].mod.state, b = S.n[1].mod.state;
 	int on = S.n[0].on + S.n[1].on, i;
 
-	story(-1, "end: n1 %s, n2 %s", fsm_states[a].name, fsm_states[b].name);
-	for (i = 0; i < 2; i++)
-		if (!S.n[i].on && S.n[i].mod.state != S_STOP)
-			broken("n%d was stopped and is %s", i + 1, fsm_states[S.n[i].mod.state].name);
-	if (on == 2 && !((a == S_PRIM && b == S_SECOND) || (a == S_SECOND && b == S_PRIM))) {
-		bool neither = S.n[0].mod.rec.lastprim == 0 && S.n[1].mod.rec.lastprim == 0;
+	for (i = 0; i < 2; i++) {
+		struct node *n = &S.n[i];
 
-		if (!(a == S_BLOCKED && b == S_BLOCKED && neither))
-			broken("no pair after healing: n1 %s, n2 %s", fsm_states[a].name, fsm_states[b].name);
-	} else if (on == 1) {
-		struct node *n = S.n[0].on ? &S.n[0] : &S.n[1];
-
-		if (n->mod.state != S_ALONE && !(n->mod.state == S_BLOCKED && (mod_conditions(&n->mod) & C_NOBID) != 0))
-			broken("the only started server is %s", fsm_states[n->mod.state].name);
+		snprintf(why, sizeof(why), "n%d was stopped and is %s", i + 1, fsm_states[n->mod.state].name);
+		if (!n->on && n->mod.state != S_STOP)
+			return why;
+		snprintf(why, sizeof(why), "n%d: application %s in state %s", i + 1, n->app ? "runs" : "does not run", fsm_states[n->mod.state].name);
+		if (n->app != mod_holds(&n->mod))
+			return why;
+		snprintf(why, sizeof(why), "the only started server is %s", fsm_states[n->mod.state].name);
+		if (on == 1 && n->on && n->mod.state != S_ALONE &&
+		    !(n->mod.state == S_BLOCKED && (mod_conditions(&n->mod) & C_NOBID) != 0))
+			return why;
 	}
-	for (i = 0; i < 2; i++)
-		if (S.n[i].app != mod_holds(&S.n[i].mod))
-			broken("n%d: application %s in state %s", i + 1, S.n[i].app ? "runs" : "does not run", fsm_states[S.n[i].mod.state].name);
+	snprintf(why, sizeof(why), "no pair after healing: n1 %s, n2 %s", fsm_states[a].name, fsm_states[b].name);
+	if (on == 2 && !((a == S_PRIM && b == S_SECOND) || (a == S_SECOND && b == S_PRIM)) &&
+	    !(a == S_BLOCKED && b == S_BLOCKED && S.n[0].mod.rec.lastprim == 0 && S.n[1].mod.rec.lastprim == 0))
+		return why;
+	return NULL;
+}
+
+static void
+judge_end(void)
+{
+	const char *why = not_settled();
+
+	story(-1, "end: n1 %s, n2 %s", fsm_states[S.n[0].mod.state].name, fsm_states[S.n[1].mod.state].name);
+	if (why != NULL)
+		broken("%s", why);
+}
+
+/* The end may come as soon as it has been as it should for long enough to show that nothing is on its way. */
+static bool
+rests(void)
+{
+	if (!S.calm || not_settled() != NULL) {
+		S.rest_ms = S.now;
+		return false;
+	}
+	return S.now - S.rest_ms > 2 * S.timeout + 2000;
 }
 
 static void
@@ -658,6 +683,8 @@ history(uint64_t seed)
 		look();
 		keep_wish();
 		look();
+		if (rests())
+			break;
 	}
 	if (!S.failed)
 		judge_end();
