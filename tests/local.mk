@@ -60,3 +60,8 @@ tests_fuzz_fuzz_conf_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_conf_LDADD = $(CONF_LIBS)
 endif
 EXTRA_DIST += tests/fuzz/corpus/conf tests/data/conf
+# agent/: units, and the real thing with snmpd on a loopback of its own (tests/agent/*.sh)
+check_PROGRAMS += tests/agent/fake_engine
+tests_agent_fake_engine_SOURCES = tests/agent/fake_engine.c
+tests_agent_fake_engine_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+tests_agent_fake_engine_LDADD = $(BASE_LIBS)

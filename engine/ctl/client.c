@@ -95,7 +95,7 @@ flush_out(struct sk_conn *c)
 
 		if (n == -1 && errno == EINTR)
 			continue;
-		if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		if (n == -1 && errno == EAGAIN)
 			return;
 		if (n == -1) {
 			c->lost = true;
@@ -142,7 +142,7 @@ take(struct sk_conn *c, json_t **obj, char *err, size_t errsize)
 		n = recv(c->fd, buf, sizeof(buf), MSG_DONTWAIT);
 		if (n == -1 && errno == EINTR)
 			continue;
-		if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+		if (n == -1 && errno == EAGAIN) {
 			if (c->lost) {
 				snprintf(err, errsize, "connection to safeadmin lost");
 				return -1;
