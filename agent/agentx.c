@@ -330,7 +330,6 @@ begin(struct agent *a)
 		snmp_disable_log();
 	netsnmp_ds_set_boolean(NETSNMP_DS_APPLICATION_ID, NETSNMP_DS_AGENT_ROLE, 1);	/* subagent */
 	netsnmp_ds_set_boolean(NETSNMP_DS_APPLICATION_ID, NETSNMP_DS_AGENT_NO_CONNECTION_WARNINGS, 1);
-	netsnmp_ds_set_int(NETSNMP_DS_APPLICATION_ID, NETSNMP_DS_AGENT_AGENTX_PING_INTERVAL, PING_S);
 	netsnmp_ds_set_string(NETSNMP_DS_APPLICATION_ID, NETSNMP_DS_AGENT_X_SOCKET, a->socket);
 	snmp_register_callback(SNMP_CALLBACK_APPLICATION, SNMPD_CALLBACK_INDEX_START, session_up, NULL);
 	snmp_register_callback(SNMP_CALLBACK_APPLICATION, SNMPD_CALLBACK_INDEX_STOP, session_down, NULL);
@@ -338,6 +337,8 @@ begin(struct agent *a)
 		warn_text("snmpd: the AgentX library does not start");
 		return false;
 	}
+	/* behind init_agent(), which sets the library's default of 15 s, and before init_snmp(), which begins to connect */
+	netsnmp_ds_set_int(NETSNMP_DS_APPLICATION_ID, NETSNMP_DS_AGENT_AGENTX_PING_INTERVAL, PING_S);
 	reg = netsnmp_create_handler_registration("safekit", handler, root, ROOT_LEN, HANDLER_CAN_RWRITE);
 	if (reg == NULL || netsnmp_register_handler(reg) != MIB_REGISTERED_OK) {
 		warn_text("snmpd: the tree cannot be registered");

@@ -65,6 +65,18 @@ check_PROGRAMS += tests/agent/fake_engine
 tests_agent_fake_engine_SOURCES = tests/agent/fake_engine.c
 tests_agent_fake_engine_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 tests_agent_fake_engine_LDADD = $(BASE_LIBS)
+if WITH_SNMP
+check_PROGRAMS += tests/agent/rowwalk
+tests_agent_rowwalk_SOURCES = tests/agent/rowwalk.c
+nodist_tests_agent_rowwalk_SOURCES = agent/oids.h
+tests_agent_rowwalk_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) $(SNMP_CFLAGS)
+tests_agent_rowwalk_LDADD = libbase.a $(SNMP_LIBS)
+endif
+AGENT_TAP = tests/agent/t_mib.sh tests/agent/t_read.sh tests/agent/t_set.sh tests/agent/t_trap.sh tests/agent/t_snmpd.sh
+.PHONY: check-agent
+check-agent: safeagent tests/agent/fake_engine tests/agent/rowwalk
+	@rc=0; for t in $(AGENT_TAP); do srcdir=$(abs_top_srcdir) builddir=$(abs_top_builddir) sh $(top_srcdir)/$$t || rc=1; done; exit $$rc
+EXTRA_DIST += $(AGENT_TAP) tests/agent/lib.sh tests/agent/walk.expected tests/bench/bench_snmp.sh
 
 UNIT_TESTS += tests/unit/t_snap tests/unit/t_action tests/unit/t_trap tests/unit/t_oidtable
 tests_unit_t_snap_SOURCES = tests/unit/t_snap.c

@@ -86,7 +86,7 @@ start_snmpd() {
 	fi
 	snmpd -f -Lf "$D/snmpd.log" -C -c "$D/snmpd.conf" &
 	SNMPD_PID=$!
-	until_true 5 get .1.3.6.1.2.1.1.3.0 || { note "snmpd does not start"; cat "$D/snmpd.log" >&2; exit 1; }
+	until_true 10 snmpget -v2c -c public -Oqv -r0 -t0.1 $HOST .1.3.6.1.2.1.1.3.0 || { note "snmpd does not start"; cat "$D/snmpd.log" >&2; exit 1; }
 }
 start_engine() { # options of fake_engine
 	[ -p "$D/in" ] || mkfifo "$D/in"
@@ -111,5 +111,5 @@ start_agent() { # options of safeagent
 	AGENT_PID=$!
 	until_true 10 agent_answers || { note "safeagent does not answer"; cat "$D/agent.err" >&2; exit 1; }
 }
-agent_answers() { case $(get $R.3.1.1.0) in *[0-9].[0-9]*) ;; *) return 1 ;; esac; }
+agent_answers() { case $(snmpget -v2c -c public -Oqv -r0 -t0.5 $HOST $R.3.1.1.0 2>&1) in *[0-9].[0-9]*) ;; *) return 1 ;; esac; }
 reachable_is() { [ "$(get $R.3.1.2.0)" = "$1" ]; }
