@@ -1,13 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # SET through snmpd: each error, repetition, spin lock, results, command log; SNMPv3 with a view of the action columns only.
-SNMPD_MORE="$(printf '%s\n' 'createUser operator SHA-256 "operator-auth-pass" AES "operator-priv-pass"' \
-    'createUser reader SHA-256 "reader-auth-pass" AES "reader-priv-pass"' \
-    'view safekitall included .1.3.6.1.4.1.107.175.10' \
-    'view safekitdo included .1.3.6.1.4.1.107.175.10.1.1.26' 'view safekitdo included .1.3.6.1.4.1.107.175.10.1.1.27' \
-    'group gop usm operator' 'group gro usm reader' \
-    'access gop "" usm priv exact safekitall safekitdo none' 'access gro "" usm priv exact safekitall none none')"
 . "$(dirname "$0")/lib.sh"
+# the sample that is shipped, with the addresses of this test, the users that its comment describes, and communities for the rest
+{
+	sed -E "s|^agentaddress .*|agentaddress udp:$HOST|; s|^agentXSocket .*|agentXSocket unix:$D/agentx.sock|; s|^agentXPerms .*|agentXPerms 0660 0770|" \
+	    "$S/contrib/snmp/snmpd.conf.sample"
+	sed -n 's/^# *\(createUser sk.*\)/\1/p' "$S/contrib/snmp/snmpd.conf.sample"
+	echo "rocommunity public 127.0.0.1 -V all"
+	echo "rwcommunity private 127.0.0.1 -V all"
+	echo "view all included .1"
+} > "$D/snmpd.conf"
 start_snmpd
 start_engine -m 4 -r 1
 start_agent --control on
@@ -112,14 +115,18 @@ tell finish 1 done
 until_text 3 1 get $A.1
 
 # SNMPv3
-v3() { _u=$1 _t=$2; shift 2; $_t -v3 -l authPriv -u $_u -a SHA-256 -A $_u-auth-pass -x AES -X $_u-priv-pass -Oqv -r0 -t3 $HOST "$@" 2>&1; }
+v3() { _u=$1 _t=$2; shift 2; $_t -v3 -l authPriv -u sk$_u -a SHA-256 -A CHANGE-ME-$_u-auth -x AES -X CHANGE-ME-$_u-priv -Oqv -r0 -t3 $HOST "$@" 2>&1; }
+n=$(actions)
 same "authPriv: operator reads" "$(v3 operator snmpget $R.1.1.2.1)" '"m1"'
-same "operator acts" "$(v3 operator snmpset $A.1 i 2)" 2
-check "and it runs" until_true 2 eval '[ "$(actions)" -gt '"$n"' ]'
-has "operator writes nothing else" "$(v3 operator snmpset $R.1.1.3.1 i 1)" noAccess
+same "operator acts" "$(v3 operator snmpset $L.1 i "$(v3 operator snmpget $L.1)" $A.1 i 2 | tail -n 1)" 2
+check "and it runs" until_text 2 $((n + 1)) actions
+has "operator writes nothing else of the suite" "$(v3 operator snmpset $R.1.1.3.1 i 1)" noAccess
+has "nor of snmpd" "$(v3 operator snmpset .1.3.6.1.2.1.1.5.0 s x)" noAccess
+has "nor reads elsewhere" "$(v3 operator snmpget .1.3.6.1.2.1.4.1.0)" "No Such Object"
 has "reader reads" "$(v3 reader snmpget $R.1.1.2.1)" m1
 has "reader does not act" "$(v3 reader snmpset $A.1 i 3)" noAccess
-has "operator without privacy does not read" "$(snmpget -v3 -l authNoPriv -u operator -a SHA-256 -A operator-auth-pass -Oqv -r0 -t3 $HOST $R.1.1.2.1 2>&1)" authorizationError
+has "operator without privacy does not read" "$(snmpget -v3 -l authNoPriv -u skoperator -a SHA-256 -A CHANGE-ME-operator-auth -Oqv -r0 -t3 $HOST $R.1.1.2.1 2>&1)" authorizationError
+has "wrong password" "$(snmpget -v3 -l authPriv -u skoperator -a SHA-256 -A CHANGE-ME-0perator-auth -x AES -X CHANGE-ME-operator-priv -Oqv -r0 -t3 $HOST $R.1.1.2.1 2>&1)" "Authentication failure"
 
 # the engine gone
 tell finish 1 done

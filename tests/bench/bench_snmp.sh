@@ -13,7 +13,7 @@ taskset -p -c 0 $$ >/dev/null 2>&1 || skip_all "cannot pin to CPU 0"
 [ $# -gt 0 ] || set -- 1000 10000 100000
 SECONDS_MAX=${SECONDS_MAX:-15}
 
-cpu_ns() { cat /proc/$AGENT_PID/task/*/schedstat | awk '{ s += $1 } END { printf "%d", s }'; }
+cpu_ns() { cat /proc/$AGENT_PID/task/*/schedstat | awk '{ s += $1 } END { printf "%.0f", s }'; }
 ratio() { awk "BEGIN { printf(\"%.${3:-0}f\", ($2 > 0 ? ($1) / ($2) : 0)) }"; }
 
 printf '%-10s %12s %12s %14s %14s\n' resources bulkwalk/s row-wise/s us/cell-bulk us/row-wise
