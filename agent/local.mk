@@ -31,3 +31,6 @@ safeagent_CFLAGS = $(AM_CFLAGS) -pthread
 safeagent_LDADD = $(AGENT_LIBS) $(SNMP_LIBS)
 endif
 
+
+# the header is made before the first compilation knows that it is needed
+agent/libagent_a-oidtable.$(OBJEXT) agent/safeagent-agentx.$(OBJEXT): agent/oids.h

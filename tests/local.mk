@@ -71,6 +71,7 @@ tests_agent_rowwalk_SOURCES = tests/agent/rowwalk.c
 nodist_tests_agent_rowwalk_SOURCES = agent/oids.h
 tests_agent_rowwalk_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) $(SNMP_CFLAGS)
 tests_agent_rowwalk_LDADD = libbase.a $(SNMP_LIBS)
+tests/agent/rowwalk-rowwalk.$(OBJEXT): agent/oids.h
 endif
 AGENT_TAP = tests/agent/t_mib.sh tests/agent/t_read.sh tests/agent/t_set.sh tests/agent/t_trap.sh tests/agent/t_snmpd.sh
 .PHONY: check-agent
@@ -92,3 +93,4 @@ tests_unit_t_oidtable_SOURCES = tests/unit/t_oidtable.c
 nodist_tests_unit_t_oidtable_SOURCES = agent/oids.h
 tests_unit_t_oidtable_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)
 tests_unit_t_oidtable_LDADD = $(AGENT_LIBS) $(CMOCKA_LIBS)
+tests/unit/t_oidtable-t_oidtable.$(OBJEXT): agent/oids.h
