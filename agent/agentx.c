@@ -326,8 +326,8 @@ begin(struct agent *a)
 	netsnmp_ds_set_boolean(NETSNMP_DS_LIBRARY_ID, NETSNMP_DS_LIB_ALARM_DONT_USE_SIG, 1);
 	if (a->verbose > 1)
 		snmp_enable_stderrlog();
-	else
-		snmp_disable_log();
+	else	/* with no handler at all the library would choose stderr by itself */
+		netsnmp_register_loghandler(NETSNMP_LOGHANDLER_NONE, LOG_EMERG);
 	netsnmp_ds_set_boolean(NETSNMP_DS_APPLICATION_ID, NETSNMP_DS_AGENT_ROLE, 1);	/* subagent */
 	netsnmp_ds_set_boolean(NETSNMP_DS_APPLICATION_ID, NETSNMP_DS_AGENT_NO_CONNECTION_WARNINGS, 1);
 	netsnmp_ds_set_string(NETSNMP_DS_APPLICATION_ID, NETSNMP_DS_AGENT_X_SOCKET, a->socket);

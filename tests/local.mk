@@ -72,6 +72,10 @@ nodist_tests_agent_rowwalk_SOURCES = agent/oids.h
 tests_agent_rowwalk_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) $(SNMP_CFLAGS)
 tests_agent_rowwalk_LDADD = libbase.a $(SNMP_LIBS)
 tests/agent/rowwalk-rowwalk.$(OBJEXT): agent/oids.h
+check_PROGRAMS += tests/bench/agentx_peer
+tests_bench_agentx_peer_SOURCES = tests/bench/agentx_peer.c
+tests_bench_agentx_peer_CPPFLAGS = $(AM_CPPFLAGS) $(SNMP_CFLAGS)
+tests_bench_agentx_peer_LDADD = libbase.a $(SNMP_LIBS)
 endif
 AGENT_TAP = tests/agent/t_mib.sh tests/agent/t_read.sh tests/agent/t_set.sh tests/agent/t_trap.sh tests/agent/t_snmpd.sh
 .PHONY: check-agent

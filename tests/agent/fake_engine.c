@@ -396,6 +396,7 @@ finish(uint32_t id, const char *outcome)
 {
 	int out = rpt_lookup(rpt_outcome_names, OUT_COUNT, outcome);
 	struct rpt_module *m = &modules[id];
+	char seq[16];
 
 	if (id < 1 || id > SK_MODULES_MAX || m->id == 0 || out < 0)
 		return false;
@@ -403,7 +404,8 @@ finish(uint32_t id, const char *outcome)
 	m->action_end_ms = wall_ms();
 	snprintf(m->action_message, sizeof(m->action_message), "Action %s: %s", rpt_verb_names[m->action_verb], outcome);
 	tell_report("module", &rpt_module_type, m);
-	give_notice(NT_ACTION, id, rpt_verb_names[m->action_verb], "", outcome, "E", m->action_message);
+	snprintf(seq, sizeof(seq), "%u", m->action_seq);
+	give_notice(NT_ACTION, id, rpt_verb_names[m->action_verb], seq, outcome, "E", m->action_message);
 	return true;
 }
 

@@ -90,4 +90,19 @@ tell drop
 tell notice maxloop 1 C "while the connection was away"
 kill -CONT $AGENT_PID
 check "what happened between two connections is sent" until_true 5 grep -q "while the connection was away" "$D/traps"
+
+# no limit to speak of, and snmpd stopped: 700 notifications at once would leave snmpd and agent in each other's way for ever
+stop_pid $AGENT_PID; AGENT_PID=""
+start_agent --trap-rate 10000 --trap-burst 10000
+until_true 5 reachable_is 1
+kill -STOP $SNMPD_PID
+tell notices 5000
+kill -CONT $SNMPD_PID
+t=$(now_ms)
+check "5,000 notices while snmpd is stopped: the tree is there" until_true 20 agent_answers
+check "and the queue empties" until_text 20 0 get $R.3.3.6.0
+sent=$(get $R.3.3.4.0) held=$(get $R.3.3.5.0)
+note "$sent sent, $held dropped from a full queue, all $(($(now_ms) - t)) ms after snmpd went on"
+check "more than 700 went" [ "$sent" -gt 700 ]
+same "sent and dropped are all there were" $((sent + held)) 5000
 finish_tests
