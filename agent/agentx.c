@@ -21,8 +21,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define PING_S		1	/* between attempts to reach snmpd, and between pings: the tree is back 2 s after snmpd at most */
+#define COMPLAIN_MS	5000	/* without snmpd: say what to look at */
 #define TURN_S		1	/* longest sleep: a signal that came between check and sleep is seen then */
 
 static const oid root[] = { OID_ROOT };
@@ -372,10 +374,21 @@ turn(bool hurry)
 	netsnmp_check_outstanding_agent_requests();
 }
 
+/* The library tries in silence */
+static void
+complain(const char *path)
+{
+	const char *file = strncmp(path, "unix:", 5) == 0 ? path + 5 : path;
+
+	warn_text("snmpd: nobody answers at %s (%s): needs 'master agentx', and agentXSocket and agentXPerms that fit", path,
+	    file[0] != '/' || access(file, R_OK | W_OK) == 0 ? "no AgentX master" : strerror(errno));
+}
+
 bool
 agentx_run(struct agent *a)
 {
-	bool more = false;
+	int64_t start = clock_mono_ms();
+	bool more = false, said = false;
 
 	if (!begin(a))
 		return false;
@@ -383,6 +396,10 @@ agentx_run(struct agent *a)
 		turn(more);
 		/* what comes while snmpd is away waits in the queue */
 		more = ax.connected && send_notices();
+		if (!ax.connected && !said && clock_mono_ms() - start > COMPLAIN_MS) {
+			complain(a->socket);
+			said = true;
+		}
 	}
 	snmp_shutdown("safeagent");
 	return true;

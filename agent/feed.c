@@ -36,6 +36,8 @@ struct feed {
 	struct sk_conn *conn;
 	bool	 pictured;	/* subscribe was answered */
 	bool	 more;		/* messages wait in the connection's own buffer: poll() does not know of them */
+	json_t	*held;		/* array: notices that came while older ones are still asked for; NULL: none are */
+	char	 said[256];	/* why the engine is not reached: said once */
 	int64_t	 asked_ms;
 	json_int_t last_id;
 	struct errand errand[ORDERS];
@@ -94,7 +96,6 @@ take_picture(struct feed *f, const json_t *obj)
 	uint64_t have, last = 0;
 	struct snap *fresh;
 	char err[256];
-	json_t *ask;
 
 	fresh = malloc(sizeof(*fresh));
 	if (fresh == NULL || !snap_init(fresh, now)) {
@@ -119,12 +120,11 @@ take_picture(struct feed *f, const json_t *obj)
 	snap_free(fresh);
 	free(fresh);
 	f->pictured = true;
-	debug_text("engine: picture taken");
+	warn_text("engine: connected");
 	/* what happened while we were not there, or before */
-	if (last > have) {
-		ask = json_pack("{s:i, s:s, s:I, s:i}", "id", ID_NOTICES, "op", "notices", "after", (json_int_t)have, "last", SNAP_NOTICES);
-		sk_send(f->conn, ask);
-	}
+	if (last > have && (f->held = json_array()) != NULL)
+		sk_send(f->conn, json_pack("{s:i, s:s, s:I, s:i}", "id", ID_NOTICES, "op", "notices", "after", (json_int_t)have,
+		    "last", SNAP_NOTICES));
 }
 
 /* ---- notices ---- */
@@ -149,10 +149,12 @@ take_notice(struct feed *f, const json_t *row, bool send)
 		agent_wake(f->a->wake_agentx);
 }
 
-/* The notices that we asked for after a picture.  Those of before the start of the agent fill the table and are not sent again. */
+/* The notices that we asked for after a picture, then those that came meanwhile: the table takes them in their order only.  Those of
+ * before the start of the agent fill the table and are not sent again. */
 static void
 take_notices(struct feed *f, const json_t *obj)
 {
+	json_t *held = f->held;
 	const json_t *row;
 	int64_t started;
 	size_t i;
@@ -162,6 +164,10 @@ take_notices(struct feed *f, const json_t *obj)
 	pthread_mutex_unlock(&f->a->mutex);
 	json_array_foreach(json_object_get(obj, "rows"), i, row)
 		take_notice(f, row, json_integer_value(json_object_get(row, "time_ms")) >= started);
+	f->held = NULL;
+	json_array_foreach(held, i, row)
+		take_notice(f, row, true);
+	json_decref(held);
 }
 
 /* ---- events ---- */
@@ -277,7 +283,8 @@ take_event(struct feed *f, const char *name, const json_t *event)
 	} else if (strcmp(name, "engine") == 0) {
 		wrong = take_engine(f, event);
 	} else if (strcmp(name, "notice") == 0) {
-		take_notice(f, json_object_get(event, "data"), true);
+		if (f->held == NULL || json_array_append(f->held, json_object_get(event, "data")) == -1)
+			take_notice(f, json_object_get(event, "data"), true);
 	}
 	if (wrong != NULL)
 		warn_text("engine: event %s left out: %s", name, wrong);
@@ -372,10 +379,10 @@ take_answer(struct feed *f, json_int_t id, const json_t *obj)
 
 	if (!ok && (id == ID_SUBSCRIBE || id == ID_NOTICES))
 		warn_text("engine: %s: %s", id == ID_SUBSCRIBE ? "subscribe" : "notices", text_of(obj, "message", "refused without a reason"));
-	else if (id == ID_SUBSCRIBE)
+	if (ok && id == ID_SUBSCRIBE)
 		take_picture(f, obj);
-	else if (id == ID_NOTICES)
-		take_notices(f, obj);
+	if (id == ID_NOTICES)
+		take_notices(f, obj);	/* without rows when they were refused */
 	for (i = 0; i < ARRAY_LEN(f->errand); i++)
 		if (f->errand[i].busy && id != 0 && (id == f->errand[i].ask_command || id == f->errand[i].ask_action))
 			errand_answer(f, &f->errand[i], id, obj);
@@ -405,6 +412,8 @@ hang_up(struct feed *f, const char *why)
 	sk_close(f->conn);
 	f->conn = NULL;
 	f->pictured = f->more = false;
+	json_decref(f->held);
+	f->held = NULL;	/* they are asked for again */
 	memset(f->errand, 0, sizeof(f->errand));
 	pthread_mutex_lock(&f->a->mutex);
 	f->a->orders.count = 0;	/* of SETs that were asked in the last moment: told as failed by snap_lost() */
@@ -419,9 +428,12 @@ call_engine(struct feed *f)
 
 	f->conn = sk_connect(err, sizeof(err));
 	if (f->conn == NULL) {
-		debug_text("engine: %s", err);
+		if (strcmp(err, f->said) != 0)
+			warn_text("engine: %s (trying again each %d ms)", err, RECONNECT_MS);
+		str_copy(f->said, sizeof(f->said), err);
 		return;
 	}
+	f->said[0] = '\0';
 	f->last_id = ID_ORDER;
 	f->asked_ms = clock_mono_ms();
 	sk_send(f->conn, json_pack("{s:i, s:s, s:b}", "id", ID_SUBSCRIBE, "op", "subscribe", "logs", 0));
@@ -474,5 +486,6 @@ feed_run(void *agent)
 			agent_woken(f.a->wake_feed);
 	}
 	sk_close(f.conn);
+	json_decref(f.held);
 	return NULL;
 }

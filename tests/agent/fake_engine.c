@@ -14,6 +14,7 @@
  *   finish MODULE OUTCOME		end the action that runs, with its notice
  *   refuse CODE TEXT | accept		answer actions with an error from now on; no more
  *   silent | talk			no ticks; ticks again
+ *   late				the next answer to "notices" comes behind a new notice
  *   drop				close all connections
  *   nodes N				N nodes
  *   raw TEXT				send TEXT as a frame to all subscribers
@@ -54,7 +55,7 @@ static struct rpt_engine engine;
 static struct rpt_notice kept[KEPT];	/* ring by seq */
 static uint64_t command_seq;
 static FILE *actions;
-static bool silent;
+static bool silent, late;
 static char refuse_code[32], refuse_text[256];
 
 static int64_t
@@ -309,6 +310,9 @@ on_request(struct client *c, const json_t *req)
 		for (seq = (uint64_t)after + 1; seq <= engine.notice_seq; seq++)
 			if (seq + (uint64_t)last > engine.notice_seq && kept[seq % KEPT].seq == seq)
 				json_array_append_new(rows, report_encode(&rpt_notice_type_type, &kept[seq % KEPT]));
+		if (late)
+			give_notice(NT_MAXLOOP, 1, "start", "", "", "C", "overtakes the older ones");
+		late = false;
 		send_frame(c, json_pack("{s:I, s:b, s:o}", "id", id, "ok", 1, "rows", rows));
 	} else {
 		send_frame(c, json_pack("{s:I, s:b, s:s, s:s}", "id", id, "ok", 0, "code", "usage", "message", "not served by fake_engine"));
@@ -465,6 +469,8 @@ obey(char *line)
 			refuse_code[0] = '\0';
 	} else if (strcmp(line, "silent") == 0 || strcmp(line, "talk") == 0) {
 		silent = line[0] == 's';
+	} else if (strcmp(line, "late") == 0) {
+		late = true;
 	} else if (strcmp(line, "drop") == 0) {
 		for (i = 0; i < CLIENTS; i++)
 			if (clients[i].fd != -1)

@@ -57,6 +57,17 @@ took=$(($(now_ms) - t)); AGENT_PID=""
 kill -CONT $SNMPD_PID
 check "TERM while snmpd is stopped ends the agent within 3 s ($took ms)" [ $took -le 3000 ]
 
+# who waits for snmpd in vain says what to look at
+"$B/safeagent" -x "$D/no.sock" --no-drop 2> "$D/alone.err" &
+AGENT_PID=$!
+check "without snmpd: said after 5 s" until_true 8 grep -q "nobody answers at $D/no.sock (No such file or directory)" "$D/alone.err"
+stop_pid $AGENT_PID; AGENT_PID=""
+stop_pid $ENGINE_PID; ENGINE_PID=""
+"$B/safeagent" -x "$D/no.sock" --no-drop 2> "$D/alone.err" &
+AGENT_PID=$!
+check "without engine: said once" until_true 5 grep -q "safeadmin administrator daemon not running" "$D/alone.err"
+stop_pid $AGENT_PID; AGENT_PID=""
+
 # options
 for bad in "--control maybe" "--trap-rate 0" "--trap-burst x" "--log-traps Q" "--nonsense" "operand"; do
 	"$B/safeagent" --no-drop $bad >/dev/null 2>"$D/err"; rc=$?

@@ -90,6 +90,15 @@ tell drop
 tell notice maxloop 1 C "while the connection was away"
 kill -CONT $AGENT_PID
 check "what happened between two connections is sent" until_true 5 grep -q "while the connection was away" "$D/traps"
+last=$(get $R.3.3.1.0)
+tell late
+kill -STOP $AGENT_PID
+tell drop
+tell notice maxloop 1 C "older, asked for"
+kill -CONT $AGENT_PID
+check "a notice that overtakes older ones is sent" until_true 5 grep -q "overtakes the older ones" "$D/traps"
+check "and so are they" until_true 5 grep -q "older, asked for" "$D/traps"
+same "the table has both" "$(get $R.3.3.7.1.10.$((last + 1)) $R.3.3.7.1.10.$((last + 2)) | tr '\n' ' ')" '"older, asked for" "overtakes the older ones" '
 
 # no limit to speak of, and snmpd stopped: 700 notifications at once would leave snmpd and agent in each other's way for ever
 stop_pid $AGENT_PID; AGENT_PID=""
