@@ -76,12 +76,12 @@ check_PROGRAMS += tests/bench/agentx_peer
 tests_bench_agentx_peer_SOURCES = tests/bench/agentx_peer.c
 tests_bench_agentx_peer_CPPFLAGS = $(AM_CPPFLAGS) $(SNMP_CFLAGS)
 tests_bench_agentx_peer_LDADD = libbase.a $(SNMP_LIBS)
-endif
 AGENT_TAP = tests/agent/t_mib.sh tests/agent/t_read.sh tests/agent/t_set.sh tests/agent/t_trap.sh tests/agent/t_snmpd.sh
-.PHONY: check-agent
 check-agent: safeagent tests/agent/fake_engine tests/agent/rowwalk
 	@rc=0; for t in $(AGENT_TAP); do srcdir=$(abs_top_srcdir) builddir=$(abs_top_builddir) sh $(top_srcdir)/$$t || rc=1; done; exit $$rc
-EXTRA_DIST += $(AGENT_TAP) tests/agent/lib.sh tests/agent/walk.expected tests/bench/bench_snmp.sh
+endif
+.PHONY: check-agent
+EXTRA_DIST += tests/agent/t_mib.sh tests/agent/t_read.sh tests/agent/t_set.sh tests/agent/t_trap.sh tests/agent/t_snmpd.sh tests/agent/lib.sh tests/agent/walk.expected tests/bench/bench_snmp.sh
 
 UNIT_TESTS += tests/unit/t_snap tests/unit/t_action tests/unit/t_trap tests/unit/t_oidtable
 tests_unit_t_snap_SOURCES = tests/unit/t_snap.c

@@ -236,6 +236,7 @@ give_notice(int type, uint32_t module, const char *object, const char *from, con
 
 /* ---- requests ---- */
 
+static void write_down(const char *fmt, ...) PRINTFLIKE(1, 2);
 static void
 write_down(const char *fmt, ...)
 {

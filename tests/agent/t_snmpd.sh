@@ -57,6 +57,21 @@ took=$(($(now_ms) - t)); AGENT_PID=""
 kill -CONT $SNMPD_PID
 check "TERM while snmpd is stopped ends the agent within 3 s ($took ms)" [ $took -le 3000 ]
 
+# without privileges
+W="setpriv --reuid 65534 --regid 65534 --clear-groups"
+if [ "$(id -u)" = 0 ] && $W test -x "$B/safeagent" 2>/dev/null; then
+	chmod 755 "$D"
+	stop_pid $SNMPD_PID
+	sed -i 's/^agentXPerms.*/agentXPerms 0666 0755/' "$D/snmpd.conf"
+	start_snmpd
+	AGENT_WRAP=$W start_agent --control on
+	check "unprivileged: fresh" until_true 5 reachable_is 1
+	same "unprivileged: no capability" "$(awk '/^(Uid|CapEff)/ { printf "%s ", $2 }' /proc/$AGENT_PID/status)" "65534 0000000000000000 "
+	stop_pid $AGENT_PID; AGENT_PID=""
+else
+	note "skipped: unprivileged agent (not root, or the build folder is private)"
+fi
+
 # who waits for snmpd in vain says what to look at
 "$B/safeagent" -x "$D/no.sock" --no-drop 2> "$D/alone.err" &
 AGENT_PID=$!
