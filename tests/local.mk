@@ -98,3 +98,41 @@ tests_bench_bench_journal_LDADD = $(PUB_LIBS)
 
 # scripts: run by tests/run where they are
 EXTRA_DIST += tests/run tests/lib tests/lab tests/lint
+# agent/: units, and the real thing with snmpd on a loopback of its own (tests/agent/*.sh)
+check_PROGRAMS += tests/agent/fake_engine
+tests_agent_fake_engine_SOURCES = tests/agent/fake_engine.c
+tests_agent_fake_engine_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+tests_agent_fake_engine_LDADD = $(BASE_LIBS)
+if WITH_SNMP
+check_PROGRAMS += tests/agent/rowwalk
+tests_agent_rowwalk_SOURCES = tests/agent/rowwalk.c
+nodist_tests_agent_rowwalk_SOURCES = agent/oids.h
+tests_agent_rowwalk_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) $(SNMP_CFLAGS)
+tests_agent_rowwalk_LDADD = libbase.a $(SNMP_LIBS)
+tests/agent/rowwalk-rowwalk.$(OBJEXT): agent/oids.h
+check_PROGRAMS += tests/bench/agentx_peer
+tests_bench_agentx_peer_SOURCES = tests/bench/agentx_peer.c
+tests_bench_agentx_peer_CPPFLAGS = $(AM_CPPFLAGS) $(SNMP_CFLAGS)
+tests_bench_agentx_peer_LDADD = libbase.a $(SNMP_LIBS)
+AGENT_TAP = tests/agent/t_mib.sh tests/agent/t_read.sh tests/agent/t_set.sh tests/agent/t_trap.sh tests/agent/t_snmpd.sh
+check-agent: safeagent tests/agent/fake_engine tests/agent/rowwalk
+	@rc=0; for t in $(AGENT_TAP); do srcdir=$(abs_top_srcdir) builddir=$(abs_top_builddir) sh $(top_srcdir)/$$t || rc=1; done; exit $$rc
+endif
+.PHONY: check-agent
+EXTRA_DIST += tests/agent/t_mib.sh tests/agent/t_read.sh tests/agent/t_set.sh tests/agent/t_trap.sh tests/agent/t_snmpd.sh tests/agent/lib.sh tests/agent/walk.expected tests/bench/bench_snmp.sh
+
+UNIT_TESTS += tests/unit/t_snap tests/unit/t_action tests/unit/t_trap tests/unit/t_oidtable
+tests_unit_t_snap_SOURCES = tests/unit/t_snap.c
+tests_unit_t_snap_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)
+tests_unit_t_snap_LDADD = $(AGENT_LIBS) $(CMOCKA_LIBS)
+tests_unit_t_action_SOURCES = tests/unit/t_action.c
+tests_unit_t_action_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)
+tests_unit_t_action_LDADD = $(AGENT_LIBS) $(CMOCKA_LIBS)
+tests_unit_t_trap_SOURCES = tests/unit/t_trap.c
+tests_unit_t_trap_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)
+tests_unit_t_trap_LDADD = $(AGENT_LIBS) $(CMOCKA_LIBS)
+tests_unit_t_oidtable_SOURCES = tests/unit/t_oidtable.c
+nodist_tests_unit_t_oidtable_SOURCES = agent/oids.h
+tests_unit_t_oidtable_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)
+tests_unit_t_oidtable_LDADD = $(AGENT_LIBS) $(CMOCKA_LIBS)
+tests/unit/t_oidtable-t_oidtable.$(OBJEXT): agent/oids.h
