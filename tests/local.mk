@@ -98,3 +98,13 @@ tests_bench_bench_journal_LDADD = $(PUB_LIBS)
 
 # scripts: run by tests/run where they are
 EXTRA_DIST += tests/run tests/lib tests/lab tests/lint
+
+# the command line: parsing and its table; the environment of scripts
+UNIT_TESTS += tests/unit/t_cli_parse tests/unit/t_script_env
+tests_unit_t_cli_parse_SOURCES = tests/unit/t_cli_parse.c
+tests_unit_t_cli_parse_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_cli_parse_LDADD = $(CLI_LIBS) $(CMOCKA_LIBS)
+tests_unit_t_script_env_SOURCES = tests/unit/t_script_env.c
+tests_unit_t_script_env_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_script_env_LDADD = $(SCRIPT_LIBS) $(CMOCKA_LIBS)
+EXTRA_DIST += tests/cli

@@ -43,7 +43,7 @@ const struct verb verbs[] = {
 	{ "incloop", "-m AM -i handler", "m:i:J", 0, 0, "", V_ADMIN | V_MODULE | V_ANSWERS, do_loop, "Increments the maxloop counter",
 	    "Exit status 1 when the limit is reached, else 0." },
 	{ "resetloop", "-m AM [-i handler]", "m:i:J", 0, 0, "", CTL, do_loop, "Sets the maxloop counter to 0", "" },
-	{ "checkloop", "-m AM", "m:i:J", 0, 0, "", V_ADMIN | V_MODULE | V_ANSWERS, do_loop, "Checks the maxloop counter",
+	{ "checkloop", "-m AM", "m:J", 0, 0, "", V_ADMIN | V_MODULE | V_ANSWERS, do_loop, "Checks the maxloop counter",
 	    "Exit status 1 when the limit is reached and the last increment is within loop_interval, else 0." },
 
 	/* what is */
