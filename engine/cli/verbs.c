@@ -60,9 +60,9 @@ const struct verb verbs[] = {
 	{ "logsave", "-m AM [-s nb] [-A|-I] [-l en|fr] /absolute/path", "m:s:AIl:J", 1, 1, "/", V_MODULE, do_logsave,
 	    "Saves the messages of a module in a file",
 	    "The last 50,000 when -s is not given. The file is replaced whole." },
-	{ "printi", "-m AM \"message\"", "m:i:", 1, WORDS_MAX, "", V_ADMIN | V_MODULE, do_print, "Writes a message of level I in the log",
+	{ "printi", "-m AM [-i identity] \"message\"", "m:i:", 1, WORDS_MAX, "", V_ADMIN | V_MODULE, do_print, "Writes a message of level I in the log",
 	    "A message that begins with - comes after --." },
-	{ "printe", "-m AM \"message\"", "m:i:", 1, WORDS_MAX, "", V_ADMIN | V_MODULE, do_print, "Writes a message of level E in the log",
+	{ "printe", "-m AM [-i identity] \"message\"", "m:i:", 1, WORDS_MAX, "", V_ADMIN | V_MODULE, do_print, "Writes a message of level E in the log",
 	    "A message that begins with - comes after --." },
 	{ "cmdlog", "[-s nb]", "s:J", 0, 0, "", 0, do_cmdlog, "Shows the commands that changed something",
 	    "One line when a command starts, one when it ended: ^ date | pid | running or return N | command. The same lines are in "

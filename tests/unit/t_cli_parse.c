@@ -125,7 +125,7 @@ test_typing_errors_say_what_was_expected(void **state)
 	static const char *const bad[][2] = {
 		{ "strat -m AM", "perhaps: safekit start" }, { "stat -m AM", "perhaps: safekit state" }, { "restrat", "safekit restart" },
 		{ "logwiev -m AM", "perhaps: safekit logview" }, { "module lst", "perhaps: safekit module list" },
-		{ "cluster conf info", "expected one of config" }, { "start", "which module?" }, { "start -m", "needs a value" },
+		{ "cluster conf info", "perhaps: safekit cluster config" }, { "cluster zzzzz", "expected one of config" }, { "start", "which module?" }, { "start -m", "needs a value" },
 		{ "start -m AM -m AM", "twice" }, { "start -m AM --jsno", "unknown option --jsno" }, { "start -m .x", "not a module name" },
 		{ "failover maybe -m AM", "expected one of on off" }, { "cluster confcheck", "expected: safekit cluster confcheck FILE.xml" },
 		{ "cluster confcheck a b", "one word too many" }, { "", "expected a command" }, { "-x", "expected a command" },
