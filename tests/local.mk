@@ -136,3 +136,13 @@ nodist_tests_unit_t_oidtable_SOURCES = agent/oids.h
 tests_unit_t_oidtable_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)
 tests_unit_t_oidtable_LDADD = $(AGENT_LIBS) $(CMOCKA_LIBS)
 tests/unit/t_oidtable-t_oidtable.$(OBJEXT): agent/oids.h
+
+# the command line: parsing and its table; the environment of scripts
+UNIT_TESTS += tests/unit/t_cli_parse tests/unit/t_script_env
+tests_unit_t_cli_parse_SOURCES = tests/unit/t_cli_parse.c
+tests_unit_t_cli_parse_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_cli_parse_LDADD = $(CLI_LIBS) $(CMOCKA_LIBS)
+tests_unit_t_script_env_SOURCES = tests/unit/t_script_env.c
+tests_unit_t_script_env_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_script_env_LDADD = $(SCRIPT_LIBS) $(CMOCKA_LIBS)
+EXTRA_DIST += tests/cli

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * cli.c: main of safekit: checks what the verb asks for, speaks to safeadmin for all verbs, keeps the command log around them.
+ * cli.c: one run of safekit: checks what the verb asks for, speaks to safeadmin for all verbs, keeps the command log around them.
  */
 #include "config.h"
 #include "cli/cli.h"
@@ -224,7 +224,7 @@ run_verb(struct cli *c)
 }
 
 int
-main(int argc, char **argv)
+cli_main(int argc, char **argv)
 {
 	struct cli c;
 	char err[1024];

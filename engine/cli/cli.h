@@ -70,6 +70,7 @@ const char *verb_nearest(const char *name);	/* NULL: nothing near */
 const char *option_name(char key);
 
 /* ---- cli.c ---- */
+int cli_main(int argc, char **argv);	/* one run: exit status */
 void cli_error(const char *fmt, ...) PRINTFLIKE(1, 2);	/* "Error: text" on stderr */
 void cli_note(const char *fmt, ...) PRINTFLIKE(1, 2);	/* a remark on stderr that is not an error */
 /* Wait for safeadmin as documented (UG 4.1); false when it did not come (told) */

@@ -6,14 +6,19 @@ libscript_a_SOURCES = engine/act/script_env.h engine/act/script_env.c
 libscript_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 SCRIPT_LIBS = libscript.a $(BASE_LIBS)
 
-safe_PROGRAMS += safekit
-safekit_SOURCES = \
+noinst_LIBRARIES += libcli.a
+libcli_a_SOURCES = \
 	engine/cli/cli.h engine/cli/cli.c engine/cli/parse.c engine/cli/verbs.c engine/cli/help.c engine/cli/show.c \
 	engine/cli/cmdlog.c engine/cli/tree.c engine/cli/zip.c engine/cli/script.c engine/cli/modules.c \
 	engine/cli/cli_control.c engine/cli/cli_state.c engine/cli/cli_log.c engine/cli/cli_module.c \
 	engine/cli/cli_config.c engine/cli/cli_cluster.c engine/cli/cli_misc.c
-safekit_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS) $(ZIP_CFLAGS)
-safekit_LDADD = libscript.a libsafekit.a $(CONF_LIBS) $(ZIP_LIBS)
+libcli_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS) $(ZIP_CFLAGS)
+CLI_LIBS = libcli.a libscript.a libsafekit.a $(CONF_LIBS) $(ZIP_LIBS)
+
+safe_PROGRAMS += safekit
+safekit_SOURCES = engine/cli/main.c
+safekit_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+safekit_LDADD = $(CLI_LIBS)
 
 safebin_PROGRAMS += boundcmd
 boundcmd_SOURCES = engine/cli/boundcmd.c

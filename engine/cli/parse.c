@@ -109,12 +109,14 @@ const char *
 verb_nearest(const char *name)
 {
 	const char *best = NULL;
-	unsigned best_d = strlen(name) < 4 ? 2 : 3;	/* one letter wrong in a short word, two in a longer one */
-	size_t i;
+	size_t i, n = strlen(name);
+	unsigned best_d = n < 4 ? 3 : 5;	/* half letters: one wrong in a short word, two in a longer one */
 
 	for (i = 0; i < verbs_count; i++) {
-		unsigned d = verbs[i].flags & (V_HIDDEN | V_LATER) ? 99 : distance(name, verbs[i].name);
+		unsigned d = verbs[i].flags & (V_HIDDEN | V_LATER) ? 99 : 2 * distance(name, verbs[i].name);
 
+		if (strncmp(name, verbs[i].name, n) == 0)
+			d--;		/* of two as near, the one that begins so: "stat" is state, not start */
 		if (d < best_d) {
 			best_d = d;
 			best = verbs[i].name;

@@ -43,7 +43,7 @@ const struct verb verbs[] = {
 	{ "incloop", "-m AM -i handler", "m:i:J", 0, 0, "", V_ADMIN | V_MODULE | V_ANSWERS, do_loop, "Increments the maxloop counter",
 	    "Exit status 1 when the limit is reached, else 0." },
 	{ "resetloop", "-m AM [-i handler]", "m:i:J", 0, 0, "", CTL, do_loop, "Sets the maxloop counter to 0", "" },
-	{ "checkloop", "-m AM", "m:i:J", 0, 0, "", V_ADMIN | V_MODULE | V_ANSWERS, do_loop, "Checks the maxloop counter",
+	{ "checkloop", "-m AM", "m:J", 0, 0, "", V_ADMIN | V_MODULE | V_ANSWERS, do_loop, "Checks the maxloop counter",
 	    "Exit status 1 when the limit is reached and the last increment is within loop_interval, else 0." },
 
 	/* what is */
@@ -60,9 +60,9 @@ const struct verb verbs[] = {
 	{ "logsave", "-m AM [-s nb] [-A|-I] [-l en|fr] /absolute/path", "m:s:AIl:J", 1, 1, "/", V_MODULE, do_logsave,
 	    "Saves the messages of a module in a file",
 	    "The last 50,000 when -s is not given. The file is replaced whole." },
-	{ "printi", "-m AM \"message\"", "m:i:", 1, WORDS_MAX, "", V_ADMIN | V_MODULE, do_print, "Writes a message of level I in the log",
+	{ "printi", "-m AM [-i identity] \"message\"", "m:i:", 1, WORDS_MAX, "", V_ADMIN | V_MODULE, do_print, "Writes a message of level I in the log",
 	    "A message that begins with - comes after --." },
-	{ "printe", "-m AM \"message\"", "m:i:", 1, WORDS_MAX, "", V_ADMIN | V_MODULE, do_print, "Writes a message of level E in the log",
+	{ "printe", "-m AM [-i identity] \"message\"", "m:i:", 1, WORDS_MAX, "", V_ADMIN | V_MODULE, do_print, "Writes a message of level E in the log",
 	    "A message that begins with - comes after --." },
 	{ "cmdlog", "[-s nb]", "s:J", 0, 0, "", 0, do_cmdlog, "Shows the commands that changed something",
 	    "One line when a command starts, one when it ended: ^ date | pid | running or return N | command. The same lines are in "

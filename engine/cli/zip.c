@@ -3,8 +3,8 @@
  * zip.c: .safe files and the cluster's zip, through libzip.
  *
  * A .safe file comes from anywhere and is unpacked by root.  So every entry is looked at before the first byte is written: names stay
- * inside (no "/", "..", "\", control characters), are there once, are plain files or folders; what they unpack to is counted while it
- * is unpacked, whatever the file claims.
+ * inside (no "/" in front, no "..", "\", control characters), are there once, are plain files or folders, together not too large; and an
+ * entry that unpacks to more than it says stops the whole.
  */
 #include "config.h"
 #include "cli/cli.h"
@@ -23,7 +23,7 @@
 #define RATIO_MAX	200		/* ... at more than so many times their packed size are bombs, not scripts (ours; text has 3..20) */
 #define MODE_SHIFT	16		/* unix mode within the external attributes of an entry (ZIP APPNOTE, 4.4.15; Info-ZIP) */
 
-struct entry { const char *name; zip_uint64_t index; bool folder; };
+struct entry { const char *name; zip_uint64_t index, size; bool folder; };
 
 static zip_t *
 open_zip(const char *file, int flags, char *err, size_t errsize)
@@ -109,6 +109,7 @@ inspect(zip_t *z, struct entry *list, zip_uint64_t count, char *err, size_t errs
 		}
 		list[i].name = st.name;
 		list[i].index = i;
+		list[i].size = st.size;
 		list[i].folder = st.name[0] != '\0' && st.name[strlen(st.name) - 1] == '/';
 		fault = name_fault(st.name);
 		zip_file_get_external_attributes(z, i, 0, &system, &attributes);
@@ -140,10 +141,11 @@ inspect(zip_t *z, struct entry *list, zip_uint64_t count, char *err, size_t errs
 /* ---- unpack ---- */
 
 static bool
-unpack_entry(zip_t *z, const struct entry *e, const char *path, uint64_t *total, char *err, size_t errsize)
+unpack_entry(zip_t *z, const struct entry *e, const char *path, char *err, size_t errsize)
 {
 	zip_file_t *f = zip_fopen_index(z, e->index, 0);
 	bool script = strncmp(e->name, "bin/", 4) == 0, ok = true;
+	uint64_t left = e->size;
 	char buf[65536];
 	zip_int64_t n;
 	int fd;
@@ -162,16 +164,23 @@ unpack_entry(zip_t *z, const struct entry *e, const char *path, uint64_t *total,
 		if (n < 0) {
 			snprintf(err, errsize, "\"%.200s\": %s", e->name, zip_file_strerror(f));
 			ok = false;
-		} else if ((*total += (uint64_t)n) > TREE_BYTES_MAX) {
-			snprintf(err, errsize, "\"%.200s\": makes the module larger than 256 MiB", e->name);
+		} else if ((uint64_t)n > left) {	/* inspect() added up what entries say; so none may be more */
+			snprintf(err, errsize, "\"%.200s\": unpacks to more than it says", e->name);
 			ok = false;
 		} else if (write(fd, buf, (size_t)n) != (ssize_t)n) {
 			snprintf(err, errsize, "%.300s: %s", path, strerror(errno != 0 ? errno : ENOSPC));
 			ok = false;
 		}
+		left -= (uint64_t)n;
 	}
-	if (fchmod(fd, script ? 0755 : 0644) == -1)
+	if (ok && left > 0) {
+		snprintf(err, errsize, "\"%.200s\": unpacks to less than it says", e->name);
 		ok = false;
+	}
+	if (ok && fchmod(fd, script ? 0755 : 0644) == -1) {
+		snprintf(err, errsize, "%.300s: %s", path, strerror(errno));
+		ok = false;
+	}
 	close(fd);
 	zip_fclose(f);
 	return ok;
@@ -179,7 +188,7 @@ unpack_entry(zip_t *z, const struct entry *e, const char *path, uint64_t *total,
 
 /* The folders of a name, and the file.  Nothing but folders and files of ours is below to: there is no link to follow. */
 static bool
-unpack_path(zip_t *z, const struct entry *e, const char *to, uint64_t *total, char *err, size_t errsize)
+unpack_path(zip_t *z, const struct entry *e, const char *to, char *err, size_t errsize)
 {
 	char path[PATH_MAX];
 	size_t at = strlen(to) + 1;
@@ -198,7 +207,7 @@ unpack_path(zip_t *z, const struct entry *e, const char *to, uint64_t *total, ch
 		}
 		path[at] = '/';
 	}
-	return e->folder || unpack_entry(z, e, path, total, err, errsize);
+	return e->folder || unpack_entry(z, e, path, err, errsize);
 }
 
 bool
@@ -207,7 +216,6 @@ zip_unpack(const char *file, const char *to, char *err, size_t errsize)
 	zip_t *z = open_zip(file, ZIP_RDONLY, err, errsize);
 	struct entry *list = NULL;
 	zip_int64_t count;
-	uint64_t total = 0;
 	bool ok = false;
 	zip_int64_t i;
 
@@ -221,7 +229,7 @@ zip_unpack(const char *file, const char *to, char *err, size_t errsize)
 	} else {
 		ok = inspect(z, list, (zip_uint64_t)count, err, errsize);
 		for (i = 0; ok && i < count; i++)
-			ok = unpack_path(z, &list[i], to, &total, err, errsize);
+			ok = unpack_path(z, &list[i], to, err, errsize);
 	}
 	free(list);
 	zip_discard(z);

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* cli/parse.c and the table of verbs: options anywhere, typing errors, and that the table agrees with itself. */
+#include "config.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "cli/cli.h"
+
+/* Parses a line, words separated by blanks, into c; err as told */
+static bool
+parse(struct cli *c, const char *line, const char *safemodule, char *err, size_t errsize)
+{
+	static char buf[1024];
+	static char *argv[64];
+	int argc = 0;
+	char *save, *w;
+
+	memset(c, 0, sizeof(*c));
+	err[0] = '\0';
+	argv[argc++] = (char *)(uintptr_t)"safekit";
+	assert_true(str_copy(buf, sizeof(buf), line));
+	for (w = strtok_r(buf, " ", &save); w != NULL && argc < 63; w = strtok_r(NULL, " ", &save))
+		argv[argc++] = w;
+	argv[argc] = NULL;
+	return cli_parse(c, argc, argv, safemodule, err, errsize);
+}
+
+static void
+test_options_stand_anywhere(void **state)
+{
+	static const char *const same[] = { "second fullsync -m AM -i errd", "second -m AM fullsync -i errd", "-m AM -i errd second fullsync",
+	    "-m AM second -i errd fullsync", "second -m AM -i errd -- fullsync", "\xe2\x80\x93m AM second \xe2\x80\x93i errd fullsync" };
+	struct cli c;
+	char err[512];
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(same); i++) {
+		assert_true(parse(&c, same[i], NULL, err, sizeof(err)));
+		assert_string_equal(c.verb->name, "second");
+		assert_string_equal(c.module, "AM");
+		assert_string_equal(c.opt['i'], "errd");
+		assert_int_equal(c.nwords, 1);
+		assert_string_equal(c.words[0], "fullsync");
+	}
+}
+
+static void
+test_verbs_of_two_words(void **state)
+{
+	static const char *const same[] = { "module install -r -m AM -M 3 f.safe", "-m AM module install -M 3 -r f.safe",
+	    "module -m AM install f.safe -r -M 3" };
+	struct cli c;
+	char err[512];
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(same); i++) {
+		assert_true(parse(&c, same[i], NULL, err, sizeof(err)));
+		assert_string_equal(c.verb->name, "module install");
+		assert_string_equal(c.opt['M'], "3");
+		assert_string_equal(c.opt['r'], "");
+		assert_int_equal(c.nwords, 1);
+	}
+	assert_true(parse(&c, "cluster config lock", NULL, err, sizeof(err)));
+	assert_string_equal(c.verb->name, "cluster config");
+}
+
+/* The same letter is a flag of one verb and takes a value with another */
+static void
+test_a_key_means_what_the_verb_says(void **state)
+{
+	struct cli c;
+	char err[512];
+
+	assert_true(parse(&c, "state -v -m AM", NULL, err, sizeof(err)));
+	assert_string_equal(c.opt['v'], "");
+	assert_true(parse(&c, "set -r custom.x -v up -m AM", NULL, err, sizeof(err)));
+	assert_string_equal(c.opt['v'], "up");
+	assert_string_equal(c.opt['r'], "custom.x");
+	assert_true(parse(&c, "state -m AM -lq", NULL, err, sizeof(err)));
+	assert_non_null(c.opt['q']);
+	assert_true(parse(&c, "log -m AM -l en", NULL, err, sizeof(err)));
+	assert_string_equal(c.opt['l'], "en");
+}
+
+static void
+test_run_keeps_its_words(void **state)
+{
+	struct cli c;
+	char err[512];
+
+	assert_true(parse(&c, "-m AM -r boundcmd 30 ls -m --json -- x", NULL, err, sizeof(err)));
+	assert_string_equal(c.verb->name, "-r");
+	assert_string_equal(c.module, "AM");
+	assert_int_equal(c.nwords, 7);
+	assert_string_equal(c.words[3], "-m");
+	assert_null(c.opt['J']);
+	assert_false(parse(&c, "-r", NULL, err, sizeof(err)));
+}
+
+static void
+test_module_from_the_environment(void **state)
+{
+	struct cli c;
+	char err[512];
+
+	assert_true(parse(&c, "start", "AM", err, sizeof(err)));
+	assert_string_equal(c.module, "AM");
+	assert_true(parse(&c, "start -m other", "AM", err, sizeof(err)));
+	assert_string_equal(c.module, "other");
+	assert_false(parse(&c, "start", "", err, sizeof(err)));
+	assert_false(parse(&c, "start", "../x", err, sizeof(err)));
+	assert_true(parse(&c, "module list", "AM", err, sizeof(err)));
+	assert_null(c.module);
+}
+
+static void
+test_typing_errors_say_what_was_expected(void **state)
+{
+	static const char *const bad[][2] = {
+		{ "strat -m AM", "perhaps: safekit start" }, { "stat -m AM", "perhaps: safekit state" }, { "restrat", "safekit restart" },
+		{ "logwiev -m AM", "perhaps: safekit logview" }, { "module lst", "perhaps: safekit module list" },
+		{ "cluster conf info", "perhaps: safekit cluster config" }, { "cluster zzzzz", "expected one of config" }, { "start", "which module?" }, { "start -m", "needs a value" },
+		{ "start -m AM -m AM", "twice" }, { "start -m AM --jsno", "unknown option --jsno" }, { "start -m .x", "not a module name" },
+		{ "failover maybe -m AM", "expected one of on off" }, { "cluster confcheck", "expected: safekit cluster confcheck FILE.xml" },
+		{ "cluster confcheck a b", "one word too many" }, { "", "expected a command" }, { "-x", "expected a command" },
+		{ "--", "expected a command" },
+	};
+	struct cli c;
+	char err[512];
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(bad); i++) {
+		assert_false(parse(&c, bad[i][0], NULL, err, sizeof(err)));
+		if (strstr(err, bad[i][1]) == NULL)
+			fail_msg("\"%s\": %s", bad[i][0], err);
+		assert_null(strchr(err, '\n'));
+	}
+}
+
+/* Options of a row and of its syntax are the same; lines for users have one form */
+static void
+test_the_table_agrees_with_itself(void **state)
+{
+	size_t i, j;
+	const char *p;
+
+	for (i = 0; i < verbs_count; i++) {
+		const struct verb *v = &verbs[i];
+
+		assert_non_null(v->run);
+		assert_true(v->min <= v->max);
+		for (j = 0; j < i; j++)
+			assert_string_not_equal(v->name, verbs[j].name);
+		for (p = v->options; *p != '\0'; p++) {
+			if (*p == ':' || *p == 'J')
+				continue;
+			if (strstr(v->syntax, option_name(*p)) == NULL && strcmp(v->name, "-r") != 0)	/* -m before -r */
+				fail_msg("%s: option %c is not in \"%s\"", v->name, *p, v->syntax);
+		}
+		for (p = v->syntax; (p = strchr(p, '-')) != NULL; p++) {
+			bool option = p == v->syntax || strchr(" [|", p[-1]) != NULL;
+
+			if (option && strncmp(p, "-lq", 3) != 0 && strchr(v->options, p[1]) == NULL)
+				fail_msg("%s: -%c of \"%s\" is not taken", v->name, p[1], v->syntax);
+		}
+		if (v->flags & (V_LATER | V_HIDDEN))
+			continue;
+		assert_true(isupper((unsigned char)v->brief[0]));
+		assert_true(v->brief[strlen(v->brief) - 1] != '.');
+		assert_true(v->text[0] == '\0' || v->text[strlen(v->text) - 1] == '.');
+		if (v->flags & V_MODULE)
+			assert_non_null(strchr(v->options, 'm'));
+	}
+}
+
+/* Any words at all: an answer or one line, never more, and what is accepted keeps to the table */
+static void
+test_any_words(void **state)
+{
+	static const char *const some[] = { "-m", "-i", "-u", "-s", "-t", "-l", "-M", "-A", "-I", "-v", "-lq", "-r", "-h", "--json", "--from",
+	    "--", "-", "\xe2\x80\x93m", "\xe2\x80\x93", "AM", "on", "off", "x", "module", "cluster", "install", "config", "lock", "7", "/f",
+	    "-p", "help", "start", "state", "set", "boot", "log", "printi", "waitstate", "PRIM",
+	    "a-word-that-is-much-longer-than-any-word-safekit-knows-and-any-buffer-it-may-have-for-one-of-them" };
+	char *argv[10];
+	int round, i;
+
+	srand(7);
+	for (round = 0; round < 200000; round++) {
+		int argc = 1 + rand() % 9;
+		struct cli c = { 0 };
+		char err[1024] = "";
+
+		argv[0] = (char *)(uintptr_t)"safekit";
+		for (i = 1; i < argc; i++)
+			argv[i] = (char *)(uintptr_t)some[(size_t)rand() % ARRAY_LEN(some)];
+		argv[argc] = NULL;
+		if (!cli_parse(&c, argc, argv, NULL, err, sizeof(err))) {
+			assert_true(err[0] != '\0' && strchr(err, '\n') == NULL);
+			continue;
+		}
+		assert_non_null(c.verb);
+		if (c.opt['h'] != NULL)
+			continue;
+		assert_true(c.nwords >= c.verb->min && c.nwords <= c.verb->max);
+		assert_true(!(c.verb->flags & V_MODULE) || (c.module != NULL && str_is_name(c.module)));
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_options_stand_anywhere),
+		cmocka_unit_test(test_verbs_of_two_words),
+		cmocka_unit_test(test_a_key_means_what_the_verb_says),
+		cmocka_unit_test(test_run_keeps_its_words),
+		cmocka_unit_test(test_module_from_the_environment),
+		cmocka_unit_test(test_typing_errors_say_what_was_expected),
+		cmocka_unit_test(test_the_table_agrees_with_itself),
+		cmocka_unit_test(test_any_words),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
