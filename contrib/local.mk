@@ -13,7 +13,7 @@ $(SYSTEMD_MADE): %: %.in Makefile
 # Samples of configuration for SNMP
 safesnmpconfdir = $(safesnmpdir)/conf
 nodist_safesnmpconf_DATA = contrib/snmp/snmpd.conf contrib/snmp/snmptrapd.conf
-EXTRA_DIST += contrib/snmp/snmpd.conf.sample contrib/snmp/snmptrapd.conf.sample contrib/snmp/safeagent.service
+EXTRA_DIST += contrib/snmp/snmpd.conf.sample contrib/snmp/snmptrapd.conf.sample
 CLEANFILES += contrib/snmp/snmpd.conf contrib/snmp/snmptrapd.conf
 
 contrib/snmp/snmpd.conf: $(top_srcdir)/contrib/snmp/snmpd.conf.sample
