@@ -105,9 +105,8 @@ send_waiting(struct uplink *u)
 }
 
 static void
-on_io(uv_poll_t *p, int status, int events)
+drain(struct uplink *u)
 {
-	struct uplink *u = p->data;
 	char err[SK_TEXT_MAX];
 	json_t *obj;
 	int rc;
@@ -136,6 +135,12 @@ on_io(uv_poll_t *p, int status, int events)
 }
 
 static void
+on_io(uv_poll_t *p, int status, int events)
+{
+	drain(p->data);
+}
+
+static void
 attach(struct uplink *u)
 {
 	u->poll = calloc(1, sizeof(*u->poll));
@@ -155,6 +160,7 @@ on_retry(uv_timer_t *t)
 
 	if (u->conn != NULL) {
 		uv_timer_stop(t);
+		drain(u);
 		return;
 	}
 	u->conn = sk_connect(err, sizeof(err));
@@ -173,6 +179,8 @@ uplink_start(struct uplink *u, const struct uplink_hooks *hooks)
 	uv_timer_init(u->loop, &u->retry);
 	u->retry.data = u;
 	attach(u);
+	/* an order may have come together with the answer to our hello: it waits in memory, where poll does not see it */
+	uv_timer_start(&u->retry, on_retry, 0, 0);
 }
 
 void
