@@ -1,7 +1,6 @@
 # The AgentX subagent.  What can be tested without SNMP is a library of its own; agentx.c alone knows Net-SNMP.
 EXTRA_DIST += mib/oids.awk
-safeman8dir = $(safemandir)/man8
-dist_safeman8_DATA = agent/safeagent.8
+dist_safeman8_DATA += agent/safeagent.8
 safemibdir = $(safesnmpdir)/mib
 # once by the name that tools look for and once by that of the user's guide (10.8)
 dist_safemib_DATA = mib/SAFEKIT-MIB.txt

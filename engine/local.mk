@@ -52,3 +52,5 @@ states_LDADD = $(MODULE_LIBS)
 .PHONY: states-doc
 states-doc: states$(EXEEXT)
 	./states$(EXEEXT) >$(srcdir)/doc/STATES.md
+
+dist_safeman8_DATA += engine/safeadmin.8 engine/heart.8

@@ -25,7 +25,6 @@ boundcmd_SOURCES = engine/cli/boundcmd.c
 boundcmd_LDADD = libbase.a
 
 # made by the program from its own table
-safeman8dir = $(safemandir)/man8
 nodist_safeman8_DATA = safekit.8
 safekit.8: safekit$(EXEEXT)
 	$(AM_V_GEN)./safekit$(EXEEXT) --man >$@.tmp && mv $@.tmp $@
