@@ -330,8 +330,6 @@ become(struct mod *m, enum fsm_state next)
 		m->hooks.resource(m->hooks.ctx, "state.local", rpt_state_names[new->state], "heart");
 		m->hooks.notice(m->hooks.ctx, NT_STATE, "", rpt_state_names[old->state], rpt_state_names[new->state], m->cause);
 	}
-	if (next == S_BLOCKED)
-		mod_say(m, MSG_WAITING, mod_waits_for(m));
 	mod_publish(m);
 	action_judge(m);
 }
@@ -380,6 +378,24 @@ apply(struct mod *m, enum fsm_event e)
 	return row->acts;
 }
 
+/* Whoever looks at a module in WAIT sees what it waits for. */
+static void
+say_waiting(struct mod *m)
+{
+	const char *what = m->run_seq == 0 ? mod_waits_for(m) : "";
+
+	if (m->waits_for != NULL && strcmp(m->waits_for, what) == 0)
+		return;
+	m->waits_for = what;
+	if (what[0] == '\0')
+		return;
+	mod_say(m, MSG_WAITING, what);
+	if (m->report.action_outcome == OUT_RUNNING) {
+		snprintf(m->report.action_message, sizeof(m->report.action_message), "waits for %s", what);
+		mod_publish(m);
+	}
+}
+
 void
 mod_post(struct mod *m, enum fsm_event e)
 {
@@ -410,6 +426,7 @@ mod_eval(struct mod *m)
 	}
 	if (i == EVAL_MAX)
 		mod_say(m, MSG_DEBUG, "the state tables do not settle: this is a bug, please report it");
+	say_waiting(m);
 	m->in_eval = false;
 	if (m->send_now)
 		mod_beat_all(m);

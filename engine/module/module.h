@@ -105,6 +105,7 @@ struct mod {
 	int64_t	 start_ms;		/* when we began to listen */
 	int64_t	 wake_ms;		/* end of a hold without rule; 0 none */
 	int64_t	 now;
+	const char *waits_for;		/* last said */
 	bool	 send_now, in_eval;
 };
 
