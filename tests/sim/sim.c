@@ -341,8 +341,8 @@ deliver(const struct item *it)
 		return;
 	}
 	/* a packet of a life that is over, late or doubled, is no sign of life */
-	if (it->beat.incarnation > n->heard_life[it->hb] || (it->beat.incarnation == n->heard_life[it->hb] &&
-	    it->beat.seq > n->heard_seq[it->hb])) {
+	if (it->beat.incarnation >= n->heard_life[1 - it->hb] && (it->beat.incarnation > n->heard_life[it->hb] ||
+	    (it->beat.incarnation == n->heard_life[it->hb] && it->beat.seq > n->heard_seq[it->hb]))) {
 		n->heard_life[it->hb] = it->beat.incarnation;
 		n->heard_seq[it->hb] = it->beat.seq;
 		n->heard_ms = S.now;
