@@ -166,6 +166,24 @@ action_end(struct mod *m, int outcome, const char *message)
 	mod_publish(m);
 }
 
+/* Who asked without waiting for the answer (SNMP) finds it here; an action that runs keeps its place. */
+static void
+action_refused(struct mod *m, enum rpt_verb verb, const char *by, const char *why)
+{
+	struct rpt_module *r = &m->report;
+
+	m->hooks.notice(m->hooks.ctx, NT_ACTION, rpt_verb_names[verb], "", rpt_outcome_names[OUT_REFUSED], why);
+	if (r->action_outcome == OUT_RUNNING)
+		return;
+	r->action_seq++;
+	r->action_verb = verb;
+	r->action_outcome = OUT_REFUSED;
+	r->action_begin_ms = r->action_end_ms = m->hooks.wall_ms(m->hooks.ctx);
+	str_copy(r->action_by, sizeof(r->action_by), by);
+	str_copy(r->action_message, sizeof(r->action_message), why);
+	mod_publish(m);
+}
+
 /* A settled state was entered: is what was asked for true now? */
 static void
 action_judge(struct mod *m)
@@ -495,6 +513,7 @@ mod_action(struct mod *m, enum rpt_verb verb, const char *by, const char *identi
 		    rpt_status_names[r->status], verb == VERB_SWAP && (before == S_PRIM || before == S_SECOND) ?
 		    ": the other server is not ready" : verb == VERB_PRIM || verb == VERB_SECOND ? ": stop the module first" : "");
 		mod_say(m, MSG_ACTION_REFUSED, rpt_verb_names[verb], err);
+		action_refused(m, verb, by, err);
 		return 0;
 	}
 	action_end(m, OUT_SUPERSEDED, "another action came");
