@@ -38,7 +38,7 @@ cleanup() {
 	[ -n "${KEEP:-}" ] || rm -rf "$D"
 }
 trap cleanup EXIT
-trap 'exit 1' INT TERM HUP
+trap 'exit 1' INT TERM HUP PIPE	# PIPE: "| head" must not leave daemons behind
 
 note() { echo "# $*"; }
 pass() { TESTS=$((TESTS + 1)); echo "ok $TESTS - $*"; }
