@@ -482,11 +482,11 @@ feed_run(void *agent)
 	while (!agent_quitting()) {
 		struct pollfd p = { .fd = f.a->wake_feed, .events = POLLIN };
 
-		if (f.conn != NULL) {
+		if (f.conn != NULL)
 			listen_engine(&f);
-			continue;
-		}
-		call_engine(&f);
+		else
+			call_engine(&f);
+		/* also after a connection that ended: what made us hang up may do so again at once */
 		if (f.conn == NULL && poll(&p, 1, RECONNECT_MS) == 1)
 			agent_woken(f.a->wake_feed);
 	}

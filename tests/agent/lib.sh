@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh disable=SC2034,SC2086,SC2317	# used by who sources it; pids and OIDs have no blanks
+#
 # lib.sh: snmpd, safeagent and a stand-in for the engine in a network namespace of the test's own.  TAP on stdout.
 #
 # A script sources it first.  Where no namespace can be made, it says "skip" and ends.  $B = build folder, $S = source folder.
@@ -36,7 +38,7 @@ cleanup() {
 	[ -n "${KEEP:-}" ] || rm -rf "$D"
 }
 trap cleanup EXIT
-trap 'exit 1' INT TERM HUP
+trap 'exit 1' INT TERM HUP PIPE	# PIPE: "| head" must not leave daemons behind
 
 note() { echo "# $*"; }
 pass() { TESTS=$((TESTS + 1)); echo "ok $TESTS - $*"; }

@@ -1,6 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # SET through snmpd: each error, repetition, spin lock, results, command log; SNMPv3 with a view of the action columns only.
+# shellcheck disable=SC1010,SC2015,SC2016,SC2086,SC2119,SC2317	# pids and OIDs have no blanks; words of ours in conditions and commands
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 # the sample that is shipped, with the addresses of this test, the users that its comment describes, and communities for the rest
 {

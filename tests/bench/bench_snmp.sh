@@ -8,6 +8,8 @@
 # Beside ours, from the same run: the limit (floor: a subagent that computes rows and looks nothing up) and the peer (the library's
 # table_iterator, cut after some seconds).  Targets on an idle machine: bulkwalk >= 8,000 rows/s, row-wise >= 24,000 at 10,000
 # resources, flat within 15 % from 1,000 to 100,000, <= 12 us of the agent's CPU per cell.
+# shellcheck disable=SC1010,SC2015,SC2016,SC2086,SC2119,SC2317	# pids and OIDs have no blanks; words of ours in conditions and commands
+# shellcheck source-path=SCRIPTDIR source=../agent/lib.sh
 . "$(dirname "$0")/../agent/lib.sh"
 command -v taskset >/dev/null 2>&1 || skip_all "no taskset here"
 taskset -p -c 0 $$ >/dev/null 2>&1 || skip_all "cannot pin to CPU 0"
