@@ -32,7 +32,7 @@ admin_log(struct admin *a, struct rpt_log *row)
 	if (strchr("UECS", row->level[0]) != NULL)
 		syslog_put(a->syslog, row);
 	server_event(a, json_pack("{s:s,s:o}", "event", "log", "data", report_encode(&rpt_log_type, row)), row->module);
-	if (strchr("UEC", row->level[0]) != NULL && row->module[0] != '\0') {
+	if (strchr("UEC", row->level[0]) != NULL) {
 		struct rpt_notice n = { .time_ms = row->time_us / 1000, .type = NT_LOG, .key = row->key };
 
 		memcpy(n.module, row->module, sizeof(n.module));

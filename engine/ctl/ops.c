@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PICTURE_ROWS_MAX 20000	/* resources in one answer: about 6 MB, well below the longest frame; the rest follows as events */
 #define LAST_MAX	100000	/* rows of one answer (doc/PROTOCOL.md) */
 
 void
@@ -212,23 +213,59 @@ op_get(struct admin *a, struct client *c, const json_t *req)
 	}
 	for (i = 0; i < ARRAY_LEN(kinds); i++)
 		if (strcmp(kinds[i].what, what) == 0) {
-			reply_ok(c, json_object_get(req, "id"), json_pack("{s:o}", "rows", kinds[i].rows(a, module)));
+			json_t *rows = kinds[i].rows(a, module);
+
+			if (json_array_size(rows) <= PICTURE_ROWS_MAX) {
+				reply_ok(c, json_object_get(req, "id"), json_pack("{s:o}", "rows", rows));
+			} else {
+				json_decref(rows);
+				reply_error(c, json_object_get(req, "id"), "usage", "more than %d rows: ask module by module, or subscribe",
+				    PICTURE_ROWS_MAX);
+			}
 			return;
 		}
 	reply_error(c, json_object_get(req, "id"), "usage", "what: expected modules, resources, nodes, remotes or engine");
+}
+
+/* The resources that did not go into the answer, each as an event to this client alone; then the end mark */
+static void
+rest_of_picture(struct admin *a, struct client *c, json_t *rows)
+{
+	uint64_t serial = client_serial(c);
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row) {
+		if (i < PICTURE_ROWS_MAX)
+			continue;
+		server_send(c, json_pack("{s:s,s:O}", "event", "resource", "data", row));
+		if (server_client(a, serial) == NULL)
+			return;
+	}
+	server_send(c, json_pack("{s:s}", "event", "picture-end"));
 }
 
 static void
 op_subscribe(struct admin *a, struct client *c, const json_t *req)
 {
 	const char *module = text_member(c, req, "module", SK_NAME_MAX, "");
+	json_t *rows, *first;
+	size_t i, n;
 
 	if (module == NULL)
 		return;
-	reply_ok(c, json_object_get(req, "id"), json_pack("{s:o,s:o,s:o,s:o,s:o,s:I}", "modules", rows_modules(a, ""), "resources",
-	    rows_resources(a, ""), "nodes", rows_nodes(a, ""), "remotes", rows_remotes(a, ""), "engine", report_encode(&rpt_engine_type,
-	    &a->picture.engine), "notice_seq", (json_int_t)journal_last_notice(a->journal)));
+	rows = rows_resources(a, "");
+	n = json_array_size(rows) < PICTURE_ROWS_MAX ? json_array_size(rows) : PICTURE_ROWS_MAX;
+	first = json_array();
+	for (i = 0; i < n; i++)
+		json_array_append(first, json_array_get(rows, i));
 	client_subscribe(c, json_is_true(json_object_get(req, "logs")), module);
+	reply_ok(c, json_object_get(req, "id"), json_pack("{s:o,s:o,s:o,s:o,s:o,s:I,s:I}", "modules", rows_modules(a, ""), "resources", first,
+	    "nodes", rows_nodes(a, ""), "remotes", rows_remotes(a, ""), "engine", report_encode(&rpt_engine_type, &a->picture.engine),
+	    "notice_seq", (json_int_t)journal_last_notice(a->journal), "more", (json_int_t)(json_array_size(rows) - n)));
+	if (json_array_size(rows) > n)
+		rest_of_picture(a, c, rows);
+	json_decref(rows);
 }
 
 static void
