@@ -59,6 +59,7 @@ static const struct fsm_see mirror_see[] = {
 	{ BIT(S_SECOND),	C_PGIVEN,			0,				E_SWAP_GIVEN },
 	{ BIT(S_SECOND),	C_LOST | C_FAILOFF,		0,				E_BLOCK_FAILOVER },
 	{ BIT(S_SECOND),	C_LOST,				0,				E_LOST },
+	{ BIT(S_SECOND),	C_KNOWN | C_PCLAIM,		C_PHELD | C_WIN,		E_NONE },	/* its claim goes first */
 	{ BIT(S_SECOND),	C_KNOWN | C_FAILOFF,		C_PHELD,			E_BLOCK_FAILOVER },
 	{ BIT(S_SECOND),	C_KNOWN,			C_PHELD,			E_RELEASED },
 	{ BIT(S_SECOND),	C_AUTOSWAP | C_PHELD | C_PSTABLE, C_ASKED | C_PACCEPT,		E_AUTOSWAP },

@@ -280,9 +280,6 @@ look(void)
 		if (n->power && n->heart) {
 			n->lastprim_before = n->mod.rec.lastprim;
 			n->forced_before = n->mod.forced_prim;
-			if (n->mod.rec.loops > n->mod.conf.maxloop + 1 && n->mod.state != S_STOP && n->mod.goal != A_GOAL_STOP &&
-			    n->mod.deferred != E_STOP)
-				broken("n%d goes on after maxloop", i + 1);
 		}
 	}
 }
@@ -398,6 +395,9 @@ operate(int i)
 	story(i, "safekit %s%s", rpt_verb_names[verb], identity != NULL ? " -i errd" : "");
 	if (mod_action(&n->mod, verb, identity != NULL ? identity : "SYSTEM/root", identity, node_now(n), err, sizeof(err)) == 0)
 		story(i, "refused: %s", err);
+	else if (identity != NULL && (verb == VERB_RESTART || verb == VERB_STOPSTART || verb == VERB_STOPWAIT) &&
+	    n->mod.rec.loops > n->mod.conf.maxloop && n->mod.state != S_STOP && n->mod.goal != A_GOAL_STOP && n->mod.deferred != E_STOP)
+		broken("n%d goes on after maxloop", i + 1);
 }
 
 static void
