@@ -22,7 +22,7 @@ do_action(struct cli *c)
 		json_array_append_new(args, json_string(c->words[i]));
 	req = json_pack("{s:s,s:s,s:s,s:s,s:o}", "op", "action", "module", c->module, "verb", c->verb->name, "by", c->by, "args", args);
 	if (c->opt['i'] != NULL)
-		json_object_set_new(req, "identity", json_string(c->opt['i']));
+		json_object_set_new(req, "identity", json_string(c->by));	/* -i, see set_by() */
 	reply = cli_ask(c, req, NULL, NULL);
 	if (reply == NULL)
 		return EXIT_FAILED;
@@ -264,6 +264,7 @@ int
 do_set(struct cli *c)
 {
 	const char *name = c->opt['r'], *value = c->opt['v'], *p;
+	json_t *req;
 
 	if (name == NULL || value == NULL) {
 		cli_error("safekit set: %s is missing: expected: safekit set %s", name == NULL ? "-r class.id" : "-v value", c->verb->syntax);
@@ -281,8 +282,12 @@ do_set(struct cli *c)
 		cli_error("safekit set: option -v expects 1 to %d printable characters, as in up, down, unknown", SK_VALUE_MAX - 1);
 		return EXIT_TYPING;
 	}
-	return ask_only(c, json_pack("{s:s,s:s,s:s,s:s,s:s}", "op", "set", "module", c->module, "resource", name, "value", value, "by",
-	    c->by));
+	req = json_pack("{s:s,s:s,s:s,s:s,s:s}", "op", "set", "module", c->module, "resource", name, "value", value, "by", c->by);
+	if (req == NULL) {
+		cli_error("safekit set: name and value are expected in UTF-8");
+		return EXIT_TYPING;
+	}
+	return ask_only(c, req);
 }
 
 /* incloop, resetloop, checkloop: the first three letters are the protocol's word for the first, "reset" and "check" are the others' */
@@ -294,7 +299,7 @@ do_loop(struct cli *c)
 	bool reached;
 
 	reply = cli_ask(c, json_pack("{s:s,s:s,s:s,s:s}", "op", "loop", "module", c->module, "verb", word, "identity",
-	    c->opt['i'] != NULL ? c->opt['i'] : c->by), NULL, NULL);
+	    c->by), NULL, NULL);
 	if (reply == NULL)
 		return c->verb->flags & V_ANSWERS ? EXIT_ANSWER_NONE : EXIT_FAILED;
 	reached = json_is_true(json_object_get(reply, "reached"));
