@@ -48,8 +48,8 @@ cli_note(const char *fmt, ...)
 	va_end(ap);
 }
 
-static int
-wait_ms(void)
+int
+cli_wait_ms(void)
 {
 	const char *text = getenv("SAFE_WAIT_SECONDS");
 	uint64_t seconds;
@@ -63,7 +63,7 @@ bool
 cli_connect(struct cli *c)
 {
 	static const char absent[] = "Error: safeadmin administrator daemon not running";
-	int step = wait_ms() / WAIT_DOTS, dots;
+	int step = cli_wait_ms() / WAIT_DOTS, dots;
 	char err[256];
 
 	sk_close(c->conn);

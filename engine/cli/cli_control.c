@@ -45,6 +45,7 @@ struct wait {
 	/* exit status, or -1: not yet.  Tells what there is to tell */
 	int	(*look)(struct wait *w);
 	int	 state;		/* waitstate: wanted */
+	bool	 limited;	/* give up silently after cli_wait_ms() */
 };
 
 static bool
@@ -122,6 +123,10 @@ wait_until(struct wait *w)
 	while (status < 0 && (status = w->look(w)) < 0) {
 		int rc;
 
+		if (w->limited && clock_mono_ms() - w->begin_ms >= cli_wait_ms()) {
+			status = EXIT_FAILED;
+			break;
+		}
 		if (seconds != 0 && clock_mono_ms() - w->begin_ms >= (int64_t)seconds * 1000) {
 			cli_error("safekit %s: not reached within %s seconds", c->verb->name, c->opt['t']);
 			status = EXIT_FAILED;
@@ -208,6 +213,22 @@ look_all_stopped(struct wait *w)
 		if (wait_module(w, name, &m) && m.pid != 0 && !(m.state == RS_STOP && m.status == ST_NOTREADY))
 			return -1;
 	return EXIT_DONE;
+}
+
+static int
+look_known(struct wait *w)
+{
+	struct rpt_module m;
+
+	return wait_module(w, w->c->module, &m) && m.state != RS_UNKNOWN ? EXIT_DONE : -1;
+}
+
+bool
+wait_known(struct cli *c)
+{
+	struct wait w = { .c = c, .look = look_known, .limited = true };
+
+	return wait_until(&w) == EXIT_DONE;
 }
 
 int
