@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * boundcmd.c: special command of scripts: boundcmd SECONDS COMMAND [ARGUMENTS] (UG 14.5).  Exit status of the command when it ends in
- * time, else 2 - and then the command and what it started in its process group is killed.
+ * time, else 2 - and then the command and all it started is killed.
+ *
+ * The command stays in the process group of the script, so that whoever kills the script reaches it too.  What it started in the
+ * background becomes our child when it dies (subreaper), which is how it is found.
  */
 #include "config.h"
 #include "base/base.h"
 
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -45,6 +50,25 @@ wait_for(struct pollfd *p, int64_t ms)
 	return poll(p, 1, 0) > 0;
 }
 
+/* Our children, and those that become ours when these die, until there is none */
+static void
+kill_all(void)
+{
+	char file[64], *list, *p, *end;
+	long child;
+
+	snprintf(file, sizeof(file), "/proc/self/task/%d/children", (int)getpid());
+	do {
+		if (path_read(file, &list, 1 << 20) == -1) {
+			warn_errno("%s", file);
+			return;
+		}
+		for (p = list; (child = strtol(p, &end, 10)) > 0 && end != p; p = end)
+			kill((pid_t)child, SIGKILL);
+		free(list);
+	} while (waitpid(-1, NULL, 0) > 0 || errno == EINTR);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -55,22 +79,20 @@ main(int argc, char **argv)
 	diag_init("boundcmd", 0);
 	if (argc < 3 || !str_to_u64(argv[1], 0, 31536000, &seconds))
 		fatal("expected: boundcmd SECONDS COMMAND [ARGUMENTS]");
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	pid = fork();
 	if (pid == 0) {
-		setpgid(0, 0);
 		execvp(argv[2], argv + 2);
 		warn_errno("%s", argv[2]);
 		_exit(errno == ENOENT ? 127 : 126);
 	}
 	if (pid == -1 || (p.fd = pidfd_open(pid, 0)) == -1)
 		fatal("%s: %s", argv[2], strerror(errno));
-	setpgid(pid, pid);	/* whoever comes first: the group exists before it is signalled */
 	if (wait_for(&p, (int64_t)seconds * 1000))
 		return ended(pid);
-	kill(-pid, SIGTERM);
+	kill(pid, SIGTERM);
 	wait_for(&p, KILL_MS);
-	kill(-pid, SIGKILL);
-	ended(pid);
+	kill_all();
 	warn_text("%s did not end within %llu s: killed", argv[2], (unsigned long long)seconds);
 	return 2;
 }

@@ -48,8 +48,8 @@ cli_note(const char *fmt, ...)
 	va_end(ap);
 }
 
-static int
-wait_ms(void)
+int
+cli_wait_ms(void)
 {
 	const char *text = getenv("SAFE_WAIT_SECONDS");
 	uint64_t seconds;
@@ -63,7 +63,7 @@ bool
 cli_connect(struct cli *c)
 {
 	static const char absent[] = "Error: safeadmin administrator daemon not running";
-	int step = wait_ms() / WAIT_DOTS, dots;
+	int step = cli_wait_ms() / WAIT_DOTS, dots;
 	char err[256];
 
 	sk_close(c->conn);
@@ -178,6 +178,7 @@ set_by(struct cli *c)
 		(void)path_format(c->by, sizeof(c->by), "SYSTEM/%s", pw->pw_name);
 	else
 		(void)path_format(c->by, sizeof(c->by), "SYSTEM/%lu", (unsigned long)uid);
+	str_make_utf8(c->by);
 }
 
 /* The command as typed, one line: a line break in an argument must not make a second line in the log */
@@ -197,6 +198,7 @@ set_command(struct cli *c, int argc, char **argv)
 	for (p = c->command; *p != '\0'; p++)
 		if ((unsigned char)*p < 0x20 || *p == 0x7f)
 			*p = '?';
+	str_make_utf8(c->command);
 }
 
 static int

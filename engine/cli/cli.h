@@ -73,6 +73,7 @@ const char *option_name(char key);
 int cli_main(int argc, char **argv);	/* one run: exit status */
 void cli_error(const char *fmt, ...) PRINTFLIKE(1, 2);	/* "Error: text" on stderr */
 void cli_note(const char *fmt, ...) PRINTFLIKE(1, 2);	/* a remark on stderr that is not an error */
+int cli_wait_ms(void);		/* how long to wait for the engine: SAFE_WAIT_SECONDS */
 /* Wait for safeadmin as documented (UG 4.1); false when it did not come (told) */
 bool cli_connect(struct cli *c);
 /* Ask safeadmin: reply (caller's reference) or NULL, told.  code may be NULL; with quiet_code, that code is not told. */
@@ -153,6 +154,8 @@ int do_completion(struct cli *c);
 int do_later(struct cli *c);
 int do_action(struct cli *c);		/* cli_control.c */
 int do_shutdown(struct cli *c);
+/* Wait until the process of c->module has said its state (it was just started, or safeadmin was); false: not in time, not told */
+bool wait_known(struct cli *c);
 int do_waitstart(struct cli *c);
 int do_waitstop(struct cli *c);
 int do_waitstate(struct cli *c);

@@ -266,6 +266,8 @@ config_apply(struct stage *s)
 	}
 	if (!tell_safeadmin(c))
 		return EXIT_FAILED;
+	if (!wait_known(c))		/* so that "safekit config; safekit start" finds it there */
+		cli_note("the process of module %s does not answer yet", c->module);
 	if (c->json) {
 		show = json_pack("{s:s,s:s,s:s*}", "module", c->module, "signature", s->signature, "script", s->output);
 		show_json(show);

@@ -22,7 +22,7 @@ do_action(struct cli *c)
 		json_array_append_new(args, json_string(c->words[i]));
 	req = json_pack("{s:s,s:s,s:s,s:s,s:o}", "op", "action", "module", c->module, "verb", c->verb->name, "by", c->by, "args", args);
 	if (c->opt['i'] != NULL)
-		json_object_set_new(req, "identity", json_string(c->opt['i']));
+		json_object_set_new(req, "identity", json_string(c->by));	/* -i, see set_by() */
 	reply = cli_ask(c, req, NULL, NULL);
 	if (reply == NULL)
 		return EXIT_FAILED;
@@ -45,6 +45,7 @@ struct wait {
 	/* exit status, or -1: not yet.  Tells what there is to tell */
 	int	(*look)(struct wait *w);
 	int	 state;		/* waitstate: wanted */
+	bool	 limited;	/* give up silently after cli_wait_ms() */
 };
 
 static bool
@@ -122,6 +123,10 @@ wait_until(struct wait *w)
 	while (status < 0 && (status = w->look(w)) < 0) {
 		int rc;
 
+		if (w->limited && clock_mono_ms() - w->begin_ms >= cli_wait_ms()) {
+			status = EXIT_FAILED;
+			break;
+		}
 		if (seconds != 0 && clock_mono_ms() - w->begin_ms >= (int64_t)seconds * 1000) {
 			cli_error("safekit %s: not reached within %s seconds", c->verb->name, c->opt['t']);
 			status = EXIT_FAILED;
@@ -210,6 +215,22 @@ look_all_stopped(struct wait *w)
 	return EXIT_DONE;
 }
 
+static int
+look_known(struct wait *w)
+{
+	struct rpt_module m;
+
+	return wait_module(w, w->c->module, &m) && m.state != RS_UNKNOWN ? EXIT_DONE : -1;
+}
+
+bool
+wait_known(struct cli *c)
+{
+	struct wait w = { .c = c, .look = look_known, .limited = true };
+
+	return wait_until(&w) == EXIT_DONE;
+}
+
 int
 do_waitstart(struct cli *c)
 {
@@ -264,6 +285,7 @@ int
 do_set(struct cli *c)
 {
 	const char *name = c->opt['r'], *value = c->opt['v'], *p;
+	json_t *req;
 
 	if (name == NULL || value == NULL) {
 		cli_error("safekit set: %s is missing: expected: safekit set %s", name == NULL ? "-r class.id" : "-v value", c->verb->syntax);
@@ -281,8 +303,12 @@ do_set(struct cli *c)
 		cli_error("safekit set: option -v expects 1 to %d printable characters, as in up, down, unknown", SK_VALUE_MAX - 1);
 		return EXIT_TYPING;
 	}
-	return ask_only(c, json_pack("{s:s,s:s,s:s,s:s,s:s}", "op", "set", "module", c->module, "resource", name, "value", value, "by",
-	    c->by));
+	req = json_pack("{s:s,s:s,s:s,s:s,s:s}", "op", "set", "module", c->module, "resource", name, "value", value, "by", c->by);
+	if (req == NULL) {
+		cli_error("safekit set: name and value are expected in UTF-8");
+		return EXIT_TYPING;
+	}
+	return ask_only(c, req);
 }
 
 /* incloop, resetloop, checkloop: the first three letters are the protocol's word for the first, "reset" and "check" are the others' */
@@ -294,7 +320,7 @@ do_loop(struct cli *c)
 	bool reached;
 
 	reply = cli_ask(c, json_pack("{s:s,s:s,s:s,s:s}", "op", "loop", "module", c->module, "verb", word, "identity",
-	    c->opt['i'] != NULL ? c->opt['i'] : c->by), NULL, NULL);
+	    c->by), NULL, NULL);
 	if (reply == NULL)
 		return c->verb->flags & V_ANSWERS ? EXIT_ANSWER_NONE : EXIT_FAILED;
 	reached = json_is_true(json_object_get(reply, "reached"));

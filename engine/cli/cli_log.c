@@ -61,14 +61,36 @@ put_row(FILE *to, const struct rpt_log *row)
 	fputc('\n', to);
 }
 
+/* Without -m: what safeadmin says of this server */
+static const char *
+of_module(const struct cli *c)
+{
+	return c->module != NULL ? c->module : "";
+}
+
 static json_t *
 ask_log(struct cli *c, const struct query *q, uint64_t after)
 {
-	json_t *req = json_pack("{s:s,s:s,s:s,s:I}", "op", "log", "module", c->module, "levels", q->levels, "last", (json_int_t)q->last);
+	json_t *req = json_pack("{s:s,s:s,s:s,s:I}", "op", "log", "module", of_module(c), "levels", q->levels, "last", (json_int_t)q->last);
 
 	if (after > 0)
 		json_object_set_new(req, "after", json_integer((json_int_t)after));
 	return cli_ask(c, req, NULL, NULL);
+}
+
+/* No row: perhaps the name is mistyped.  The log of a module outlives its configuration, so this is asked last. */
+static bool
+says_nothing(struct cli *c, const json_t *reply)
+{
+	struct rpt_module m;
+	bool found;
+
+	if (c->module == NULL || json_array_size(json_object_get(reply, "rows")) > 0)
+		return false;
+	if (!cli_module_report(c, c->module, &m, &found) || found)
+		return false;
+	cli_error("module %s is not configured on this server and has no log", c->module);
+	return true;
 }
 
 static bool
@@ -100,17 +122,19 @@ do_log(struct cli *c)
 {
 	struct query q;
 	json_t *reply;
+	bool nothing;
 
 	if (!read_query(c, LAST_DEFAULT, &q))
 		return EXIT_TYPING;
 	if (!cli_connect(c) || (reply = ask_log(c, &q, 0)) == NULL)
 		return EXIT_FAILED;
+	nothing = says_nothing(c, reply);
 	if (c->json)
 		show_json(json_object_get(reply, "rows"));
 	else
 		put_rows(stdout, json_object_get(reply, "rows"));
 	json_decref(reply);
-	return EXIT_DONE;
+	return nothing ? EXIT_FAILED : EXIT_DONE;
 }
 
 int
@@ -131,6 +155,10 @@ do_logsave(struct cli *c)
 	}
 	if (!cli_connect(c) || (reply = ask_log(c, &q, 0)) == NULL)
 		return EXIT_FAILED;
+	if (says_nothing(c, reply)) {
+		json_decref(reply);
+		return EXIT_FAILED;
+	}
 	mem = open_memstream(&text, &len);
 	if (mem != NULL && c->json)
 		json_dumpf(json_object_get(reply, "rows"), mem, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
@@ -162,7 +190,7 @@ view_row(struct view *v, const json_t *obj)
 {
 	struct rpt_log row;
 
-	if (!decode_row(obj, &row) || row.seq <= v->shown || strcmp(row.module, v->c->module) != 0 || !wanted(&v->q, &row))
+	if (!decode_row(obj, &row) || row.seq <= v->shown || strcmp(row.module, of_module(v->c)) != 0 || !wanted(&v->q, &row))
 		return;
 	v->shown = row.seq;
 	if (v->c->json) {
@@ -181,7 +209,7 @@ view_begin(struct view *v, bool again)
 	json_t *reply, *obj;
 	size_t i;
 
-	reply = cli_ask(v->c, json_pack("{s:s,s:b,s:s}", "op", "subscribe", "logs", 1, "module", v->c->module), NULL, NULL);
+	reply = cli_ask(v->c, json_pack("{s:s,s:b,s:s*}", "op", "subscribe", "logs", 1, "module", v->c->module), NULL, NULL);
 	json_decref(reply);
 	if (reply == NULL)
 		return false;
@@ -239,7 +267,7 @@ do_print(struct cli *c)
 {
 	char text[SK_TEXT_MAX], level[2] = { strcmp(c->verb->name, "printi") == 0 ? 'I' : 'E', '\0' };
 	size_t used = 0;
-	json_t *reply, *message;
+	json_t *reply;
 	int i;
 
 	text[0] = '\0';
@@ -252,12 +280,8 @@ do_print(struct cli *c)
 	for (i = 0; text[i] != '\0'; i++)	/* one row, one line */
 		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
 			text[i] = ' ';
-	message = json_string(text);
-	if (message == NULL) {
-		cli_error("safekit %s: the message is not UTF-8", c->verb->name);
-		return EXIT_FAILED;
-	}
-	reply = cli_ask(c, json_pack("{s:s,s:s,s:s,s:o,s:s}", "op", "print", "module", c->module, "level", level, "message", message, "by",
+	str_make_utf8(text);
+	reply = cli_ask(c, json_pack("{s:s,s:s,s:s,s:s,s:s}", "op", "print", "module", c->module, "level", level, "message", text, "by",
 	    c->by), NULL, NULL);
 	json_decref(reply);
 	return reply != NULL ? EXIT_DONE : EXIT_FAILED;

@@ -153,9 +153,26 @@ man_verb(const struct verb *v)
 		puts("Only root.");
 }
 
+/* The members of one kind of row, from the rows that also make them (wire/fields.c) */
+static void
+man_report(const struct report_type *t)
+{
+	size_t i;
+
+	printf(".SS %s\n", t->name);
+	for (i = 0; i < t->count; i++) {
+		fputs(i > 0 ? ";\n" : "", stdout);
+		printf("\\fB%s\\fR ", t->fields[i].name);
+		roff(t->fields[i].help);
+	}
+	puts(".");
+}
+
 int
 do_man(struct cli *c)
 {
+	static const struct report_type *const shown[] = { &rpt_module_type, &rpt_resource_type, &rpt_log_type, &rpt_command_type,
+	    &rpt_remote_type };
 	size_t i;
 	bool first = true;
 
@@ -170,6 +187,15 @@ do_man(struct cli *c)
 	for (i = 0; i < verbs_count; i++)
 		if (!(verbs[i].flags & (V_HIDDEN | V_LATER)))
 			man_verb(&verbs[i]);
+	puts(".SH JSON");
+	puts("What \\-\\-json shows is stable: members may be added, none is renamed or removed.");
+	puts("state: an array of modules, with \\-m one of them; with \\-v each has an array \\(dqresources\\(dq and what its script said "
+	    "in \\(dqscript\\(dq.");
+	puts("log: an array of log rows, logview: one row per line; cmdlog: an array of commands; cluster state: an array of remotes, our own "
+	    "modules first.");
+	puts("Times end in _ms or _us: milliseconds or microseconds since 1970. The others are small and show themselves.");
+	for (i = 0; i < ARRAY_LEN(shown); i++)
+		man_report(shown[i]);
 	puts(".SH NOT AVAILABLE IN THIS VERSION");
 	for (i = 0; i < verbs_count; i++) {
 		if (!(verbs[i].flags & V_LATER))

@@ -57,6 +57,8 @@ module_is_stopped(struct cli *c, const char *what)
 
 	if (!cli_module_report(c, c->module, &m, &found))
 		return false;
+	if (found && m.state == RS_UNKNOWN && wait_known(c) && !cli_module_report(c, c->module, &m, &found))
+		return false;
 	if (!found || m.state == RS_STOP)
 		return true;
 	if (m.state == RS_UNKNOWN)

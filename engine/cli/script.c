@@ -35,6 +35,8 @@ collect(int fd)
 		len += (size_t)n;
 		text[len] = '\0';
 	}
+	if (text != NULL)
+		str_make_utf8(text);
 	return text;
 }
 

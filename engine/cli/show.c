@@ -25,8 +25,11 @@ show_safe(FILE *to, const char *text)
 void
 show_json(const json_t *value)
 {
-	json_dumpf(value, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_ENCODE_ANY);
-	putchar('\n');
+	/* the one thing json_pack() refuses is a text that is not UTF-8: a file name of the user */
+	if (value == NULL || json_dumpf(value, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_ENCODE_ANY) == -1)
+		cli_error("this cannot be shown as JSON: expected names in UTF-8");
+	else
+		putchar('\n');
 }
 
 char *

@@ -52,12 +52,12 @@ const struct verb verbs[] = {
 	    "and the state as exit status: STOP 0, WAIT 1, ALONE 2, UP 2, PRIM 3, SECOND 4; 64 for a typing error and 69 when the state "
 	    "is not known." },
 	{ "level", "[-m AM]", "m:J", 0, 0, "", V_TRIES, do_level, "Shows the version; with -m calls the script level of the module", "" },
-	{ "log", "-m AM [-s nb] [-A|-I] [-l en|fr]", "m:s:AIl:J", 0, 0, "", V_MODULE, do_log, "Shows the last messages of a module",
+	{ "log", "[-m AM] [-s nb] [-A|-I] [-l en|fr]", "m:s:AIl:J", 0, 0, "", 0, do_log, "Shows the last messages of a module",
 	    "Levels: U(ser action), E(vent), C(ritical), S(cript); with -I also I(nformation), with -A all. -s: how many, 300 when not "
-	    "given. Messages are in English only in this version." },
-	{ "logview", "-m AM [-s nb] [-A|-I] [-l en|fr]", "m:s:AIl:J", 0, 0, "", V_MODULE, do_logview,
+	    "given. Without -m: what safeadmin says of this server. Messages are in English only in this version." },
+	{ "logview", "[-m AM] [-s nb] [-A|-I] [-l en|fr]", "m:s:AIl:J", 0, 0, "", 0, do_logview,
 	    "Shows the last messages of a module and those that come", "With --json: one object per line." },
-	{ "logsave", "-m AM [-s nb] [-A|-I] [-l en|fr] /absolute/path", "m:s:AIl:J", 1, 1, "/", V_MODULE, do_logsave,
+	{ "logsave", "[-m AM] [-s nb] [-A|-I] [-l en|fr] /absolute/path", "m:s:AIl:J", 1, 1, "/", 0, do_logsave,
 	    "Saves the messages of a module in a file",
 	    "The last 50,000 when -s is not given. The file is replaced whole." },
 	{ "printi", "-m AM [-i identity] \"message\"", "m:i:", 1, WORDS_MAX, "", V_ADMIN | V_MODULE, do_print, "Writes a message of level I in the log",
@@ -65,8 +65,8 @@ const struct verb verbs[] = {
 	{ "printe", "-m AM [-i identity] \"message\"", "m:i:", 1, WORDS_MAX, "", V_ADMIN | V_MODULE, do_print, "Writes a message of level E in the log",
 	    "A message that begins with - comes after --." },
 	{ "cmdlog", "[-s nb]", "s:J", 0, 0, "", 0, do_cmdlog, "Shows the commands that changed something",
-	    "One line when a command starts, one when it ended: ^ date | pid | running or return N | command. The same lines are in "
-	    "SAFEVAR/commandlog." },
+	    "^ date | pid | running or return N | command. The file SAFEVAR/commandlog has a line when a command starts and one when it "
+	    "ended; it also has the commands given while safeadmin did not run." },
 
 	/* configuration of modules */
 	{ "config", "-m AM", "m:J", 0, 0, "", CTL | V_ROOT, do_config, "Applies SAFE/modules/AM",

@@ -83,12 +83,11 @@ def op_log(req):
 
 def op_command(req):
     if "seq" in req:
-        row = dict(commands[req["seq"] - 1], status=req["status"], seq=len(commands) + 1)
-    else:
-        row = {"seq": len(commands) + 1, "pid": req["pid"], "user": req["user"], "command": req["command"], "status": req["status"]}
-    row["time_us"] = int(time.time() * 1e6)
-    commands.append(row)
-    return {"seq": req.get("seq", row["seq"])}
+        commands[req["seq"] - 1]["status"] = req["status"]
+        return {"seq": req["seq"]}
+    commands.append({"seq": len(commands) + 1, "time_us": int(time.time() * 1e6), "pid": req["pid"], "user": req["user"],
+                     "command": req["command"], "status": req["status"]})
+    return {"seq": len(commands)}
 
 
 def op_loop(req):

@@ -13,7 +13,7 @@ BUILD=${TEST_BUILDDIR:-$PWD/build/check}
 K=$BUILD/safekit
 [ -x "$K" ] || tap_skip_all "safekit is not built in $BUILD"
 mkdir -p "$SAFE/private/bin" "$SAFEVAR" "$T/fake"
-ADMIN_PID='' ADMIN_OUT=''
+ADMIN_PID=''
 
 finish() { admin_stop; rm -rf "$T"; }
 trap finish EXIT
@@ -22,15 +22,15 @@ need_python() { command -v python3 >/dev/null || tap_skip_all "python3 is not in
 
 admin_start() {	# the fake safeadmin; returns when it listens
 	local line
-	exec {ADMIN_OUT}< <(exec python3 tests/cli/fake_safeadmin.py "$T/fake" 2>"$T/fake/stderr")
+	[ -p "$T/fake/ready" ] || mkfifo "$T/fake/ready"
+	python3 tests/cli/fake_safeadmin.py "$T/fake" >"$T/fake/ready" 2>"$T/fake/stderr" &
 	ADMIN_PID=$!
-	read -r -t 20 line <&"$ADMIN_OUT" && [ "$line" = ready ]
+	read -r -t 20 line <"$T/fake/ready" && [ "$line" = ready ]
 }
 admin_stop() {
 	[ -n "$ADMIN_PID" ] || return 0
 	kill "$ADMIN_PID" 2>/dev/null
 	wait "$ADMIN_PID" 2>/dev/null
-	exec {ADMIN_OUT}<&-
 	ADMIN_PID=''
 }
 admin_do() { echo "$1" >"$T/fake/control"; }
