@@ -147,6 +147,21 @@ first_of_this_boot(void)
 	return !same;
 }
 
+/* "safekit boot snmpon" on a server without systemd */
+static void
+start_agent_at_boot(void)
+{
+	static uv_process_t p;
+	char marker[512], file[512];
+	char *args[] = { file, (char[]){ "safeagent" }, (char[]){ "start" }, NULL };
+	uv_process_options_t o = { .file = file, .args = args, .flags = UV_PROCESS_DETACHED };
+
+	path_format(marker, sizeof(marker), "%s/boot/safeagent", path_safevar());
+	path_format(file, sizeof(file), "%s/safekit", path_safe());
+	if (A.boot && access(marker, F_OK) == 0 && uv_spawn(A.loop, &p, &o) != 0)
+		warn_text("%s safeagent start: cannot be run", file);
+}
+
 static void
 on_signal(uv_signal_t *s, int signum)
 {
@@ -196,6 +211,7 @@ main(int argc, char **argv)
 	uv_signal_init(A.loop, &sig_int);
 	uv_signal_start(&sig_term, on_signal, SIGTERM);
 	uv_signal_start(&sig_int, on_signal, SIGINT);
+	start_agent_at_boot();
 	member_reload(&A);	/* when the cluster is known, the modules start */
 	uv_run(A.loop, UV_RUN_DEFAULT);
 

@@ -3,8 +3,8 @@
  * cli_misc.c: start at boot, the SNMP subagent, -p and -r (UG 9.2, 9.7, 10.9).
  *
  * SNMP: the operating system's snmpd answers managers and safeagent is its subagent (AgentX), as since 8.2.  safeagent is started here
- * when no service manager does it; its process is in SAFEVAR/run/safeagent.pid.  Whether it starts at boot is the file
- * SAFEVAR/boot/safeagent: there or not.
+ * by systemd where that runs (unit safeagent), else by ourselves; its process is then in SAFEVAR/run/safeagent.pid, and whether it starts
+ * at boot is the file SAFEVAR/boot/safeagent, there or not, which safeadmin reads at its first start of a boot.
  */
 #include "config.h"
 #include "cli/cli.h"
@@ -19,6 +19,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -87,6 +88,32 @@ boot_module(struct cli *c, const char *value)
 	return status;
 }
 
+/* Where systemd is, it alone starts and stops safeagent: nobody starts a second one. */
+static bool
+systemd_runs(void)
+{
+	return access("/run/systemd/system", F_OK) == 0;
+}
+
+/* Exit status of systemctl WORD safeagent; its own messages go where ours go */
+static int
+systemctl(const char *word)
+{
+	char *argv[] = { (char[]){ "systemctl" }, (char *)(uintptr_t)word, (char[]){ "safeagent.service" }, NULL };
+	int rc, status;
+	pid_t pid;
+
+	rc = posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ);
+	if (rc != 0) {
+		errno = rc;
+		warn_errno("systemctl");
+		return EXIT_FAILED;
+	}
+	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
+		;
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? EXIT_DONE : EXIT_FAILED;
+}
+
 static int
 boot_snmp(struct cli *c, const char *word)
 {
@@ -96,6 +123,8 @@ boot_snmp(struct cli *c, const char *word)
 
 	if (!path_format(dir, sizeof(dir), "%s/boot", path_safevar()) || !path_format(file, sizeof(file), "%s/safeagent", dir))
 		return EXIT_FAILED;
+	if (systemd_runs() && strcmp(word, "snmpstatus") == 0)
+		return show_boot(c, "safeagent", systemctl("is-enabled") == EXIT_DONE ? "on" : "off");
 	if (strcmp(word, "snmpstatus") == 0)
 		return show_boot(c, "safeagent", access(file, F_OK) == 0 ? "on" : "off");
 	if (geteuid() != 0) {
@@ -103,7 +132,9 @@ boot_snmp(struct cli *c, const char *word)
 		return EXIT_FAILED;
 	}
 	seq = cmdlog_begin(c);
-	if (strcmp(word, "snmpon") == 0)
+	if (systemd_runs())
+		status = systemctl(strcmp(word, "snmpon") == 0 ? "enable" : "disable");
+	else if (strcmp(word, "snmpon") == 0)
 		status = path_mkdirs(dir, 0755) == 0 && path_write_atomic(file, "on\n", 3, 0644) == 0 ? EXIT_DONE : EXIT_FAILED;
 	else
 		status = unlink(file) == 0 || errno == ENOENT ? EXIT_DONE : EXIT_FAILED;
@@ -268,12 +299,17 @@ do_safeagent(struct cli *c)
 	if (!path_format(pidfile, sizeof(pidfile), "%s/run/safeagent.pid", path_safevar()))
 		return EXIT_FAILED;
 	if (strcmp(word, "check") == 0)
-		return agent_check(c, pidfile);
+		return systemd_runs() ? systemctl("status") : agent_check(c, pidfile);
 	if (geteuid() != 0) {
 		cli_error("safekit safeagent %s: only root may do that", word);
 		return EXIT_FAILED;
 	}
 	seq = cmdlog_begin(c);
+	if (systemd_runs()) {
+		status = systemctl(word);
+		cmdlog_end(c, seq, status);
+		return status;
+	}
 	if (strcmp(word, "start") != 0)		/* stop, restart */
 		status = agent_stop(pidfile);
 	if (strcmp(word, "stop") != 0) {

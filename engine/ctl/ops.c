@@ -284,8 +284,8 @@ op_action(struct admin *a, struct client *c, const json_t *req)
 		forward_all(a, c, req);
 		return;
 	}
-	forward(a, c, req, module, json_pack("{s:s,s:s,s:s,s:O?}", "op", "action", "verb", verb, "by", by, "identity",
-	    json_object_get(req, "identity")));
+	forward(a, c, req, module, json_pack("{s:s,s:s,s:s,s:O?,s:O?}", "op", "action", "verb", verb, "by", by, "identity",
+	    json_object_get(req, "identity"), "args", json_object_get(req, "args")));
 }
 
 static void
