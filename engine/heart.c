@@ -29,6 +29,7 @@
 
 #define RECORD_MAX	65536
 #define HELLO_WAIT_MS	10000
+#define OLD_KEY_MS	600000	/* how long the former key is good after a new one: time to apply it on the other server (ours) */
 
 static struct heart {
 	uv_loop_t	*loop;
@@ -38,6 +39,8 @@ static struct heart {
 	struct uplink	*up;
 	struct link	*links[MOD_HB_MAX];
 	struct packet_seal *seal;
+	struct packet_seal *old_seal;	/* of the key before, while the other server may not have the new one yet */
+	uv_timer_t	 old_seal_end;
 	uv_timer_t	 timer;
 	uv_async_t	 runner_wake;
 	uv_signal_t	 term;
@@ -54,8 +57,9 @@ static struct heart {
 static void
 hook_send(void *ctx, int hb, const struct beat *b)
 {
+	struct packet_seal *seals[2] = { H.seal, H.old_seal };
 	uint8_t payload[BEAT_LEN], pkt[PACKET_MAX];
-	size_t n;
+	size_t n, i;
 	int k;
 
 	if (H.links[hb] == NULL || H.seal == NULL)
@@ -66,9 +70,11 @@ hook_send(void *ctx, int hb, const struct beat *b)
 
 		if (H.mod.conf.peer >= 0 && to != H.mod.conf.peer)
 			continue;
-		n = packet_close(H.seal, to, payload, sizeof(payload), pkt);
-		if (n > 0)
-			link_send(H.links[hb], to, pkt, n);
+		for (i = 0; i < ARRAY_LEN(seals) && seals[i] != NULL; i++) {
+			n = packet_close(seals[i], to, payload, sizeof(payload), pkt);
+			if (n > 0)
+				link_send(H.links[hb], to, pkt, n);
+		}
 	}
 }
 
@@ -235,6 +241,14 @@ on_timer(uv_timer_t *t)
 }
 
 static void
+forget_old_key(uv_timer_t *t)
+{
+	packet_seal_free(H.old_seal);
+	H.old_seal = NULL;
+	uv_timer_stop(&H.old_seal_end);
+}
+
+static void
 on_packet(void *ctx, int lan, int from, const uint8_t *data, size_t len)
 {
 	uint8_t payload[PACKET_PAYLOAD_MAX];
@@ -245,12 +259,14 @@ on_packet(void *ctx, int lan, int from, const uint8_t *data, size_t len)
 	if (from < 0 || H.seal == NULL)
 		return;
 	v = packet_open(H.seal, from, data, len, payload, &n);
+	if (v == PACKET_OTHER_KEY && H.old_seal != NULL)
+		v = packet_open(H.old_seal, from, data, len, payload, &n);
 	if (v == PACKET_FRESH && beat_decode(payload, n, &b) && b.from == from) {
 		H.strange_said[from] = false;
 		mod_receive(&H.mod, lan, &b, clock_mono_ms());
 	} else if (v == PACKET_STRANGER) {
 		H.mod.send_now = true;	/* our next packet proves to it that we live now; its next one will be fresh */
-	} else if (v == PACKET_OTHER_KEY && !H.strange_said[from]) {
+	} else if (v == PACKET_OTHER_KEY && !H.strange_said[from] && H.mod.peer.view != BEAT_KNOWN) {
 		char text[SK_TEXT_MAX];
 
 		snprintf(text, sizeof(text), "Heartbeat from %s ignored: %s", H.mod.conf.nodes[from],
@@ -333,8 +349,30 @@ close_links(void)
 		link_close(H.links[i]);
 		H.links[i] = NULL;
 	}
-	packet_seal_free(H.seal);
+}
+
+/* A running pair must not lose its heartbeats while a new key is applied first here, then there: the former one stays good for a while. */
+static void
+take_key(void)
+{
+	static uint8_t key[PACKET_KEY_LEN];
+	static int self = -1;
+	bool same = H.seal != NULL && H.setup.has_key && self == H.setup.mod.self && memcmp(key, H.setup.key, sizeof(key)) == 0;
+
+	if (same)
+		return;		/* and the sessions go on */
+	forget_old_key(NULL);
+	if (H.seal != NULL && H.setup.has_key && self == H.setup.mod.self) {
+		H.old_seal = H.seal;
+		uv_timer_start(&H.old_seal_end, forget_old_key, OLD_KEY_MS, 0);
+	} else {
+		packet_seal_free(H.seal);
+	}
 	H.seal = NULL;
+	if (H.setup.has_key)
+		H.seal = packet_seal_new(H.setup.key, PACKET_HEARTBEAT, H.setup.mod.self, SK_NODES_MAX);
+	memcpy(key, H.setup.key, sizeof(key));
+	self = H.setup.mod.self;
 }
 
 static void
@@ -344,6 +382,7 @@ open_links(void)
 	int i;
 
 	close_links();
+	take_key();
 	memset(H.strange_said, 0, sizeof(H.strange_said));
 	if (H.setup.conf.mode != MODE_MIRROR)
 		return;
@@ -351,7 +390,6 @@ open_links(void)
 		send_log(MSG_HB_PEER_OTHER, "heart", "Heartbeats ignored: this server has no cluster key: apply the cluster configuration");
 		return;
 	}
-	H.seal = packet_seal_new(H.setup.key, PACKET_HEARTBEAT, H.setup.mod.self, SK_NODES_MAX);
 	for (i = 0; i < H.setup.lans; i++) {
 		H.links[i] = link_open(H.loop, i, &H.setup.lan[i], on_packet, on_settled, NULL, err, sizeof(err));
 		if (H.links[i] == NULL)
@@ -624,6 +662,7 @@ main(int argc, char **argv)
 	if (am == NULL || !str_is_name(am))
 		fatal("usage: heart -m MODULE (started by safeadmin)");
 	mallopt(M_ARENA_MAX, 1);
+	setenv("UV_THREADPOOL_SIZE", "1", 1);	/* the record is all it writes */
 	umask(022);
 	signal(SIGPIPE, SIG_IGN);
 	take_lock(am);
@@ -636,6 +675,7 @@ main(int argc, char **argv)
 		fatal("heart %s: %s", am, err);
 	json_decref(setup);
 	uv_timer_init(H.loop, &H.timer);
+	uv_timer_init(H.loop, &H.old_seal_end);
 	uv_async_init(H.loop, &H.runner_wake, on_runner);
 	uv_signal_init(H.loop, &H.term);
 	uv_signal_start(&H.term, on_term, SIGTERM);
@@ -665,6 +705,8 @@ main(int argc, char **argv)
 
 	runner_free(H.runner);
 	close_links();
+	packet_seal_free(H.seal);
+	packet_seal_free(H.old_seal);
 	uplink_close(H.up);
 	uv_run(H.loop, UV_RUN_NOWAIT);
 	setup_free(&H.setup);
