@@ -146,3 +146,8 @@ tests_unit_t_script_env_SOURCES = tests/unit/t_script_env.c
 tests_unit_t_script_env_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_t_script_env_LDADD = $(SCRIPT_LIBS) $(CMOCKA_LIBS)
 EXTRA_DIST += tests/cli
+
+UNIT_TESTS += tests/unit/t_link
+tests_unit_t_link_SOURCES = tests/unit/t_link.c engine/cluster/link.h engine/cluster/link.c
+tests_unit_t_link_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS)
+tests_unit_t_link_LDADD = $(CLUSTER_LIBS) $(UV_LIBS) $(CMOCKA_LIBS)
