@@ -151,3 +151,40 @@ UNIT_TESTS += tests/unit/t_link
 tests_unit_t_link_SOURCES = tests/unit/t_link.c engine/cluster/link.h engine/cluster/link.c
 tests_unit_t_link_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS)
 tests_unit_t_link_LDADD = $(CLUSTER_LIBS) $(UV_LIBS) $(CMOCKA_LIBS)
+
+
+# decide and keep: fsm, module, beat
+UNIT_TESTS += tests/unit/t_fsm
+tests_unit_t_fsm_SOURCES = tests/unit/t_fsm.c
+tests_unit_t_fsm_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_fsm_LDADD = $(MODULE_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/t_beat
+tests_unit_t_beat_SOURCES = tests/unit/t_beat.c
+tests_unit_t_beat_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_beat_LDADD = $(MODULE_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/t_module
+tests_unit_t_module_SOURCES = tests/unit/t_module.c tests/unit/module_world.h
+tests_unit_t_module_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_module_LDADD = $(MODULE_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/t_setup
+tests_unit_t_setup_SOURCES = tests/unit/t_setup.c engine/module/setup.c engine/cluster/link.c
+tests_unit_t_setup_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS)
+tests_unit_t_setup_LDADD = $(CONF_LIBS) $(BASE_LIBS) $(UV_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/t_picture
+tests_unit_t_picture_SOURCES = tests/unit/t_picture.c engine/pub/picture.c
+tests_unit_t_picture_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_picture_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/t_runner
+tests_unit_t_runner_SOURCES = tests/unit/t_runner.c engine/act/runner.c
+tests_unit_t_runner_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_runner_LDADD = $(MODULE_LIBS) libscript.a $(BASE_LIBS) $(CMOCKA_LIBS) -lpthread
+
+UNIT_TESTS += tests/unit/t_uplink
+tests_unit_t_uplink_SOURCES = tests/unit/t_uplink.c engine/ctl/uplink.c
+tests_unit_t_uplink_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS)
+tests_unit_t_uplink_LDADD = $(SAFEKIT_LIBS) $(UV_LIBS) $(CMOCKA_LIBS) -lpthread
