@@ -97,7 +97,7 @@ tests_bench_bench_journal_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 tests_bench_bench_journal_LDADD = $(PUB_LIBS)
 
 # scripts: run by tests/run where they are
-EXTRA_DIST += tests/run tests/lib tests/lab tests/lint
+EXTRA_DIST += tests/run tests/lib tests/lab tests/lint tests/ctl
 # agent/: units, and the real thing with snmpd on a loopback of its own (tests/agent/*.sh)
 check_PROGRAMS += tests/agent/fake_engine
 tests_agent_fake_engine_SOURCES = tests/agent/fake_engine.c
