@@ -188,3 +188,29 @@ UNIT_TESTS += tests/unit/t_uplink
 tests_unit_t_uplink_SOURCES = tests/unit/t_uplink.c engine/ctl/uplink.c
 tests_unit_t_uplink_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS)
 tests_unit_t_uplink_LDADD = $(SAFEKIT_LIBS) $(UV_LIBS) $(CMOCKA_LIBS) -lpthread
+
+# fuzz targets of what hearts and readers send; tests/fuzz/run runs all of them for a few seconds
+FUZZ_TESTS = tests/fuzz/fuzz_beat tests/fuzz/fuzz_ctlmsg tests/fuzz/fuzz_report tests/fuzz/fuzz_setup
+if ENABLE_FUZZ
+check_PROGRAMS += $(FUZZ_TESTS)
+endif
+FUZZ_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
+FUZZ_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_beat_SOURCES = tests/fuzz/fuzz_beat.c
+tests_fuzz_fuzz_beat_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_beat_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_beat_LDADD = $(MODULE_LIBS)
+tests_fuzz_fuzz_ctlmsg_SOURCES = tests/fuzz/fuzz_ctlmsg.c
+tests_fuzz_fuzz_ctlmsg_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_ctlmsg_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_ctlmsg_LDADD = $(BASE_LIBS)
+tests_fuzz_fuzz_report_SOURCES = tests/fuzz/fuzz_report.c
+tests_fuzz_fuzz_report_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_report_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_report_LDADD = $(BASE_LIBS)
+tests_fuzz_fuzz_setup_SOURCES = tests/fuzz/fuzz_setup.c engine/module/setup.c engine/cluster/link.c
+tests_fuzz_fuzz_setup_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(JANSSON_CFLAGS)
+tests_fuzz_fuzz_setup_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_setup_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_setup_LDADD = $(CONF_LIBS) $(BASE_LIBS) $(UV_LIBS)
+EXTRA_DIST += tests/fuzz/run tests/fuzz/corpus/beat tests/fuzz/corpus/ctlmsg tests/fuzz/corpus/report tests/fuzz/corpus/setup
