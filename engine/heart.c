@@ -441,10 +441,12 @@ order_action(const json_t *o)
 	int verb = rpt_lookup(rpt_verb_names, VERB_COUNT, member(o, "verb", ""));
 	uint32_t seq = 0;
 
-	if (verb <= VERB_NONE)
-		snprintf(err, sizeof(err), "no such action: %s", member(o, "verb", ""));
-	else
-		seq = mod_action(&H.mod, verb, by, json_string_value(json_object_get(o, "identity")), clock_mono_ms(), err, sizeof(err));
+	if (verb <= VERB_NONE) {
+		snprintf(err, sizeof(err), "no such action: %.64s", member(o, "verb", ""));
+		reply(o, false, "usage", err, NULL);
+		return;
+	}
+	seq = mod_action(&H.mod, verb, by, json_string_value(json_object_get(o, "identity")), clock_mono_ms(), err, sizeof(err));
 	reply(o, seq != 0, "refused", err, seq != 0 ? json_pack("{s:I}", "seq", (json_int_t)seq) : NULL);
 }
 
@@ -510,8 +512,13 @@ order_loop(const json_t *o)
 {
 	const char *verb = member(o, "verb", "");
 	enum mod_loop what = strcmp(verb, "inc") == 0 ? LOOP_INC : strcmp(verb, "reset") == 0 ? LOOP_RESET : LOOP_CHECK;
-	bool reached = mod_loop(&H.mod, what);
+	bool reached;
 
+	if (what == LOOP_CHECK && strcmp(verb, "check") != 0) {
+		reply(o, false, "usage", "verb: expected inc, reset or check", NULL);
+		return;
+	}
+	reached = mod_loop(&H.mod, what);
 	reply(o, true, NULL, NULL, json_pack("{s:b,s:I,s:I}", "reached", reached, "count", (json_int_t)H.mod.report.loop_count, "max",
 	    (json_int_t)H.mod.report.loop_max));
 }
@@ -519,9 +526,15 @@ order_loop(const json_t *o)
 static void
 order_failover(const json_t *o)
 {
+	const char *value = member(o, "value", "");
 	char err[SK_TEXT_MAX];
-	bool ok = mod_set_failover(&H.mod, strcmp(member(o, "value", ""), "on") == 0, member(o, "by", "unknown"), err, sizeof(err));
+	bool ok;
 
+	if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0) {
+		reply(o, false, "usage", "value: expected on or off", NULL);
+		return;
+	}
+	ok = mod_set_failover(&H.mod, strcmp(value, "on") == 0, member(o, "by", "unknown"), err, sizeof(err));
 	reply(o, ok, "refused", err, NULL);
 }
 

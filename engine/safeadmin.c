@@ -6,6 +6,7 @@
 #include "ctl/admin.h"
 
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define FILES	4096
 
 static struct admin A;
 static uv_async_t journal_wake;
@@ -162,6 +165,19 @@ start_agent_at_boot(void)
 		warn_text("%s safeagent start: cannot be run", file);
 }
 
+/* 1024 connections, and the files, sockets and children besides; a soft limit of 1024 is what most systems give */
+static void
+raise_files(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == -1 || r.rlim_cur >= FILES)
+		return;
+	r.rlim_cur = r.rlim_max < FILES ? r.rlim_max : FILES;
+	if (setrlimit(RLIMIT_NOFILE, &r) == -1)
+		warn_errno("RLIMIT_NOFILE");
+}
+
 static void
 on_signal(uv_signal_t *s, int signum)
 {
@@ -187,6 +203,7 @@ main(int argc, char **argv)
 	diag_init("safeadmin", verbose);
 	signal(SIGPIPE, SIG_IGN);
 	umask(022);
+	raise_files();
 	take_lock();
 	A.loop = uv_default_loop();
 	A.boot = first_of_this_boot();

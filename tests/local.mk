@@ -97,7 +97,7 @@ tests_bench_bench_journal_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 tests_bench_bench_journal_LDADD = $(PUB_LIBS)
 
 # scripts: run by tests/run where they are
-EXTRA_DIST += tests/run tests/lib tests/lab tests/lint
+EXTRA_DIST += tests/run tests/lib tests/lab tests/lint tests/ctl
 # agent/: units, and the real thing with snmpd on a loopback of its own (tests/agent/*.sh)
 check_PROGRAMS += tests/agent/fake_engine
 tests_agent_fake_engine_SOURCES = tests/agent/fake_engine.c
@@ -151,3 +151,66 @@ UNIT_TESTS += tests/unit/t_link
 tests_unit_t_link_SOURCES = tests/unit/t_link.c engine/cluster/link.h engine/cluster/link.c
 tests_unit_t_link_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS)
 tests_unit_t_link_LDADD = $(CLUSTER_LIBS) $(UV_LIBS) $(CMOCKA_LIBS)
+
+
+# decide and keep: fsm, module, beat
+UNIT_TESTS += tests/unit/t_fsm
+tests_unit_t_fsm_SOURCES = tests/unit/t_fsm.c
+tests_unit_t_fsm_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_fsm_LDADD = $(MODULE_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/t_beat
+tests_unit_t_beat_SOURCES = tests/unit/t_beat.c
+tests_unit_t_beat_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_beat_LDADD = $(MODULE_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/t_module
+tests_unit_t_module_SOURCES = tests/unit/t_module.c tests/unit/module_world.h
+tests_unit_t_module_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_module_LDADD = $(MODULE_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/t_setup
+tests_unit_t_setup_SOURCES = tests/unit/t_setup.c engine/module/setup.c engine/cluster/link.c
+tests_unit_t_setup_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS)
+tests_unit_t_setup_LDADD = $(CONF_LIBS) $(BASE_LIBS) $(UV_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/t_picture
+tests_unit_t_picture_SOURCES = tests/unit/t_picture.c engine/pub/picture.c
+tests_unit_t_picture_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_picture_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/t_runner
+tests_unit_t_runner_SOURCES = tests/unit/t_runner.c engine/act/runner.c
+tests_unit_t_runner_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_runner_LDADD = $(MODULE_LIBS) libscript.a $(BASE_LIBS) $(CMOCKA_LIBS) -lpthread
+
+UNIT_TESTS += tests/unit/t_uplink
+tests_unit_t_uplink_SOURCES = tests/unit/t_uplink.c engine/ctl/uplink.c
+tests_unit_t_uplink_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS)
+tests_unit_t_uplink_LDADD = $(SAFEKIT_LIBS) $(UV_LIBS) $(CMOCKA_LIBS) -lpthread
+
+# fuzz targets of what hearts and readers send; tests/fuzz/run runs all of them for a few seconds
+FUZZ_TESTS = tests/fuzz/fuzz_beat tests/fuzz/fuzz_ctlmsg tests/fuzz/fuzz_report tests/fuzz/fuzz_setup
+if ENABLE_FUZZ
+check_PROGRAMS += $(FUZZ_TESTS)
+endif
+FUZZ_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
+FUZZ_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_beat_SOURCES = tests/fuzz/fuzz_beat.c
+tests_fuzz_fuzz_beat_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_beat_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_beat_LDADD = $(MODULE_LIBS)
+tests_fuzz_fuzz_ctlmsg_SOURCES = tests/fuzz/fuzz_ctlmsg.c
+tests_fuzz_fuzz_ctlmsg_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_ctlmsg_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_ctlmsg_LDADD = $(BASE_LIBS)
+tests_fuzz_fuzz_report_SOURCES = tests/fuzz/fuzz_report.c
+tests_fuzz_fuzz_report_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_report_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_report_LDADD = $(BASE_LIBS)
+tests_fuzz_fuzz_setup_SOURCES = tests/fuzz/fuzz_setup.c engine/module/setup.c engine/cluster/link.c
+tests_fuzz_fuzz_setup_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(JANSSON_CFLAGS)
+tests_fuzz_fuzz_setup_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_setup_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_setup_LDADD = $(CONF_LIBS) $(BASE_LIBS) $(UV_LIBS)
+EXTRA_DIST += tests/fuzz/run tests/fuzz/corpus/beat tests/fuzz/corpus/ctlmsg tests/fuzz/corpus/report tests/fuzz/corpus/setup

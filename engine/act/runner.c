@@ -24,6 +24,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define LOOK_MS	20
+
 struct queued { struct runner_event ev; struct queued *next; };
 
 struct job { enum fsm_plan plan; uint32_t seq; char action[32]; };
@@ -130,6 +132,20 @@ log_name(const struct runner_conf *c, const struct fsm_step *step, char *path, s
 	}
 }
 
+/* -1 where that cannot be: a full disk or a lost folder takes the output, never the script (a stop script least of all) */
+static int
+open_log(const struct runner_conf *c, const struct fsm_step *step)
+{
+	char log[1024];
+	int fd;
+
+	log_name(c, step, log, sizeof(log));
+	fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0640);
+	if (fd == -1)
+		warn_errno("%s", log);
+	return fd;
+}
+
 /* ---- one script ---- */
 
 static int
@@ -139,9 +155,8 @@ spawn(const struct runner_conf *c, const struct job *job, const struct fsm_step 
 	const char *argv[6];
 	posix_spawn_file_actions_t fa;
 	posix_spawnattr_t at;
-	char log[1024];
 	sigset_t none, all;
-	int n = 0, rc;
+	int n = 0, rc, out = -1;
 
 	argv[n++] = file;
 	if (step->force)
@@ -153,12 +168,12 @@ spawn(const struct runner_conf *c, const struct job *job, const struct fsm_step 
 
 	posix_spawn_file_actions_init(&fa);
 	posix_spawn_file_actions_addopen(&fa, 0, "/dev/null", O_RDONLY, 0);
-	if (c->userlog) {
-		log_name(c, step, log, sizeof(log));
-		posix_spawn_file_actions_addopen(&fa, 1, log, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0640);
-	} else {
+	if (c->userlog)
+		out = open_log(c, step);
+	if (out != -1)
+		posix_spawn_file_actions_adddup2(&fa, out, 1);
+	else
 		posix_spawn_file_actions_addopen(&fa, 1, "/dev/null", O_WRONLY, 0);
-	}
 	posix_spawn_file_actions_adddup2(&fa, 1, 2);
 	posix_spawn_file_actions_addchdir_np(&fa, c->bin_dir);
 	posix_spawnattr_init(&at);
@@ -170,10 +185,21 @@ spawn(const struct runner_conf *c, const struct job *job, const struct fsm_step 
 	rc = posix_spawn(pid, file, &fa, &at, (char *const *)(const void *)argv, c->env);
 	posix_spawnattr_destroy(&at);
 	posix_spawn_file_actions_destroy(&fa);
+	if (out != -1)
+		close(out);
 	return rc;
 }
 
-/* Wait for the script, its timeout, or the end of the job.  Returns what happened; *value as in runner_event. */
+static bool
+has_ended(pid_t pid)
+{
+	siginfo_t info = { 0 };
+
+	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == -1 || info.si_pid == pid;
+}
+
+/* Wait for the script, its timeout, or the end of the job.  Returns what happened; *value as in runner_event.  Without a pidfd (no
+ * descriptor left) we look again every LOOK_MS: a timeout is kept all the same. */
 static enum runner_what
 await(struct runner *r, pid_t pid, int64_t timeout_ms, int *value)
 {
@@ -182,21 +208,21 @@ await(struct runner *r, pid_t pid, int64_t timeout_ms, int *value)
 	enum runner_what what = RUN_EXIT;
 	bool killed = false;
 
-	while (pidfd != -1) {
+	while (!has_ended(pid)) {
 		struct pollfd p[2] = { { .fd = pidfd, .events = POLLIN }, { .fd = r->kill_fd, .events = POLLIN } };
 		int64_t left = deadline == 0 ? -1 : deadline - clock_mono_ms();
 		int n;
 
 		if (deadline != 0 && left < 0)
 			left = 0;
-		n = poll(p, killed ? 1 : 2, killed ? -1 : left > INT32_MAX ? INT32_MAX : (int)left);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (p[0].revents != 0 || n == -1)
-			break;
 		if (killed)
+			left = -1;
+		if (pidfd == -1 && (left < 0 || left > LOOK_MS))
+			left = LOOK_MS;
+		n = poll(p, killed ? 1 : 2, left > INT32_MAX ? INT32_MAX : (int)left);
+		if (killed || p[0].revents != 0 || n == -1)
 			continue;
-		if (n == 0 && left != 0)
+		if (n == 0 && (deadline == 0 || clock_mono_ms() < deadline))
 			continue;
 		if (n == 0)
 			what = RUN_TIMEOUT;

@@ -174,6 +174,7 @@ set_by(struct cli *c)
 		str_copy(c->by, sizeof(c->by), c->opt['u']);
 	else if (uid == 0)
 		str_copy(c->by, sizeof(c->by), "SYSTEM/root");
+	/* cppcheck-suppress getpwuidCalled ; one thread */
 	else if ((pw = getpwuid(uid)) != NULL)
 		(void)path_format(c->by, sizeof(c->by), "SYSTEM/%s", pw->pw_name);
 	else

@@ -38,8 +38,8 @@ static const struct row heartbeat_rows[] = {
 	{ "lan", K_NAME, H(lan) },
 	{ "ident", K_NAME, H(ident) },
 	{ "port", K_PORT, H(port), 0, UINT16_MAX },
-	{ "pulse_ms", K_INT, H(pulse_ms), 1, INT32_MAX },
-	{ "timeout_ms", K_INT, H(timeout_ms), 1, INT32_MAX },
+	{ "pulse_ms", K_INT, H(pulse_ms), 10, 60000 },		/* heart.c: what userconfig.xml may say */
+	{ "timeout_ms", K_INT, H(timeout_ms), 50, 3600000 },
 	{ "permanent_arp", K_BOOL, H(permanent_arp) },
 };
 

@@ -46,6 +46,8 @@ sk_connect(char *err, size_t errsize)
 	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) == -1) {
 		if (errno == EACCES || errno == EPERM)
 			snprintf(err, errsize, "Error: not allowed to use %s: be root or in group safekit", sa.sun_path);
+		else if (errno == EAGAIN)
+			snprintf(err, errsize, "Error: safeadmin administrator daemon does not accept connections (busy or stopped)");
 		else
 			snprintf(err, errsize, "Error: safeadmin administrator daemon not running");
 		close(fd);

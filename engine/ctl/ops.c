@@ -12,6 +12,7 @@
 
 #define PICTURE_ROWS_MAX 20000	/* resources in one answer: about 6 MB, well below the longest frame; the rest follows as events */
 #define LAST_MAX	100000	/* rows of one answer (doc/PROTOCOL.md) */
+#define LAST_DEFAULT	300	/* ... when it is not said (ours) */
 
 void
 reply_ok(struct client *c, const json_t *id, json_t *more)
@@ -49,12 +50,29 @@ text_member(struct client *c, const json_t *req, const char *name, size_t max, c
 	return NULL;
 }
 
-static int
-last_member(const json_t *req)
+/* A member that is a number in [min, max]; otherwise when absent.  false (and an answer) when it is something else. */
+static bool
+number_member(struct client *c, const json_t *req, const char *name, json_int_t min, json_int_t max, json_int_t otherwise, json_int_t *out)
 {
-	json_int_t n = json_integer_value(json_object_get(req, "last"));
+	const json_t *v = json_object_get(req, name);
 
-	return n < 1 ? 300 : n > LAST_MAX ? LAST_MAX : (int)n;
+	*out = v == NULL ? otherwise : json_integer_value(v);
+	if (v == NULL || (json_is_integer(v) && *out >= min && *out <= max))
+		return true;
+	reply_error(c, json_object_get(req, "id"), "usage", "%s: expected a number from %lld to %lld", name, (long long)min, (long long)max);
+	return false;
+}
+
+#define LAST(c, req, out)	number_member(c, req, "last", 1, LAST_MAX, LAST_DEFAULT, out)
+#define AFTER(c, req, out)	number_member(c, req, "after", 0, INT64_MAX, 0, out)
+
+static bool
+must_exist(struct admin *a, struct client *c, const json_t *req, const char *module)
+{
+	if (picture_find(&a->picture, module) != NULL)
+		return true;
+	reply_error(c, json_object_get(req, "id"), "notfound", "module %s is not configured on this server", module);
+	return false;
 }
 
 /* ---- answers that come later: remember the client by number ---- */
@@ -207,10 +225,8 @@ op_get(struct admin *a, struct client *c, const json_t *req)
 
 	if (module == NULL)
 		return;
-	if (module[0] != '\0' && picture_find(&a->picture, module) == NULL && strcmp(what, "remotes") != 0) {
-		reply_error(c, json_object_get(req, "id"), "notfound", "module %s is not configured on this server", module);
+	if (module[0] != '\0' && strcmp(what, "remotes") != 0 && !must_exist(a, c, req, module))
 		return;
-	}
 	for (i = 0; i < ARRAY_LEN(kinds); i++)
 		if (strcmp(kinds[i].what, what) == 0) {
 			json_t *rows = kinds[i].rows(a, module);
@@ -335,10 +351,8 @@ op_print(struct admin *a, struct client *c, const json_t *req)
 		reply_error(c, json_object_get(req, "id"), "usage", "level: expected I or E");
 		return;
 	}
-	if (picture_find(&a->picture, module) == NULL) {
-		reply_error(c, json_object_get(req, "id"), "notfound", "module %s is not configured on this server", module);
+	if (!must_exist(a, c, req, module))
 		return;
-	}
 	str_copy(row.module, sizeof(row.module), module);
 	str_copy(row.origin, sizeof(row.origin), by);
 	str_copy(row.level, sizeof(row.level), level);
@@ -352,50 +366,56 @@ static void
 op_log(struct admin *a, struct client *c, const json_t *req)
 {
 	const char *module = text_member(c, req, "module", SK_NAME_MAX, ""), *levels;
+	json_int_t last, after;
 	struct later *l;
 
-	if (module == NULL || (levels = text_member(c, req, "levels", 16, "A")) == NULL || (l = later_new(a, c, req)) == NULL)
+	if (module == NULL || (levels = text_member(c, req, "levels", 16, "A")) == NULL || !LAST(c, req, &last) || !AFTER(c, req, &after) ||
+	    (l = later_new(a, c, req)) == NULL)
 		return;
-	journal_ask_log(a->journal, module, levels, last_member(req), (uint64_t)json_integer_value(json_object_get(req, "after")), later_rows, l);
+	journal_ask_log(a->journal, module, levels, (int)last, (uint64_t)after, later_rows, l);
 }
 
 static void
 op_history(struct admin *a, struct client *c, const json_t *req)
 {
 	const char *module = text_member(c, req, "module", SK_NAME_MAX, NULL), *resource;
+	json_int_t last;
 	struct later *l;
 
-	if (module == NULL || (resource = text_member(c, req, "resource", SK_RES_MAX, NULL)) == NULL || (l = later_new(a, c, req)) == NULL)
+	if (module == NULL || (resource = text_member(c, req, "resource", SK_RES_MAX, NULL)) == NULL || !LAST(c, req, &last) ||
+	    (l = later_new(a, c, req)) == NULL)
 		return;
-	journal_ask_history(a->journal, module, resource, last_member(req), later_rows, l);
+	journal_ask_history(a->journal, module, resource, (int)last, later_rows, l);
 }
 
 static void
 op_notices(struct admin *a, struct client *c, const json_t *req)
 {
-	struct later *l = later_new(a, c, req);
+	json_int_t last, after;
+	struct later *l;
 
-	if (l != NULL)
-		journal_ask_notices(a->journal, (uint64_t)json_integer_value(json_object_get(req, "after")), last_member(req), later_rows, l);
+	if (LAST(c, req, &last) && AFTER(c, req, &after) && (l = later_new(a, c, req)) != NULL)
+		journal_ask_notices(a->journal, (uint64_t)after, (int)last, later_rows, l);
 }
 
 static void
 op_cmdlog(struct admin *a, struct client *c, const json_t *req)
 {
-	struct later *l = later_new(a, c, req);
+	json_int_t last;
+	struct later *l;
 
-	if (l != NULL)
-		journal_ask_commands(a->journal, last_member(req), later_rows, l);
+	if (LAST(c, req, &last) && (l = later_new(a, c, req)) != NULL)
+		journal_ask_commands(a->journal, (int)last, later_rows, l);
 }
 
 static void
 op_command(struct admin *a, struct client *c, const json_t *req)
 {
 	struct rpt_command row = { 0 };
-	json_int_t seq = json_integer_value(json_object_get(req, "seq"));
 	const char *status = text_member(c, req, "status", SK_NAME_MAX, NULL), *user, *command;
+	json_int_t seq, pid;
 
-	if (status == NULL)
+	if (status == NULL || !number_member(c, req, "seq", 1, INT64_MAX, 0, &seq) || !number_member(c, req, "pid", 0, INT32_MAX, 0, &pid))
 		return;
 	if (seq > 0) {
 		journal_command_end(a->journal, (uint64_t)seq, status);
@@ -406,7 +426,7 @@ op_command(struct admin *a, struct client *c, const json_t *req)
 	    (command = text_member(c, req, "command", SK_TEXT_MAX, NULL)) == NULL)
 		return;
 	row.time_us = clock_wall_us();
-	row.pid = (uint32_t)json_integer_value(json_object_get(req, "pid"));
+	row.pid = (uint32_t)pid;
 	str_copy(row.status, sizeof(row.status), status);
 	str_copy(row.user, sizeof(row.user), user);
 	str_copy(row.command, sizeof(row.command), command);
@@ -426,6 +446,8 @@ op_boot(struct admin *a, struct client *c, const json_t *req)
 		reply_error(c, json_object_get(req, "id"), "usage", "value: expected on, off or status");
 		return;
 	}
+	if (!must_exist(a, c, req, module))
+		return;
 	boot = registry_boot(a, module, strcmp(value, "status") == 0 ? NULL : value, err, sizeof(err));
 	if (boot < 0)
 		reply_error(c, json_object_get(req, "id"), "refused", "%s", err);
@@ -486,11 +508,12 @@ op_heart(struct admin *a, struct client *c, const json_t *req)
 {
 	const char *module = text_member(c, req, "module", SK_NAME_MAX, NULL);
 	char err[SK_TEXT_MAX];
+	json_int_t pid;
 	json_t *setup;
 
-	if (module == NULL)
+	if (module == NULL || !number_member(c, req, "pid", 1, INT32_MAX, 0, &pid))
 		return;
-	if (!registry_heart_hello(a, c, module, (int)json_integer_value(json_object_get(req, "pid")), &setup, err, sizeof(err))) {
+	if (!registry_heart_hello(a, c, module, (int)pid, &setup, err, sizeof(err))) {
 		reply_error(c, json_object_get(req, "id"), "refused", "%s", err);
 		return;
 	}

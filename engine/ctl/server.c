@@ -19,7 +19,10 @@
 #include <unistd.h>
 
 #define CLIENTS_MAX	1024		/* connections at a time (ours) */
-#define OUT_MAX		(4u << 20)	/* bytes waiting for a client before it is closed (ours, doc/PROTOCOL.md); a whole picture may exceed it */
+#define OUT_MAX		(4u << 20)	/* bytes of events waiting for a client before it is closed (ours, doc/PROTOCOL.md); answers may exceed it: */
+#define OUT_ANSWERS	(64u << 20)	/* while OUT_MAX bytes wait nothing more is read, so this many are only reached by answers of the
+					 * journal that were asked for before: 4 of the longest */
+#define READS_MAX	16		/* of IN_STEP bytes, then it is somebody else's turn */
 #define IN_STEP		65536
 #define TICK_MS		2000
 
@@ -89,7 +92,8 @@ server_close(struct client *c)
 static void
 client_watch(struct client *c)
 {
-	uv_poll_start(&c->poll, UV_READABLE | (c->out_len > 0 ? UV_WRITABLE : 0), on_client);
+	/* who does not take answers is not asked for more questions */
+	uv_poll_start(&c->poll, (c->out_len <= OUT_MAX ? UV_READABLE : 0) | (c->out_len > 0 ? UV_WRITABLE : 0), on_client);
 }
 
 static void
@@ -128,7 +132,7 @@ client_put(struct client *c, const char *frame, size_t n, bool whole_picture)
 		return;
 	if (whole_picture)
 		c->out_max = c->out_len + n + OUT_MAX;	/* what it asked for is not held against it */
-	if (c->out_len + n > c->out_max) {
+	if (c->out_len + n > c->out_max || (whole_picture && c->out_len > OUT_ANSWERS)) {
 		server_close(c);
 		return;
 	}
@@ -169,7 +173,7 @@ on_client(uv_poll_t *p, int status, int events)
 	struct client *c = p->data;
 	char buf[IN_STEP], err[256];
 	json_t *obj;
-	int rc;
+	int rc, reads;
 
 	if (events & UV_WRITABLE) {
 		client_flush(c);
@@ -178,7 +182,7 @@ on_client(uv_poll_t *p, int status, int events)
 	}
 	if (status == 0 && (events & UV_READABLE) == 0)
 		return;
-	for (;;) {
+	for (reads = 0; reads < READS_MAX && c->out_len <= OUT_MAX; reads++) {
 		ssize_t n = recv(c->fd, buf, sizeof(buf), MSG_DONTWAIT);
 
 		if (n == -1 && errno == EINTR)
@@ -248,10 +252,14 @@ on_connect(uv_poll_t *p, int status, int events)
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
 	struct client *c;
+	/* cppcheck-suppress nullPointer ; accept4 takes NULL: we do not ask for the address */
 	int fd = accept4(s->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-	if (fd == -1)
+	if (fd == -1) {
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+			uv_poll_stop(p);	/* who waits in the queue would wake us again and again: on_tick goes on */
 		return;
+	}
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == -1 ||
 	    (cred.uid != 0 && cred.gid != s->group && !in_group(fd, s->group))) {
 		refuse(fd, "denied", "only root and members of group safekit may use this socket");
@@ -367,6 +375,7 @@ on_tick(uv_timer_t *t)
 	struct server *s = t->data;
 
 	syslog_flush(s->admin->syslog);
+	uv_poll_start(&s->poll, UV_READABLE, on_connect);
 	if (anybody_listens(s->admin))
 		server_event(s->admin, json_pack("{s:s}", "event", "tick"), NULL);
 }
@@ -423,6 +432,7 @@ server_new(struct admin *a, char *err, size_t errsize)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	struct server *s = calloc(1, sizeof(*s));
+	/* cppcheck-suppress getgrnamCalled ; before there are other threads that ask */
 	struct group *g = getgrnam("safekit");
 	char dir[512];
 
@@ -440,7 +450,7 @@ server_new(struct admin *a, char *err, size_t errsize)
 	s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	unlink(s->path);	/* the lock of safeadmin is ours: whoever made this is gone */
 	if (s->fd == -1 || bind(s->fd, (struct sockaddr *)&sa, sizeof(sa)) == -1 || chmod(s->path, 0660) == -1 ||
-	    (s->group != (gid_t)-1 && chown(s->path, 0, s->group) == -1) || listen(s->fd, 128) == -1 ||
+	    (s->group != (gid_t)-1 && chown(s->path, 0, s->group) == -1) || listen(s->fd, CLIENTS_MAX) == -1 ||
 	    uv_poll_init(a->loop, &s->poll, s->fd) != 0) {
 		snprintf(err, errsize, "%s: %s", s->path, strerror(errno));
 		if (s->fd != -1)

@@ -85,20 +85,22 @@ disconnected(struct uplink *u)
 static void
 watch(struct uplink *u)
 {
-	uv_poll_start(u->poll, UV_READABLE | (sk_wants_write(u->conn) ? UV_WRITABLE : 0), on_io);
+	uv_poll_start(u->poll, UV_READABLE | (sk_wants_write(u->conn) || (u->greeted && json_array_size(u->waiting) > 0) ? UV_WRITABLE : 0), on_io);
 }
 
+/* As many as the kernel takes: what we hand to a connection that is lost later would be lost with it, uncounted. */
 static void
 send_waiting(struct uplink *u)
 {
-	json_t *row;
-	size_t i;
+	size_t n = json_array_size(u->waiting), sent = 0;
 
-	json_array_foreach(u->waiting, i, row)
-		if (!sk_send(u->conn, json_incref(row)))
-			return;		/* lost again: all of them stay */
-	json_array_clear(u->waiting);
-	if (u->dropped > 0) {
+	while (sent < n && !sk_wants_write(u->conn) && sk_send(u->conn, json_incref(json_array_get(u->waiting, sent))))
+		sent++;
+	if (sent == n)
+		json_array_clear(u->waiting);
+	while (sent-- > 0 && json_array_size(u->waiting) > 0)
+		json_array_remove(u->waiting, 0);
+	if (json_array_size(u->waiting) == 0 && u->dropped > 0) {
 		warn_text("%s: %llu log rows were dropped while safeadmin was away", u->module, (unsigned long long)u->dropped);
 		u->dropped = 0;
 	}
@@ -119,7 +121,6 @@ drain(struct uplink *u)
 				return;
 			}
 			u->greeted = true;
-			send_waiting(u);
 			u->hooks.again(u->hooks.ctx, json_object_get(obj, "setup"));
 		} else if (json_is_string(json_object_get(obj, "op"))) {
 			u->hooks.order(u->hooks.ctx, obj);
@@ -128,6 +129,8 @@ drain(struct uplink *u)
 		if (u->conn == NULL)
 			return;
 	}
+	if (rc == 0 && u->greeted)
+		send_waiting(u);
 	if (rc < 0)
 		disconnected(u);
 	else
@@ -186,9 +189,12 @@ uplink_start(struct uplink *u, const struct uplink_hooks *hooks)
 void
 uplink_send(struct uplink *u, json_t *obj, bool keep)
 {
+	/* behind what waits already, and not into a line that is behind: a safeadmin that is stopped may not come back */
+	bool wait = keep && (!u->greeted || json_array_size(u->waiting) > 0 || sk_wants_write(u->conn));
+
 	if (obj == NULL)
 		return;		/* out of memory */
-	if (u->conn != NULL && u->greeted) {
+	if (u->greeted && !wait) {
 		if (sk_send(u->conn, json_incref(obj))) {
 			json_decref(obj);
 			watch(u);
@@ -205,6 +211,8 @@ uplink_send(struct uplink *u, json_t *obj, bool keep)
 		u->dropped++;
 	}
 	json_array_append_new(u->waiting, obj);
+	if (u->greeted)
+		watch(u);
 }
 
 bool
@@ -213,10 +221,16 @@ uplink_connected(const struct uplink *u)
 	return u->greeted;
 }
 
+static void
+retry_closed(uv_handle_t *h)
+{
+	free(h->data);
+}
+
 void
 uplink_close(struct uplink *u)
 {
-	uv_close((uv_handle_t *)&u->retry, NULL);
+	uv_close((uv_handle_t *)&u->retry, retry_closed);
 	if (u->conn != NULL)
 		disconnected(u);
 	json_decref(u->waiting);

@@ -23,7 +23,7 @@ struct uplink_hooks {
 /* Connect and say hello; waits for the setup at most wait_ms.  NULL with the reason. */
 struct uplink *uplink_open(uv_loop_t *loop, const char *module, int wait_ms, json_t **setup, char *err, size_t errsize);
 void uplink_start(struct uplink *u, const struct uplink_hooks *hooks);
-void uplink_close(struct uplink *u);
+void uplink_close(struct uplink *u);	/* after uplink_start(); freed when the loop has run once more */
 /* obj is stolen.  keep: it must not be lost while safeadmin is away (log, notice); otherwise it will be published anew anyway */
 void uplink_send(struct uplink *u, json_t *obj, bool keep);
 bool uplink_connected(const struct uplink *u);

@@ -71,7 +71,7 @@ struct mod_hooks {
 };
 
 enum mod_hb_state { HB_INIT, HB_UP, HB_DOWN };
-struct mod_hb { int state; int64_t last_rx, next_tx; uint64_t incarnation; uint32_t seq; };	/* seq: newest of that lan */
+struct mod_hb { int state; int64_t last_rx, next_tx; uint64_t incarnation, seq; };	/* seq: newest of that lan */
 
 struct mod_peer {
 	int	 view;			/* enum beat_sees: how we see it */
@@ -98,8 +98,8 @@ struct mod {
 	char	 cause[SK_TEXT_MAX];	/* why the next transition happens */
 	struct mod_hb hb[MOD_HB_MAX];
 	struct mod_peer peer;
-	uint64_t incarnation;
-	uint32_t seq, sc;
+	uint64_t incarnation, seq;
+	uint32_t sc;
 	int64_t	 sc_ms;			/* since when sc has its value: an acknowledgement of a claim counts for lease_ms */
 	int64_t	 lease_ms;		/* shortest heartbeat timeout */
 	int64_t	 start_ms;		/* when we began to listen */

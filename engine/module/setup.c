@@ -111,7 +111,8 @@ setup_decode(const json_t *obj, struct setup *s, char *err, size_t errsize)
 	size_t i, n = json_array_size(nodes);
 
 	memset(s, 0, sizeof(*s));
-	if (n > SK_NODES_MAX || id < 1 || id > SK_MODULES_MAX || self < 0 || (n > 0 && self >= (json_int_t)n))
+	if (n > SK_NODES_MAX || id < 1 || id > SK_MODULES_MAX || self < 0 || self >= SK_NODES_MAX ||
+	    (n > 0 && self >= (json_int_t)n))
 		return complain(err, errsize, "node or module number out of range");
 	if (!conf_module_from_json(json_object_get(obj, "module"), &s->conf, err, errsize))
 		return false;

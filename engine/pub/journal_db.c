@@ -325,6 +325,7 @@ trim_aside(const char *dir)	/* names end in their time, so the oldest sorts firs
 	}
 	if (d != NULL)
 		closedir(d);
+	/* cppcheck-suppress uninitvar ; n are filled in */
 	qsort(names, n, sizeof(names[0]), by_name);
 	for (i = 0; i < n; i++) {
 		if (i + JOURNAL_DAMAGED_MAX < n)

@@ -126,16 +126,19 @@ place(const struct picture_module *m, const char *name)
 }
 
 const struct rpt_resource *
-picture_put_resource(struct picture *p, const char *module, const char *name, const char *value, const char *by, int64_t assigned_ms,
-    uint32_t (*index)(void *ctx, const char *module, const char *name), void *index_ctx, bool *changed)
+picture_put_resource(struct picture *p, const char *module, const char *longname, const char *longvalue, const char *by,
+    int64_t assigned_ms, uint32_t (*index)(void *ctx, const char *module, const char *name), void *index_ctx, bool *changed)
 {
 	struct picture_module *m = picture_find(p, module);
+	char name[SK_RES_MAX], value[SK_VALUE_MAX];
 	struct rpt_resource *r;
 	size_t i;
 
 	*changed = false;
 	if (m == NULL)
 		return NULL;
+	str_copy(name, sizeof(name), longname);		/* cut before they are compared with what was cut */
+	str_copy(value, sizeof(value), longvalue);
 	i = place(m, name);
 	if (i == m->count || strcmp(m->res[i].name, name) != 0) {
 		if (m->count >= PICTURE_RESOURCES_MAX || !grow((void **)&m->res, &m->room, m->count, sizeof(m->res[0])))

@@ -33,7 +33,7 @@ beat_encode(const struct beat *b, uint8_t buf[BEAT_LEN])
 	p = put(p, b->from, 1);
 	p = put(p, b->module_id, 2);
 	p = put(p, b->incarnation, 8);
-	p = put(p, b->seq, 4);
+	p = put(p, b->seq, 8);
 	p = put(p, b->sc, 4);
 	p = put(p, b->ack_incarnation, 8);
 	p = put(p, b->ack_sc, 4);
@@ -58,7 +58,7 @@ beat_decode(const uint8_t *buf, size_t len, struct beat *b)
 	b->from = (uint8_t)get(&p, 1);
 	b->module_id = (uint16_t)get(&p, 2);
 	b->incarnation = get(&p, 8);
-	b->seq = (uint32_t)get(&p, 4);
+	b->seq = get(&p, 8);
 	b->sc = (uint32_t)get(&p, 4);
 	b->ack_incarnation = get(&p, 8);
 	b->ack_sc = (uint32_t)get(&p, 4);

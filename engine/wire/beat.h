@@ -3,8 +3,8 @@
  * beat.h: one heartbeat: what a server tells the other about one mirror module.  Bytes <-> struct, no fd.
  *
  * Layout (big-endian), inside a packet of wire/packet.h:
- *   0 version(1) 1 from(1) 2 module id(2) 4 incarnation(8) 12 seq(4) 16 sc(4) 20 ack incarnation(8) 28 ack sc(4) 32 flags(2)
- *   34 state(1) 35 status(1) 36 bid(1) 37 rank(1) 38 sees(1) 39 failover(1) 40 signature(8) = 48 bytes; more bytes are ignored, so
+ *   0 version(1) 1 from(1) 2 module id(2) 4 incarnation(8) 12 seq(8) 20 sc(4) 24 ack incarnation(8) 32 ack sc(4) 36 flags(2)
+ *   38 state(1) 39 status(1) 40 bid(1) 41 rank(1) 42 sees(1) 43 failover(1) 44 signature(8) = 52 bytes; more bytes are ignored, so
  *   that a later version may add.
  */
 #ifndef SK_BEAT_H
@@ -13,7 +13,7 @@
 #include "base/base.h"
 
 #define BEAT_VERSION	1
-#define BEAT_LEN	48
+#define BEAT_LEN	52
 
 enum beat_sees { BEAT_PENDING = 0, BEAT_KNOWN = 1, BEAT_LOST = 2 };
 
@@ -21,7 +21,8 @@ struct beat {
 	uint8_t	 from;			/* node index of the sender */
 	uint16_t module_id;
 	uint64_t incarnation;		/* per life of the sending process, growing */
-	uint32_t seq;			/* grows with each beat of an incarnation, over all lans */
+	uint64_t seq;			/* grows with each beat of an incarnation, over all lans; 32 bits would be used up in 62 days
+					 * (8 lans, 10 ms), and what follows would be taken for old */
 	uint32_t sc;			/* state counter: grows when anything below changes */
 	uint64_t ack_incarnation;	/* the receiver's incarnation and state counter as the sender has processed them */
 	uint32_t ack_sc;

@@ -40,7 +40,7 @@ struct node {
 	bool		 forced_before;
 	int64_t		 heard_ms;	/* last sign of life that reached it */
 	uint64_t	 heard_life[LANS];
-	uint32_t	 heard_seq[LANS];
+	uint64_t	 heard_seq[LANS];
 	bool		 on, told;	/* as the operator wants it in the end; stop said */
 };
 
