@@ -98,3 +98,8 @@ tests_bench_bench_journal_LDADD = $(PUB_LIBS)
 
 # scripts: run by tests/run where they are
 EXTRA_DIST += tests/run tests/lib tests/lab tests/lint
+
+UNIT_TESTS += tests/unit/t_link
+tests_unit_t_link_SOURCES = tests/unit/t_link.c engine/cluster/link.h engine/cluster/link.c
+tests_unit_t_link_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS)
+tests_unit_t_link_LDADD = $(CLUSTER_LIBS) $(UV_LIBS) $(CMOCKA_LIBS)

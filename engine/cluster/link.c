@@ -65,7 +65,7 @@ link_drain(struct link *l)
 	uint8_t buf[2048];
 	int i, k;
 
-	for (i = 0; i < DRAIN_MAX; i++) {
+	for (i = 0; i < DRAIN_MAX && l->fd != -1; i++) {	/* who receives may close */
 		struct sockaddr_storage from;
 		socklen_t len = sizeof(from);
 		ssize_t n = recvfrom(l->fd, buf, sizeof(buf), MSG_DONTWAIT | MSG_TRUNC, (struct sockaddr *)&from, &len);
@@ -138,10 +138,7 @@ fail:
 static void
 on_closed(uv_handle_t *handle)
 {
-	struct link *l = handle->data;
-
-	close(l->fd);
-	free(l);
+	free(handle->data);
 }
 
 void
@@ -151,6 +148,9 @@ link_close(struct link *l)
 		return;
 	uv_poll_stop(&l->poll);
 	uv_close((uv_handle_t *)&l->poll, on_closed);
+	/* now and not in on_closed: the port is free for the next link_open() of the same turn of the loop (libuv allows it after a stop) */
+	close(l->fd);
+	l->fd = -1;
 }
 
 bool
