@@ -155,6 +155,7 @@ on_retry(uv_timer_t *t)
 
 	if (u->conn != NULL) {
 		uv_timer_stop(t);
+		on_io(u->poll, 0, UV_READABLE);
 		return;
 	}
 	u->conn = sk_connect(err, sizeof(err));
@@ -173,6 +174,8 @@ uplink_start(struct uplink *u, const struct uplink_hooks *hooks)
 	uv_timer_init(u->loop, &u->retry);
 	u->retry.data = u;
 	attach(u);
+	/* orders may have come in one piece with the answer to our hello: nothing on the socket would tell of them */
+	uv_timer_start(&u->retry, on_retry, 0, 0);
 }
 
 void
