@@ -141,19 +141,32 @@ hook_wall(void *ctx)
 }
 
 static void
+reboot_closed(uv_handle_t *h)
+{
+	free(h);
+}
+
+static void
+reboot_exited(uv_process_t *p, int64_t status, int sig)
+{
+	if (status != 0 || sig != 0)
+		warn_text("%s: the reboot command ended with status %d, signal %d", H.mod.conf.name, (int)status, sig);
+	uv_close((uv_handle_t *)p, reboot_closed);
+}
+
+static void
 hook_reboot(void *ctx)
 {
 	/* $SAFE_REBOOT: the lab's way to reboot a node; a real server has reboot(8) */
 	const char *command = getenv("SAFE_REBOOT") != NULL ? getenv("SAFE_REBOOT") : "/sbin/reboot";
-	uv_process_options_t o = { 0 };
 	char *args[] = { (char *)(uintptr_t)command, NULL };
-	static uv_process_t p;
+	uv_process_options_t o = { .exit_cb = reboot_exited, .file = command, .args = args, .flags = UV_PROCESS_DETACHED };
+	uv_process_t *p = calloc(1, sizeof(*p));	/* one each: a reboot that does not come may be asked for again */
 
-	o.file = command;
-	o.args = args;
-	o.flags = UV_PROCESS_DETACHED;
-	if (uv_spawn(H.loop, &p, &o) != 0)
-		warn_text("%s: cannot run %s", H.mod.conf.name, command);
+	if (p == NULL || uv_spawn(H.loop, p, &o) == 0)
+		return;
+	warn_text("%s: cannot run %s", H.mod.conf.name, command);
+	uv_close((uv_handle_t *)p, reboot_closed);
 }
 
 /* ---- the record ---- */
