@@ -481,7 +481,9 @@ mod_action(struct mod *m, enum rpt_verb verb, const char *by, const char *identi
 		return 0;
 	}
 	action_end(m, OUT_SUPERSEDED, "another action came");
-	if (identity == NULL)
+	/* An administrator's command resets the counter (user's guide 13.2); the end and the start of the server are not commands: with
+	 * automatic_reboot they are part of the loop that maxloop is to end. */
+	if (identity == NULL && verb != VERB_SHUTDOWN && strcmp(by, "boot") != 0)
 		mod_loop(m, LOOP_RESET);
 	if (strcmp(by, "boot") == 0) {
 		mod_say(m, MSG_ACTION_BOOT);
