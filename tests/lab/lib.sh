@@ -70,7 +70,7 @@ app_xml() {	# app_xml ATTRIBUTES...: a mirror on both lans, 100 ms and 1.5 s: sh
 }
 
 app_install() {	# app_install NODE...: installs and configures it; the configuration is read from stdin
-	local node xml out dir=${BASH_SOURCE[0]%/*}/modules/counter
+	local node xml out dir=${APP_DIR:-${BASH_SOURCE[0]%/*}/modules/counter}
 	xml=$(cat)
 	for node; do
 		out=$(on "$node" safekit module install -m "$APP" "$dir" 2>&1) && app_configure "$node" <<<"$xml" && continue
