@@ -49,6 +49,7 @@ static struct heart {
 	bool		 record_busy, record_again, quitting;
 	json_t		*record_next;	/* what the pool writes */
 	bool		 strange_said[SK_NODES_MAX];
+	json_t		*pending;	/* a setup that waits for the module to stop */
 	json_t		*resources;	/* last value of each, to publish anew when safeadmin comes back */
 } H;
 
@@ -147,19 +148,32 @@ hook_wall(void *ctx)
 }
 
 static void
+reboot_closed(uv_handle_t *h)
+{
+	free(h);
+}
+
+static void
+reboot_exited(uv_process_t *p, int64_t status, int sig)
+{
+	if (status != 0 || sig != 0)
+		warn_text("%s: the reboot command ended with status %d, signal %d", H.mod.conf.name, (int)status, sig);
+	uv_close((uv_handle_t *)p, reboot_closed);
+}
+
+static void
 hook_reboot(void *ctx)
 {
 	/* $SAFE_REBOOT: the lab's way to reboot a node; a real server has reboot(8) */
 	const char *command = getenv("SAFE_REBOOT") != NULL ? getenv("SAFE_REBOOT") : "/sbin/reboot";
-	uv_process_options_t o = { 0 };
 	char *args[] = { (char *)(uintptr_t)command, NULL };
-	static uv_process_t p;
+	uv_process_options_t o = { .exit_cb = reboot_exited, .file = command, .args = args, .flags = UV_PROCESS_DETACHED };
+	uv_process_t *p = calloc(1, sizeof(*p));	/* one each: a reboot that does not come may be asked for again */
 
-	o.file = command;
-	o.args = args;
-	o.flags = UV_PROCESS_DETACHED;
-	if (uv_spawn(H.loop, &p, &o) != 0)
-		warn_text("%s: cannot run %s", H.mod.conf.name, command);
+	if (p == NULL || uv_spawn(H.loop, p, &o) == 0)
+		return;
+	warn_text("%s: cannot run %s", H.mod.conf.name, command);
+	uv_close((uv_handle_t *)p, reboot_closed);
 }
 
 /* ---- the record ---- */
@@ -213,6 +227,7 @@ static const struct mod_hooks heart_hooks = { NULL, hook_send, hook_run, hook_ki
 /* ---- loop ---- */
 
 static void on_timer(uv_timer_t *t);
+static void apply_pending(void);
 
 static void
 rearm(void)
@@ -329,6 +344,8 @@ on_runner(uv_async_t *a)
 			mod_script_done(&H.mod, ev.seq, ev.value, clock_mono_ms());
 		else
 			say_script(&ev);
+	if (H.pending != NULL && H.mod.state == S_STOP)
+		apply_pending();
 	rearm();
 }
 
@@ -450,36 +467,68 @@ order_action(const json_t *o)
 	reply(o, seq != 0, "refused", err, seq != 0 ? json_pack("{s:I}", "seq", (json_int_t)seq) : NULL);
 }
 
-/* Only addresses or keys have changed: a running module can take that. */
+/* Only addresses, keys or servers that are not ours have changed: a running module can take that. */
 static bool
 same_module(const struct setup *s)
 {
-	return strcmp(s->mod.signature, H.mod.conf.signature) == 0 && s->mod.self == H.mod.conf.self && s->mod.hb_count == H.mod.conf.hb_count &&
-	    memcmp(s->mod.hb, H.mod.conf.hb, sizeof(s->mod.hb)) == 0 && memcmp(s->mod.nodes, H.mod.conf.nodes, sizeof(s->mod.nodes)) == 0;
+	const struct mod_conf *now = &H.mod.conf, *new = &s->mod;
+
+	return strcmp(new->signature, now->signature) == 0 && new->self == now->self && new->hb_count == now->hb_count &&
+	    memcmp(new->hb, now->hb, sizeof(new->hb)) == 0 && strcmp(new->nodes[new->self], now->nodes[now->self]) == 0 &&
+	    (now->peer < 0 || strcmp(new->nodes[now->peer], now->nodes[now->peer]) == 0);
 }
 
-static void
-order_setup(const json_t *o)
+/* False with the reason: not now, or not at all. */
+static bool
+apply_setup(const json_t *obj, const char **code, char *err, size_t errsize)
 {
 	struct setup s;
-	char err[SK_TEXT_MAX];
 
-	if (!setup_decode(json_object_get(o, "setup"), &s, err, sizeof(err))) {
+	if (!setup_decode(obj, &s, err, errsize)) {
 		setup_free(&s);
-		reply(o, false, "usage", err, NULL);
-		return;
+		*code = "usage";
+		return false;
 	}
-	if (!mod_reconfigure(&H.mod, &s.mod) && !same_module(&s)) {
-		setup_free(&s);
-		reply(o, false, "refused", "the module is not in STOP", NULL);
-		return;
+	if (!mod_reconfigure(&H.mod, &s.mod)) {
+		if (!same_module(&s)) {
+			setup_free(&s);
+			snprintf(err, errsize, "the module is not in STOP: applied when it stops");
+			*code = "refused";
+			return false;
+		}
+		memcpy(H.mod.conf.nodes, s.mod.nodes, sizeof(H.mod.conf.nodes));
 	}
 	setup_free(&H.setup);
 	H.setup = s;
 	configure_runner();
 	open_links();
-	reply(o, true, NULL, NULL, NULL);
-	rearm();
+	return true;
+}
+
+static void
+apply_pending(void)
+{
+	json_t *setup = H.pending;
+	const char *code;
+	char err[SK_TEXT_MAX];
+
+	H.pending = NULL;
+	if (!apply_setup(setup, &code, err, sizeof(err)))
+		send_log(MSG_CONFIG_REFUSED, "heart", err);
+	json_decref(setup);
+}
+
+static void
+order_setup(const json_t *o)
+{
+	json_t *setup = json_object_get(o, "setup");
+	const char *code = NULL;
+	char err[SK_TEXT_MAX];
+	bool ok = apply_setup(setup, &code, err, sizeof(err));
+
+	json_decref(H.pending);
+	H.pending = !ok && strcmp(code, "refused") == 0 ? json_incref(setup) : NULL;
+	reply(o, ok, code, err, NULL);
 }
 
 static void
@@ -723,6 +772,7 @@ main(int argc, char **argv)
 	uplink_close(H.up);
 	uv_run(H.loop, UV_RUN_NOWAIT);
 	setup_free(&H.setup);
+	json_decref(H.pending);
 	json_decref(H.resources);
 	return 0;
 }

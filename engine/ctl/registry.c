@@ -146,6 +146,17 @@ process_closed(uv_handle_t *h)
 	free(h);
 }
 
+/* Its end is known twice, in any order: by the line and, of a child of ours, by its status.  Said once, with the status where there is one. */
+static void
+say_death(struct instance *m)
+{
+	admin_say(m->admin, m->name, MSG_HEART_DIED, m->death[0] != '\0' ? m->death : "killed");
+	m->death[0] = '\0';
+	m->lost = false;
+	spawn_later(m, m->respawn_ms);
+	m->respawn_ms = m->respawn_ms * 2 > RESPAWN_MAX_MS ? RESPAWN_MAX_MS : m->respawn_ms * 2;
+}
+
 static void
 heart_exited(uv_process_t *p, int64_t status, int sig)
 {
@@ -159,8 +170,8 @@ heart_exited(uv_process_t *p, int64_t status, int sig)
 		snprintf(m->death, sizeof(m->death), "signal %d", sig);
 	else
 		snprintf(m->death, sizeof(m->death), "exit %d", (int)status);
-	if (m->client == NULL && !m->leaving)
-		spawn_later(m, m->respawn_ms);
+	if (m->client == NULL && !m->leaving && !m->admin->ending)
+		say_death(m);	/* else registry_heart_gone() comes */
 }
 
 static void
@@ -178,6 +189,8 @@ spawn(struct instance *m)
 		spawn_later(m, 1000);
 		return;
 	}
+	if (m->lost)	/* a former safeadmin's: nobody else tells us */
+		say_death(m);
 	path_format(file, sizeof(file), "%s/private/bin/heart", path_safe());
 	m->process = calloc(1, sizeof(*m->process));
 	if (m->process == NULL)
@@ -463,6 +476,7 @@ on_boot_start(uv_timer_t *t)
 	struct instance *m = t->data;
 	const char *code;
 
+	m->boot_start = false;
 	registry_order(m->admin, m->name, json_pack("{s:s,s:s,s:s}", "op", "action", "verb", "start", "by", "boot"), setup_replied,
 	    strdup(m->name), &code);
 }
@@ -485,12 +499,12 @@ registry_heart_hello(struct admin *a, struct client *c, const char *name, int pi
 	*setup = make_setup(a, m, running);
 	m->client = c;
 	m->pid = pid;
+	m->lost = false;
 	client_set_heart(c, m);
 	uv_timer_stop(m->timer);
 	if (m->boot_start) {
 		json_t *delay = json_object_get(m->conf, "boot_delay_ms");
 
-		m->boot_start = false;
 		uv_timer_start(m->timer, on_boot_start, (uint64_t)json_integer_value(delay), 0);
 	}
 	return true;
@@ -506,12 +520,12 @@ registry_heart_gone(struct admin *a, void *instance)
 	if (a->ending || m->leaving)
 		return;
 	show_unknown(m);
-	if (!heart_lives(m)) {
-		admin_say(a, m->name, MSG_HEART_DIED, m->death[0] != '\0' ? m->death : "killed");
-		m->death[0] = '\0';
-	}
-	spawn_later(m, m->respawn_ms);
-	m->respawn_ms = m->respawn_ms * 2 > RESPAWN_MAX_MS ? RESPAWN_MAX_MS : m->respawn_ms * 2;
+	if (m->death[0] != '\0') {
+		say_death(m);
+	} else if (m->process == NULL) {
+		m->lost = true;
+		spawn_later(m, m->respawn_ms);
+	}	/* else heart_exited() comes */
 	member_info_changed(a);
 }
 

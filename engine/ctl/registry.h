@@ -20,6 +20,7 @@ struct instance {
 	int64_t		 respawn_ms;	/* grows while heart keeps dying */
 	char		 death[32];
 	bool		 boot_start, leaving;
+	bool		 lost;		/* the line of a heart that is no child of ours ended: dead, or about to say hello again */
 	struct order	*orders;	/* waiting for their reply */
 	struct instance	*next;
 };

@@ -145,6 +145,7 @@ enum fsm_cond {
 	C_ASKED		= 1 << 21,	/* we have asked for a swap already */
 	C_SPLITSEEN	= 1 << 22,	/* this split brain has been dealt with (we stay) */
 	C_PDEAF		= 1 << 23,	/* the peer tells that it has lost us (one-way network): it will not acknowledge */
+	C_TOLD		= 1 << 24,	/* peer has seen our present state, or we hear it for so long that it had the time to */
 };
 struct fsm_see { uint64_t states; unsigned all, none; enum fsm_event event; };
 

@@ -48,8 +48,10 @@ static const struct fsm_see mirror_see[] = {
 	{ BIT(S_CLAIM),		C_KNOWN | C_PDEAF,		C_PCLAIM,			E_TAKE },	/* will never acknowledge */
 	{ BIT(S_CLAIM),		C_KNOWN | C_ACK,		C_PCLAIM,			E_TAKE },
 
+	{ BIT(S_ALONE) | BIT(S_PRIM), C_PHELD | C_PLEAVING,	C_SPLITSEEN,			E_SPLIT_STAY },	/* it heard us first */
 	{ BIT(S_ALONE) | BIT(S_PRIM), C_PHELD | C_PLEAVING,	0,				E_NONE },	/* it goes by itself */
-	{ BIT(S_ALONE) | BIT(S_PRIM), C_PHELD,			C_WINSPLIT,			E_SPLIT_EXIT },
+	{ BIT(S_ALONE) | BIT(S_PRIM), C_PHELD | C_TOLD,		C_WINSPLIT,			E_SPLIT_EXIT },
+	{ BIT(S_ALONE) | BIT(S_PRIM), C_PHELD,			C_WINSPLIT,			E_NONE },	/* it may not know yet */
 	{ BIT(S_ALONE) | BIT(S_PRIM), C_PHELD,			C_SPLITSEEN,			E_SPLIT_STAY },
 	{ BIT(S_ALONE),		C_PSECOND,			C_PHELD | C_PGIVEN,		E_SECOND_CAME },
 	{ BIT(S_PRIM),		C_LOST,				0,				E_SECOND_LEFT },

@@ -12,6 +12,9 @@
 
 #define EVAL_MAX	64	/* steps without outside news before we call it a loop in the tables (a bug of ours) */
 
+/* After a cut a neighbour is asked for once a second (ARP, neighbour discovery) and packets wait: that for each of the two directions (ours) */
+#define TOLD_MS		2000
+
 static const enum fsm_event verb_events[VERB_COUNT] = {
 	[VERB_START] = E_START, [VERB_STOP] = E_STOP, [VERB_RESTART] = E_RESTART, [VERB_SWAP] = E_SWAP,
 	[VERB_STOPSTART] = E_STOPSTART, [VERB_PRIM] = E_PRIM, [VERB_SECOND] = E_SECOND, [VERB_FORCESTOP] = E_FORCESTOP,
@@ -91,8 +94,10 @@ peer_conditions(const struct mod *m)
 			c |= map[i].cond;
 	if ((b->flags & F_DECIDING) != 0 && b->bid > 0)
 		c |= C_PSTARTING;
-	if (b->ack_incarnation == m->incarnation && b->ack_sc == m->sc && m->now - m->sc_ms < m->lease_ms)
-		c |= C_ACK;
+	if (b->ack_incarnation == m->incarnation && b->ack_sc == m->sc)
+		c |= C_TOLD | (m->now - m->sc_ms < m->lease_ms ? C_ACK : 0);
+	if (m->now - m->known_ms >= TOLD_MS)
+		c |= C_TOLD;
 	if (bid > b->bid || (bid == b->bid && lower))
 		c |= C_WIN;
 	if (m->rank > b->rank || (m->rank == b->rank && lower))
@@ -517,7 +522,9 @@ mod_action(struct mod *m, enum rpt_verb verb, const char *by, const char *identi
 		return 0;
 	}
 	action_end(m, OUT_SUPERSEDED, "another action came");
-	if (identity == NULL)
+	/* An administrator's command resets the counter (user's guide 13.2); the end and the start of the server are not commands: with
+	 * automatic_reboot they are part of the loop that maxloop is to end. */
+	if (identity == NULL && verb != VERB_SHUTDOWN && strcmp(by, "boot") != 0)
 		mod_loop(m, LOOP_RESET);
 	if (strcmp(by, "boot") == 0) {
 		mod_say(m, MSG_ACTION_BOOT);

@@ -103,6 +103,7 @@ struct mod {
 	int64_t	 sc_ms;			/* since when sc has its value: an acknowledgement of a claim counts for lease_ms */
 	int64_t	 lease_ms;		/* shortest heartbeat timeout */
 	int64_t	 start_ms;		/* when we began to listen */
+	int64_t	 known_ms;		/* since when we hear the peer */
 	int64_t	 wake_ms;		/* end of a hold without rule; 0 none */
 	int64_t	 now;
 	const char *waits_for;		/* last said */

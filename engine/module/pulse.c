@@ -228,6 +228,8 @@ hb_change(struct mod *m, int hb, int state)
 	}
 	m->report.heartbeats_up = (uint32_t)up;
 	if (up > 0) {
+		if (m->peer.view != BEAT_KNOWN)
+			m->known_ms = m->now;
 		m->peer.view = BEAT_KNOWN;
 	} else if (down == m->conf.hb_count) {
 		m->peer.view = BEAT_LOST;
