@@ -43,6 +43,7 @@ void admin_notice(struct admin *a, struct rpt_notice *n);
 
 /* ---- server.c ---- */
 struct server *server_new(struct admin *a, char *err, size_t errsize);
+void server_open(struct server *s);	/* answer from now on: modules are known; who connected before has waited */
 void server_free(struct server *s);
 void server_send(struct client *c, json_t *obj);	/* obj stolen */
 void server_event(struct admin *a, json_t *event, const char *log_module);	/* to all subscribers; log_module: only those that want it */

@@ -574,6 +574,8 @@ work_done(uv_work_t *w, int status)
 		registry_cluster_changed(m->admin);
 	else
 		registry_start(m->admin);
+	if (!m->admin->started)
+		server_open(m->admin->server);
 	m->admin->started = true;
 	if (m->again) {
 		m->again = false;

@@ -459,11 +459,16 @@ server_new(struct admin *a, char *err, size_t errsize)
 		return NULL;
 	}
 	s->poll.data = s;
-	uv_poll_start(&s->poll, UV_READABLE, on_connect);
 	uv_timer_init(a->loop, &s->tick);
 	s->tick.data = s;
 	uv_timer_start(&s->tick, on_tick, TICK_MS, TICK_MS);
 	return s;
+}
+
+void
+server_open(struct server *s)
+{
+	uv_poll_start(&s->poll, UV_READABLE, on_connect);
 }
 
 static void
