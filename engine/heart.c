@@ -29,6 +29,7 @@
 
 #define RECORD_MAX	65536
 #define HELLO_WAIT_MS	10000
+#define LINK_RETRY_MS	1000	/* between attempts to get a heartbeat port that is taken (ours) */
 #define OLD_KEY_MS	600000	/* how long the former key is good after a new one: time to apply it on the other server (ours) */
 
 static struct heart {
@@ -40,7 +41,7 @@ static struct heart {
 	struct link	*links[MOD_HB_MAX];
 	struct packet_seal *seal;
 	struct packet_seal *old_seal;	/* of the key before, while the other server may not have the new one yet */
-	uv_timer_t	 old_seal_end;
+	uv_timer_t	 old_seal_end, link_retry;
 	uv_timer_t	 timer;
 	uv_async_t	 runner_wake;
 	uv_signal_t	 term;
@@ -392,12 +393,41 @@ take_key(void)
 	self = H.setup.mod.self;
 }
 
+static void on_link_retry(uv_timer_t *t);
+
+/* A port that another process holds is asked for again, until it is ours; said once. */
+static void
+open_missing(bool say)
+{
+	char err[256];
+	bool missing = false;
+	int i;
+
+	for (i = 0; i < H.setup.lans; i++) {
+		if (H.links[i] != NULL)
+			continue;
+		H.links[i] = link_open(H.loop, i, &H.setup.lan[i], on_packet, on_settled, NULL, err, sizeof(err));
+		if (H.links[i] != NULL)
+			continue;
+		missing = true;
+		if (say)
+			send_log(MSG_HB_PEER_OTHER, "heart", err);
+	}
+	if (missing)
+		uv_timer_start(&H.link_retry, on_link_retry, LINK_RETRY_MS, 0);
+}
+
+static void
+on_link_retry(uv_timer_t *t)
+{
+	open_missing(false);
+}
+
 static void
 open_links(void)
 {
-	char err[256];
-	int i;
 
+	uv_timer_stop(&H.link_retry);
 	close_links();
 	take_key();
 	memset(H.strange_said, 0, sizeof(H.strange_said));
@@ -407,11 +437,7 @@ open_links(void)
 		send_log(MSG_HB_PEER_OTHER, "heart", "Heartbeats ignored: this server has no cluster key: apply the cluster configuration");
 		return;
 	}
-	for (i = 0; i < H.setup.lans; i++) {
-		H.links[i] = link_open(H.loop, i, &H.setup.lan[i], on_packet, on_settled, NULL, err, sizeof(err));
-		if (H.links[i] == NULL)
-			send_log(MSG_HB_PEER_OTHER, "heart", err);
-	}
+	open_missing(true);
 }
 
 static void
@@ -738,6 +764,7 @@ main(int argc, char **argv)
 	json_decref(setup);
 	uv_timer_init(H.loop, &H.timer);
 	uv_timer_init(H.loop, &H.old_seal_end);
+	uv_timer_init(H.loop, &H.link_retry);
 	uv_async_init(H.loop, &H.runner_wake, on_runner);
 	uv_signal_init(H.loop, &H.term);
 	uv_signal_start(&H.term, on_term, SIGTERM);

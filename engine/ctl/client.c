@@ -21,7 +21,7 @@ struct sk_conn {
 	int		 fd;
 	struct ctl_decoder in;
 	char		*out;
-	size_t		 out_len;
+	size_t		 out_len, out_room;
 	json_t		*kept;		/* array: events and replies that came while sk_ask() waited for its own */
 	json_int_t	 last_id;
 	bool		 lost;
@@ -117,11 +117,21 @@ sk_send(struct sk_conn *c, json_t *req)
 	json_decref(req);
 	if (n == 0)
 		return false;
-	if (c->lost || c->out_len + n > OUT_MAX || (more = realloc(c->out, c->out_len + n)) == NULL) {
+	if (c->lost || c->out_len + n > OUT_MAX) {
 		free(frame);
 		return false;
 	}
-	c->out = more;
+	if (c->out_len + n > c->out_room) {	/* by half as much again: a line that is behind must not cost a copy of all for each row */
+		size_t room = (c->out_len + n) * 3 / 2;
+
+		more = realloc(c->out, room);
+		if (more == NULL) {
+			free(frame);
+			return false;
+		}
+		c->out = more;
+		c->out_room = room;
+	}
 	memcpy(c->out + c->out_len, frame, n);
 	c->out_len += n;
 	free(frame);

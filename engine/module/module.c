@@ -540,8 +540,12 @@ mod_action(struct mod *m, enum rpt_verb verb, const char *by, const char *identi
 		verb = VERB_STOP;
 		e = E_STOP;
 	} else if (identity != NULL && verb == VERB_STOPSTART && m->conf.automatic_reboot) {
+		/* instead of stopping and starting (user's guide 13.2): the application is stopped, so that the other server takes over at
+		 * once, and the server boots; start at boot, or boot="auto", brings the module back */
 		mod_say(m, MSG_REBOOT, m->cause);
 		m->hooks.reboot(m->hooks.ctx);
+		verb = VERB_SHUTDOWN;
+		e = E_STOP;
 	}
 	r->action_seq++;
 	r->action_verb = verb;
@@ -569,7 +573,7 @@ mod_action(struct mod *m, enum rpt_verb verb, const char *by, const char *identi
 	    rpt_verb_names[verb];
 	acts = apply(m, e);
 	if ((acts & A_DEFER) != 0)
-		mod_say(m, MSG_ACTION_DEFERRED, rpt_verb_names[verb], fsm_states[m->state].name);
+		mod_say(m, MSG_ACTION_DEFERRED, rpt_verb_names[verb], m->run_seq != 0 ? "the scripts that run" : "the hand-over");
 	mod_publish(m);
 	/* nothing to do: it is true already */
 	if (m->state == before && (acts & (A_DEFER | A_ASK)) == 0 && m->run_seq == 0)
