@@ -426,7 +426,6 @@ on_link_retry(uv_timer_t *t)
 static void
 open_links(void)
 {
-
 	uv_timer_stop(&H.link_retry);
 	close_links();
 	take_key();
