@@ -194,23 +194,23 @@ FUZZ_TESTS = tests/fuzz/fuzz_beat tests/fuzz/fuzz_ctlmsg tests/fuzz/fuzz_report 
 if ENABLE_FUZZ
 check_PROGRAMS += $(FUZZ_TESTS)
 endif
-FUZZ_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
-FUZZ_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+FUZZ_COMPILE = $(AM_CFLAGS) -fsanitize=fuzzer
+FUZZ_LINK = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_beat_SOURCES = tests/fuzz/fuzz_beat.c
-tests_fuzz_fuzz_beat_CFLAGS = $(FUZZ_CFLAGS)
-tests_fuzz_fuzz_beat_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_beat_CFLAGS = $(FUZZ_COMPILE)
+tests_fuzz_fuzz_beat_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_beat_LDADD = $(MODULE_LIBS)
 tests_fuzz_fuzz_ctlmsg_SOURCES = tests/fuzz/fuzz_ctlmsg.c
-tests_fuzz_fuzz_ctlmsg_CFLAGS = $(FUZZ_CFLAGS)
-tests_fuzz_fuzz_ctlmsg_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_ctlmsg_CFLAGS = $(FUZZ_COMPILE)
+tests_fuzz_fuzz_ctlmsg_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_ctlmsg_LDADD = $(BASE_LIBS)
 tests_fuzz_fuzz_report_SOURCES = tests/fuzz/fuzz_report.c
-tests_fuzz_fuzz_report_CFLAGS = $(FUZZ_CFLAGS)
-tests_fuzz_fuzz_report_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_report_CFLAGS = $(FUZZ_COMPILE)
+tests_fuzz_fuzz_report_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_report_LDADD = $(BASE_LIBS)
 tests_fuzz_fuzz_setup_SOURCES = tests/fuzz/fuzz_setup.c engine/module/setup.c engine/cluster/link.c
 tests_fuzz_fuzz_setup_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(JANSSON_CFLAGS)
-tests_fuzz_fuzz_setup_CFLAGS = $(FUZZ_CFLAGS)
-tests_fuzz_fuzz_setup_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_setup_CFLAGS = $(FUZZ_COMPILE)
+tests_fuzz_fuzz_setup_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_setup_LDADD = $(CONF_LIBS) $(BASE_LIBS) $(UV_LIBS)
 EXTRA_DIST += tests/fuzz/run tests/fuzz/corpus/beat tests/fuzz/corpus/ctlmsg tests/fuzz/corpus/report tests/fuzz/corpus/setup

@@ -21,7 +21,7 @@ struct sk_conn {
 	int		 fd;
 	struct ctl_decoder in;
 	char		*out;
-	size_t		 out_len;
+	size_t		 out_len, out_room;
 	json_t		*kept;		/* array: events and replies that came while sk_ask() waited for its own */
 	json_int_t	 last_id;
 	bool		 lost;
@@ -111,16 +111,21 @@ flush_out(struct sk_conn *c)
 bool
 sk_send(struct sk_conn *c, json_t *req)
 {
-	char *frame, *more;
+	char *frame, *more = c->out;
 	size_t n = ctl_encode(req, &frame);
 
 	json_decref(req);
 	if (n == 0)
 		return false;
-	if (c->lost || c->out_len + n > OUT_MAX || (more = realloc(c->out, c->out_len + n)) == NULL) {
+	/* by half as much again: a line that is behind must not cost a copy of all for each row */
+	if (c->out_len + n > c->out_room && c->out_len + n <= OUT_MAX)
+		more = realloc(c->out, (c->out_len + n) * 3 / 2);
+	if (c->lost || c->out_len + n > OUT_MAX || more == NULL) {
 		free(frame);
 		return false;
 	}
+	if (c->out_len + n > c->out_room)
+		c->out_room = (c->out_len + n) * 3 / 2;
 	c->out = more;
 	memcpy(c->out + c->out_len, frame, n);
 	c->out_len += n;

@@ -328,6 +328,17 @@ test_the_end_kills_what_runs(void **state)
 	assert_non_null(R);
 }
 
+/* valgrind makes a fork of posix_spawn's vfork: the child cannot tell its errno and exits with a status */
+static void
+could_not(int i, int error)
+{
+	const char *preload = getenv("LD_PRELOAD");
+	bool valgrind = preload != NULL && strstr(preload, "vgpreload") != NULL;
+
+	assert_int_equal(ev[i].what, valgrind ? RUN_EXIT : RUN_ERROR);
+	assert_true(valgrind ? ev[i].value != 0 : ev[i].value == error);
+}
+
 static void
 test_what_cannot_run(void **state)
 {
@@ -337,10 +348,8 @@ test_what_cannot_run(void **state)
 	runner_run(R, P_START_UP, 1, "start");
 	until(RUN_DONE, 1);
 	assert_int_equal(ev_count, 5);
-	assert_int_equal(ev[1].what, RUN_ERROR);
-	assert_int_equal(ev[1].value, EACCES);
-	assert_int_equal(ev[3].what, RUN_ERROR);
-	assert_int_equal(ev[3].value, ENOENT);
+	could_not(1, EACCES);
+	could_not(3, ENOENT);
 	assert_int_equal(ev[4].value, 2);
 	/* scripts that are not there are not failures; nor is a plan without any */
 	ev_count = 0;

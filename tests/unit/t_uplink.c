@@ -229,7 +229,15 @@ teardown(void **state)
 	return rmdir(file);
 }
 
-/* What a call took by the clock.  Where the machine takes the CPU away (getrusage: involuntary switches) the call is not judged. */
+static bool
+under_valgrind(void)
+{
+	const char *preload = getenv("LD_PRELOAD");
+
+	return preload != NULL && strstr(preload, "vgpreload") != NULL;
+}
+
+/* What a call took by the clock; valgrind's clock says nothing.  Where the machine takes the CPU away (getrusage: involuntary switches) the call is not judged. */
 static void
 send_row(int n, size_t padding, bool keep)
 {
@@ -246,7 +254,7 @@ send_row(int n, size_t padding, bool keep)
 	took = clock_mono_ms() - before;
 	getrusage(RUSAGE_THREAD, &b);
 	free(text);
-	if (took > C.worst_ms && a.ru_nivcsw == b.ru_nivcsw)
+	if (took > C.worst_ms && a.ru_nivcsw == b.ru_nivcsw && !under_valgrind())
 		C.worst_ms = took;
 }
 
