@@ -73,6 +73,7 @@ drop_privileges(void)
 	if (geteuid() != 0)
 		return;
 	errno = 0;
+	/* cppcheck-suppress getpwnamCalled ; one thread */
 	pw = getpwnam(AGENT_USER);
 	if (pw == NULL) {
 		warn_text("there is no user %s: staying root", AGENT_USER);

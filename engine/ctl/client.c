@@ -111,22 +111,27 @@ flush_out(struct sk_conn *c)
 bool
 sk_send(struct sk_conn *c, json_t *req)
 {
-	char *frame, *more = c->out;
+	char *frame, *more;
 	size_t n = ctl_encode(req, &frame);
 
 	json_decref(req);
 	if (n == 0)
 		return false;
-	/* by half as much again: a line that is behind must not cost a copy of all for each row */
-	if (c->out_len + n > c->out_room && c->out_len + n <= OUT_MAX)
-		more = realloc(c->out, (c->out_len + n) * 3 / 2);
-	if (c->lost || c->out_len + n > OUT_MAX || more == NULL) {
+	if (c->lost || c->out_len + n > OUT_MAX) {
 		free(frame);
 		return false;
 	}
-	if (c->out_len + n > c->out_room)
-		c->out_room = (c->out_len + n) * 3 / 2;
-	c->out = more;
+	if (c->out_len + n > c->out_room) {	/* by half as much again: a line that is behind must not cost a copy of all for each row */
+		size_t room = (c->out_len + n) * 3 / 2;
+
+		more = realloc(c->out, room);
+		if (more == NULL) {
+			free(frame);
+			return false;
+		}
+		c->out = more;
+		c->out_room = room;
+	}
 	memcpy(c->out + c->out_len, frame, n);
 	c->out_len += n;
 	free(frame);

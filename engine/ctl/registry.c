@@ -401,24 +401,33 @@ setup_replied(struct admin *a, void *ctx, const json_t *reply)
 	free(module);
 }
 
+/* An order whose answer only matters when it is a refusal.  false: no heart to tell */
+static bool
+tell_heart(struct admin *a, const char *module, json_t *order)
+{
+	char *name = strdup(module);	/* setup_replied() frees it */
+	const char *code;
+
+	if (name != NULL && registry_order(a, module, order, setup_replied, name, &code))
+		return true;
+	if (name == NULL)
+		json_decref(order);
+	free(name);
+	return false;
+}
+
 static void
 send_setup(struct admin *a, struct instance *m)
 {
-	const char *code;
-	char *name = strdup(m->name);
-
-	if (name != NULL && !registry_order(a, m->name, json_pack("{s:s,s:o}", "op", "setup", "setup", make_setup(a, m, false)), setup_replied,
-	    name, &code))
-		free(name);	/* no heart: it gets the setup with its hello */
+	/* no heart: it gets the setup with its hello */
+	(void)tell_heart(a, m->name, json_pack("{s:s,s:o}", "op", "setup", "setup", make_setup(a, m, false)));
 }
 
 static void
 forget_module(struct admin *a, struct instance *m)
 {
-	const char *code;
-
 	m->leaving = true;
-	registry_order(a, m->name, json_pack("{s:s}", "op", "quit"), setup_replied, strdup(m->name), &code);
+	(void)tell_heart(a, m->name, json_pack("{s:s}", "op", "quit"));
 	if (m->client != NULL)
 		client_set_heart(m->client, NULL);
 	picture_drop_module(&a->picture, (uint32_t)m->id);
@@ -474,11 +483,9 @@ static void
 on_boot_start(uv_timer_t *t)
 {
 	struct instance *m = t->data;
-	const char *code;
 
-	m->boot_start = false;
-	registry_order(m->admin, m->name, json_pack("{s:s,s:s,s:s}", "op", "action", "verb", "start", "by", "boot"), setup_replied,
-	    strdup(m->name), &code);
+	/* a heart that died meanwhile is started when its successor says hello */
+	m->boot_start = !tell_heart(m->admin, m->name, json_pack("{s:s,s:s,s:s}", "op", "action", "verb", "start", "by", "boot"));
 }
 
 bool
@@ -662,7 +669,7 @@ int
 registry_boot(struct admin *a, const char *name, const char *value, char *err, size_t errsize)
 {
 	struct instance *m = find(a, name);
-	const char *word, *code;
+	const char *word;
 	char file[512], text[16];
 
 	if (m == NULL) {
@@ -682,7 +689,7 @@ registry_boot(struct admin *a, const char *name, const char *value, char *err, s
 		snprintf(err, errsize, "%s: %s", file, strerror(errno));
 		return -1;
 	}
-	registry_order(a, name, json_pack("{s:s,s:s}", "op", "boot", "value", value), setup_replied, strdup(name), &code);
+	(void)tell_heart(a, name, json_pack("{s:s,s:s}", "op", "boot", "value", value));
 	return boot_in_force(m);
 }
 
