@@ -334,8 +334,8 @@ become(struct mod *m, enum fsm_state next)
 		m->autoswap = m->conf.defaultprim == DP_ME || (m->conf.defaultprim == DP_LASTPRIM && m->autoswap);
 	else if (next != S_SECOND && next != S_PRESTART && next != S_WAIT && next != S_BLOCKED && next != S_CLAIM)
 		m->autoswap = false;
-	if (next == S_STOP && mod_conditions(m) & C_KNOWN)
-		m->rec.rank = 0;	/* the other server saw us go: whatever it does from now on is newer */
+	if (next == S_STOP)	/* where the other server saw us go, whatever it does from now on is newer than what we have */
+		m->rec.rank = (mod_conditions(m) & C_KNOWN) == 0 && m->rec.lastprim == 1 ? m->rank : 0;
 	m->rec.running = next != S_STOP;
 	if (m->rec.running != was_running)
 		mod_persist(m);

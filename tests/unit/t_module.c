@@ -372,6 +372,30 @@ test_split_brain(void **state)
 	assert_int_equal(ran(0, P_LEAVE_ALONE), 0);
 }
 
+/* Who stayed primary of the pair is still that after a clean stop and start while the network was cut; after an unexpected halt it is not. */
+static void
+test_split_brain_after_a_stop(void **state)
+{
+	pair_up();
+	cut(0, true);
+	cut(1, true);
+	pass(2 * TIMEOUT);
+	act(0, VERB_STOP);
+	pass(500);
+	state_is(0, S_STOP);
+	assert_int_equal(W.s[0].disk.rank, 2);
+	act(0, VERB_START);
+	pass(2 * TIMEOUT);
+	state_is(0, S_ALONE);
+	assert_int_equal(W.s[0].m.rank, 2);
+	assert_int_equal(W.s[0].disk.rank, 0);
+	cut(0, false);
+	cut(1, false);
+	pass(TIMEOUT);
+	state_is(0, S_PRIM);
+	state_is(1, S_SECOND);
+}
+
 static void
 test_split_brain_of_equals(void **state)
 {
