@@ -883,6 +883,7 @@ main(void)
 		STORY(test_prim_and_second_by_force), STORY(test_heartbeats_are_judged_per_lan),
 		STORY(test_late_and_doubled_packets_are_no_sign_of_life), STORY(test_sequence_numbers_last), STORY(test_lives_of_the_peer),
 		STORY(test_what_is_not_of_our_peer_is_ignored), STORY(test_the_peer_is_learned), STORY(test_remote_stop),
+		STORY(test_split_brain), STORY(test_split_brain_after_a_stop), STORY(test_one_way_network), STORY(test_failover_off),
 		STORY(test_split_brain), STORY(test_split_brain_of_equals), STORY(test_one_way_network), STORY(test_failover_off),
 		STORY(test_set_failover), STORY(test_swap_from_either_side), STORY(test_swap_with_a_dying_partner),
 		STORY(test_defaultprim_takes_its_role_back), STORY(test_deferred), STORY(test_forcestop_forgets_what_waits),
