@@ -357,6 +357,7 @@ do_run(struct cli *c)
 	argv = calloc((size_t)c->nwords + 1 + strlen(c->words[0]), sizeof(*argv));
 	if (argv == NULL || !str_copy(first, sizeof(first), c->words[0])) {
 		cli_error("the command is too long");
+		free(argv);
 		return EXIT_FAILED;
 	}
 	if (c->nwords == 1) {

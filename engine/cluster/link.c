@@ -66,7 +66,7 @@ link_drain(struct link *l)
 	int i, k;
 
 	for (i = 0; i < DRAIN_MAX && l->fd != -1; i++) {	/* who receives may close */
-		struct sockaddr_storage from;
+		struct sockaddr_storage from = { .ss_family = AF_UNSPEC };
 		socklen_t len = sizeof(from);
 		ssize_t n = recvfrom(l->fd, buf, sizeof(buf), MSG_DONTWAIT | MSG_TRUNC, (struct sockaddr *)&from, &len);
 		int node = -1;

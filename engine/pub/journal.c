@@ -67,6 +67,7 @@ static bool
 start_modules(struct journal *j)
 {
 	size_t i, n = j->names.count;
+	/* NOLINTNEXTLINE(clang-analyzer-optin.portability.UnixAPI): the count does not wrap */
 	struct jname **sorted = malloc((n + 1) * sizeof(struct jname *)), *m;
 
 	if (sorted == NULL)
