@@ -4,15 +4,17 @@
  * happens is decided in module/ and fsm/.
  *
  * Started by safeadmin: heart -m AM.  One at a time per module (a lock on SAFEVAR/modules/AM/heart.lock).  The loop thread never touches
- * the disk after start-up: scripts have their thread (act/runner), the record is written in libuv's pool.
+ * the disk after start-up: scripts have their thread (act/runner), the record has another (act/writer).
  */
 #include "config.h"
 #include "act/runner.h"
 #include "act/script_env.h"
+#include "act/writer.h"
 #include "module/setup.h"
 #include "ctl/uplink.h"
 #include "wire/packet.h"
 
+#include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -43,12 +45,12 @@ static struct heart {
 	struct packet_seal *old_seal;	/* of the key before, while the other server may not have the new one yet */
 	uv_timer_t	 old_seal_end, link_retry;
 	uv_timer_t	 timer;
-	uv_async_t	 runner_wake;
+	uv_poll_t	 runner_poll, writer_poll;
+	int		 runner_fd;	/* eventfd: the script thread has news (not uv_async: see act/writer.h) */
+	struct writer	*writer;
 	uv_signal_t	 term;
 	char		 record_file[512];
-	uv_work_t	 record_work;
-	bool		 record_busy, record_again, quitting;
-	json_t		*record_next;	/* what the pool writes */
+	bool		 quitting;
 	bool		 strange_said[SK_NODES_MAX];
 	json_t		*pending;	/* a setup that waits for the module to stop */
 	json_t		*resources;	/* last value of each, to publish anew when safeadmin comes back */
@@ -180,46 +182,23 @@ hook_reboot(void *ctx)
 /* ---- the record ---- */
 
 static void
-record_write(uv_work_t *w)
-{
-	char *text = json_dumps(H.record_next, JSON_COMPACT);
-
-	if (text != NULL && path_write_atomic(H.record_file, text, strlen(text), 0600) == -1)
-		warn_errno("%s", H.record_file);
-	free(text);
-}
-
-static void record_start(void);
-
-static void
-record_written(uv_work_t *w, int status)
-{
-	json_decref(H.record_next);
-	H.record_next = NULL;
-	H.record_busy = false;
-	if (H.record_again)
-		record_start();
-	else if (H.quitting)
-		uv_stop(H.loop);
-}
-
-static void
-record_start(void)
-{
-	H.record_again = false;
-	H.record_busy = true;
-	H.record_next = record_encode(&H.mod.rec, path_node_boot_id());
-	if (uv_queue_work(H.loop, &H.record_work, record_write, record_written) != 0)
-		H.record_busy = false;
-}
-
-static void
 hook_persist(void *ctx, const struct mod_record *r)
 {
-	if (H.record_busy)
-		H.record_again = true;
-	else if (H.loop != NULL)
-		record_start();
+	json_t *obj = record_encode(r, path_node_boot_id());
+
+	writer_put(H.writer, json_dumps(obj, JSON_COMPACT));
+	json_decref(obj);
+}
+
+/* A write has ended: who quits waits for the last one. */
+static void
+on_written(uv_poll_t *p, int status, int events)
+{
+	uint64_t n;
+
+	(void)!read(writer_fd(H.writer), &n, sizeof(n));
+	if (H.quitting && writer_idle(H.writer))
+		uv_stop(H.loop);
 }
 
 static const struct mod_hooks heart_hooks = { NULL, hook_send, hook_run, hook_kill, hook_log, hook_report, hook_resource, hook_notice,
@@ -336,10 +315,12 @@ say_script(const struct runner_event *ev)
 }
 
 static void
-on_runner(uv_async_t *a)
+on_runner(uv_poll_t *p, int status, int events)
 {
 	struct runner_event ev;
+	uint64_t n;
 
+	(void)!read(H.runner_fd, &n, sizeof(n));
 	while (runner_poll(H.runner, &ev))
 		if (ev.what == RUN_DONE)
 			mod_script_done(&H.mod, ev.seq, ev.value, clock_mono_ms());
@@ -353,7 +334,9 @@ on_runner(uv_async_t *a)
 static void
 wake_runner(void *ctx)
 {
-	uv_async_send(&H.runner_wake);
+	uint64_t one = 1;
+
+	(void)!write(H.runner_fd, &one, sizeof(one));
 }
 
 /* ---- configuration ---- */
@@ -626,7 +609,7 @@ static void
 quit(void)
 {
 	H.quitting = true;
-	if (!H.record_busy)
+	if (writer_idle(H.writer))
 		uv_stop(H.loop);
 }
 
@@ -749,7 +732,6 @@ main(int argc, char **argv)
 	if (am == NULL || !str_is_name(am))
 		fatal("usage: heart -m MODULE (started by safeadmin)");
 	mallopt(M_ARENA_MAX, 1);
-	setenv("UV_THREADPOOL_SIZE", "1", 1);	/* the record is all it writes */
 	umask(022);
 	signal(SIGPIPE, SIG_IGN);
 	take_lock(am);
@@ -764,7 +746,10 @@ main(int argc, char **argv)
 	uv_timer_init(H.loop, &H.timer);
 	uv_timer_init(H.loop, &H.old_seal_end);
 	uv_timer_init(H.loop, &H.link_retry);
-	uv_async_init(H.loop, &H.runner_wake, on_runner);
+	H.runner_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (H.runner_fd == -1 || uv_poll_init(H.loop, &H.runner_poll, H.runner_fd) != 0)
+		fatal("heart %s: eventfd: %s", am, strerror(errno));
+	uv_poll_start(&H.runner_poll, UV_READABLE, on_runner);
 	uv_signal_init(H.loop, &H.term);
 	uv_signal_start(&H.term, on_term, SIGTERM);
 	uplink_start(H.up, &up_hooks);
@@ -775,6 +760,10 @@ main(int argc, char **argv)
 	configure_runner();
 
 	read_record(&rec, &same_boot);
+	H.writer = writer_new(H.record_file);
+	if (H.writer == NULL || uv_poll_init(H.loop, &H.writer_poll, writer_fd(H.writer)) != 0)
+		fatal("heart %s: no thread for the record", am);
+	uv_poll_start(&H.writer_poll, UV_READABLE, on_written);
 	if (H.setup.running && same_boot)
 		rec.running = true;	/* safeadmin saw it, the disk did not */
 	rec.life = rec.life + 1 > (uint64_t)(clock_wall_us() / 1000) ? rec.life + 1 : (uint64_t)(clock_wall_us() / 1000);
@@ -792,6 +781,7 @@ main(int argc, char **argv)
 	uv_run(H.loop, UV_RUN_DEFAULT);
 
 	runner_free(H.runner);
+	writer_free(H.writer);
 	close_links();
 	packet_seal_free(H.seal);
 	packet_seal_free(H.old_seal);

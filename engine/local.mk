@@ -27,7 +27,7 @@ MODULE_LIBS = libmodule.a $(BASE_LIBS)
 # heart: one module
 safebin_PROGRAMS += heart
 heart_SOURCES = engine/heart.c \
-	engine/act/runner.h engine/act/runner.c \
+	engine/act/runner.h engine/act/runner.c engine/act/thread.h engine/act/writer.h engine/act/writer.c \
 	engine/cluster/link.h engine/cluster/link.c \
 	engine/module/setup.h engine/module/setup.c \
 	engine/ctl/uplink.h engine/ctl/uplink.c

@@ -214,3 +214,8 @@ tests_fuzz_fuzz_setup_CFLAGS = $(FUZZ_COMPILE)
 tests_fuzz_fuzz_setup_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_setup_LDADD = $(CONF_LIBS) $(BASE_LIBS) $(UV_LIBS)
 EXTRA_DIST += tests/fuzz/run tests/fuzz/corpus/beat tests/fuzz/corpus/ctlmsg tests/fuzz/corpus/report tests/fuzz/corpus/setup
+
+UNIT_TESTS += tests/unit/t_writer
+tests_unit_t_writer_SOURCES = tests/unit/t_writer.c engine/act/writer.c
+tests_unit_t_writer_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_writer_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS) -lpthread

@@ -4,6 +4,7 @@
  */
 #include "config.h"
 #include "act/runner.h"
+#include "act/thread.h"
 #include "act/script_env.h"
 
 #include <sys/eventfd.h>
@@ -327,7 +328,7 @@ runner_new(void (*wake)(void *ctx), void *ctx)
 	r->wake_ctx = ctx;
 	r->tail = &r->head;
 	r->kill_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	pthread_mutex_init(&r->lock, NULL);
+	thread_mutex_init(&r->lock);
 	pthread_cond_init(&r->more, NULL);
 	pthread_attr_init(&at);
 	pthread_attr_setstacksize(&at, 256 * 1024);	/* the deepest frame holds 4096 pointers of log names */
