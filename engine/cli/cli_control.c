@@ -10,7 +10,27 @@
 #include <string.h>
 
 #define GRACE_MS	3000	/* a start just accepted may not be in the picture yet (ours) */
+#define BIRTH_MS	5000	/* how long the process of a module may take to be born (ours; it takes 30 ms) */
 #define AGAIN_MS	1000	/* between two attempts after a lost connection, and the pace of looking at the clock (ours) */
+
+/* The process of a module is there a moment after safeadmin (at boot, after config, when it died): it is waited for.  req is stolen. */
+static json_t *
+ask_patiently(struct cli *c, json_t *req)
+{
+	int64_t deadline = clock_mono_ms() + BIRTH_MS;
+	json_t *reply;
+	char code[16];
+	bool last;
+
+	do {
+		last = clock_mono_ms() >= deadline;
+		reply = cli_ask(c, json_incref(req), code, last ? NULL : "unreachable");
+		if (reply != NULL || strcmp(code, "unreachable") != 0)
+			break;
+	} while (!last && poll(NULL, 0, 50) == 0);	/* no event tells: the heart that dies at once never comes */
+	json_decref(req);
+	return reply;
+}
 
 int
 do_action(struct cli *c)
@@ -23,7 +43,7 @@ do_action(struct cli *c)
 	req = json_pack("{s:s,s:s,s:s,s:s,s:o}", "op", "action", "module", c->module, "verb", c->verb->name, "by", c->by, "args", args);
 	if (c->opt['i'] != NULL)
 		json_object_set_new(req, "identity", json_string(c->by));	/* -i, see set_by() */
-	reply = cli_ask(c, req, NULL, NULL);
+	reply = ask_patiently(c, req);
 	if (reply == NULL)
 		return EXIT_FAILED;
 	if (c->json) {

@@ -35,7 +35,7 @@ module() {	# module TIMEOUT PULSE: the module under test, in $LAB_DIR.bench
 pair() {	# both started, one PRIM, one SECOND
 	local i
 	for i in n1 n2; do
-		[ "$(on $i safekit state -m bench -lq)" != STOP ] || on $i safekit start -m bench
+		on $i safekit start -m bench || return 1	# what is started stays so
 	done
 	for i in n1 n2; do
 		on $i safekit waitstart -m bench -t 60 || return 1
