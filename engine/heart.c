@@ -411,10 +411,10 @@ open_links(void)
 {
 	uv_timer_stop(&H.link_retry);
 	close_links();
-	take_key();
 	memset(H.strange_said, 0, sizeof(H.strange_said));
 	if (H.setup.conf.mode != MODE_MIRROR)
-		return;
+		return;		/* and no cipher: its library costs 2 MB of a process */
+	take_key();
 	if (!H.setup.has_key) {
 		send_log(MSG_HB_PEER_OTHER, "heart", "Heartbeats ignored: this server has no cluster key: apply the cluster configuration");
 		return;
