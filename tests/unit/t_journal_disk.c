@@ -8,6 +8,7 @@
 
 #include <sys/inotify.h>
 #include <sys/mount.h>
+#include <errno.h>
 #include <malloc.h>
 #include <sched.h>
 #include "journal_owner.h"
@@ -20,7 +21,9 @@ own_mounts(void)
 {
 	if (geteuid() != 0)
 		no_mounts = "needs root";
-	else if (unshare(CLONE_NEWNS) == -1 || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == -1)
+	/* in a chroot "/" is no mount point (EINVAL): what is mounted below our own temporary folder stays in the namespace all the same,
+	 * as whoever made the chroot is trusted to have made its mounts private */
+	else if (unshare(CLONE_NEWNS) == -1 || (mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == -1 && errno != EINVAL))
 		no_mounts = "no mount namespace";
 }
 
