@@ -3,6 +3,9 @@
 if HAVE_CMOCKA
 check_PROGRAMS += $(UNIT_TESTS)
 endif
+# What tests/run puts in front of each test
+check_PROGRAMS += tests/lib/reap
+tests_lib_reap_SOURCES = tests/lib/reap.c
 UNIT_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS) -DTEST_SRCDIR='"$(abs_top_srcdir)"'
 
 UNIT_TESTS += tests/unit/t_base
