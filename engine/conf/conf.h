@@ -54,6 +54,61 @@ struct conf_heartbeat {
 	bool	 permanent_arp;				/* accepted, no effect yet: said by confcheck */
 };
 struct conf_var { char *name, *value; };
+
+/* When a checker or a process of errd is watched: after the start script of that name, until its stop script (UG 13.9, 13.11).
+ * WHEN_OTHER: a class of the user's (errd), switched with safekit errd enable|disable. */
+enum conf_when { WHEN_PRE, WHEN_PRIM, WHEN_SECOND, WHEN_SEC, WHEN_BOTH, WHEN_OTHER, WHEN_COUNT };
+extern const char *const conf_when_names[WHEN_COUNT];	/* "pre" ... "both", "other" */
+/* What an error orders.  DO_DEFAULT: nothing said: the default rules judge.  DO_EXEC: a handler of the user's (errd only). */
+enum conf_do { DO_DEFAULT, DO_NOACTION, DO_WAIT, DO_RESTART, DO_STOPSTART, DO_STOP, DO_SWAP, DO_EXEC, DO_COUNT };
+extern const char *const conf_do_names[DO_COUNT];	/* "", "noaction", "wait", ... "exec" */
+
+/* ---- <check> (UG 13.10-13.17, RN 2.1.5-2.1.7) ---- */
+#define CONF_CHECKS_MAX	4096	/* checks of a module (ours: heart keeps as many resources) */
+enum conf_check_kind { CHECK_TCP, CHECK_PING, CHECK_INTF, CHECK_IP, CHECK_CUSTOM, CHECK_MODULE, CHECK_SPLITBRAIN, CHECK_KINDS };
+extern const char *const conf_check_classes[CHECK_KINDS];	/* resource classes: "tcp", "ping", "intf", "ip", "custom", "module",
+								 * "splitbrain" */
+extern const char *const conf_check_origins[CHECK_KINDS];	/* who speaks in the log: "tcpcheck", "pingcheck", ...; custom: "" (the
+								 * program's name) */
+struct conf_check {
+	int	 kind;			/* enum conf_check_kind */
+	int	 when;			/* enum conf_when; default pre for ping, intf, module, splitbrain, prim for ip */
+	int	 action;		/* enum conf_do (tcp, ping, custom): what the generated rule orders, see rules below */
+	char	 ident[SK_NAME_MAX];	/* resource is class.ident; module: default name_addr (UG 13.16) */
+	char	*addr;			/* tcp, ping, ip, module: name or address; intf: local_addr; splitbrain: the witnesses, blanks between;
+					 * custom: "" */
+	char	 intf[SK_NAME_MAX];	/* intf: name of the interface, "" = the one that has local_addr (UG 15.10) */
+	uint16_t port;			/* tcp, module (9010) */
+	int64_t	 interval_ms, timeout_ms;	/* 10 s, 5 s */
+	char	 module[SK_NAME_MAX];	/* module: which one */
+	bool	 secure;		/* module: https */
+	char	*exec, *arg;		/* custom: program (absolute, or relative to SAFEUSERBIN) and its arguments as one text */
+};
+
+/* ---- <errd> (UG 13.9) ---- */
+#define CONF_PROCS_MAX	1024
+struct conf_proc {
+	char	 name[SK_NAME_MAX];	/* resource proc.name; command name unless nameregex, unit name if service */
+	char	*nameregex, *argregex;	/* POSIX extended, "" = none */
+	bool	 service;		/* a systemd unit */
+	int	 atleast, atmax;	/* 1, -1; -1: no such criterion */
+	int	 start_after;		/* polls before it is watched: n delays by (n - 1) * polltimer; 0 at once */
+	int	 when;			/* enum conf_when */
+	char	 class_name[SK_NAME_MAX];	/* "prim", ... or the user's word */
+	int	 action;		/* enum conf_do: noaction, restart, stopstart (default), stop, exec */
+	char	*exec;			/* handler: absolute, or relative to SAFEUSERBIN */
+};
+
+/* ---- <failover> (UG 13.18) ---- */
+enum conf_rules_origin { RULES_USER, RULES_GENERATED, RULES_DEFAULT };
+/* Text of rules in the order in which they count: the user's, those generated from action=, the default ones (SAFE/private/conf/include/
+ * failover.xml; without those on rfs while the module replicates nothing; none with extends="no").  line, column: where text begins in
+ * its file, for messages. */
+#define CONF_RULES_MAX	3
+struct conf_rules { int origin; int line, column; char *text; };
+
+/* ---- <vhost> (UG 13.8) ---- */
+struct conf_vhost { char name[SK_NAME_MAX]; char *envfile; int when; /* WHEN_PRIM (default), WHEN_SECOND, WHEN_BOTH */ };
 struct conf_module {
 	int	 mode;			/* enum rpt_mode */
 	bool	 failover;		/* on (UG 13.2) */
@@ -71,12 +126,25 @@ struct conf_module {
 	int	 userlogsize_kb;	/* 2048 */
 	int	 vars_count;
 	struct conf_var vars[CONF_VARS_MAX];
+	int	 checks_count;
+	struct conf_check *checks;	/* as the file has them, then those made from <vip check="on"> (with virtual addresses) */
+	int64_t	 polltimer_ms;		/* of errd: 30 s (UG 13.9.3) */
+	int	 procs_count;
+	struct conf_proc *procs;
+	int64_t	 period_ms, handle_ms;	/* of the failover machine: 5000, 15000 (UG 13.18) */
+	int	 rules_count;
+	struct conf_rules rules[CONF_RULES_MAX];
+	int	 vhosts_count;
+	struct conf_vhost *vhosts;
 	char	 signature[65];		/* of conf_module_signature(), which the caller fills in; "" after conf_module_load() */
 };
 /* cluster may be NULL (lan names are then not checked; confcheck without a cluster warns).  The environment supplies %NAME% where
  * no <macro> does. */
 int conf_module_load(const char *file, const struct conf_cluster *cluster, struct conf_module *out, struct conf_errors *errs);
-void conf_module_free(struct conf_module *m);	/* frees vars; the struct is the caller's */
+void conf_module_free(struct conf_module *m);	/* frees what it points to; the struct is the caller's */
+/* Which attributes differ that a running module (ALONE, WAIT) cannot take (UG 13: each tag says what can be changed with a dynamic
+ * configuration): "defaultprim of <service>, <failover>, ..." in why; true: none does. */
+bool conf_module_dynamic(const struct conf_module *now, const struct conf_module *next, char *why, size_t whysize);
 
 /* "700", "700ms", "30s", "5m", "24h", "1d" -> ms.  A number without a unit counts in unit_ms (1 for pulse and timeout, 1000 for
  * nicestoptimeout, 3600000 for loop_interval).  false: not a duration, negative, or beyond max_ms. */

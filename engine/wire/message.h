@@ -51,6 +51,16 @@
 	X(MSG_HEART_START,	561, 'I', "Process heart started for module %s, id %s") \
 	X(MSG_CONFIGURED,	562, 'U', "Configuration applied: signature %s") \
 	X(MSG_CONFIG_REFUSED,	563, 'C', "Configuration refused: %s") \
+	X(MSG_ERRD_EVENT,	600, 'E', "event %s on proc %s") \
+	X(MSG_CHECKER_SET,	601, 'U', "Checkers set to %s by %s") \
+	X(MSG_ERRD_SET,		602, 'U', "Process monitoring set to %s by %s") \
+	X(MSG_CHECK_WHY,	603, 'I', "Checker %s: %s") \
+	X(MSG_CUSTOM_ENDED,	604, 'C', "Custom checker %s ended unexpectedly (%s): started again") \
+	X(MSG_CHECKD_DIED,	605, 'C', "Process checkd ended unexpectedly (%s): checkers are unknown until it is started again") \
+	X(MSG_HANDLER,		606, 'E', "Handler %s of proc %s %s") \
+	X(MSG_RULE_ASSIGN,	607, 'E', "Resource %s set to %s by failover rule %s") \
+	X(MSG_CONFIG_DYNAMIC,	608, 'U', "Configuration changed while running: signature %s") \
+	X(MSG_CHECK_ERROR,	609, 'C', "Checker %s cannot run: %s") \
 	X(MSG_NODE_UP,		570, 'E', "Node %s is up") \
 	X(MSG_NODE_DOWN,	571, 'C', "Node %s is down") \
 	X(MSG_NODE_OTHER,	572, 'C', "Node %s does not talk to us: %s") \
