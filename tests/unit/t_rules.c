@@ -192,7 +192,8 @@ test_actions(void **state)
 static void
 test_text_of_a_rule(void **state)
 {
-	struct rules *r = compile("\n/* before */ a:/*1*/if (  hostname()\n\t== \"b  /*c*/ \" )<!-- 2 -->then\r\nwait() ; b:if(TRUE)then stop();", 0);
+	struct rules *r = compile(
+	    "\n/* before */ a:/*1*/if (  hostname()\n\t== \"b  /*c*/ \" )<!-- 2 -->then\r\nwait() ; b:if(TRUE)then stop();", 0);
 
 	assert_string_equal(rules_row(r, 0)->text, "a: if ( hostname() == \"b  /*c*/ \" ) then wait() ;");
 	assert_int_equal(rules_row(r, 0)->line, 2);
@@ -223,7 +224,8 @@ static const struct { const char *text; int line, column; const char *says; } er
 	{ "a: if (x.y = up) then wait();", 1, 12, "'=': expected ==" }, { "a: if (x.y & z.a)", 1, 12, "a single &: expected &&" },
 	{ "a: if (x.y | z.a)", 1, 12, "a single |: expected ||" }, { "a: if (x.y &amp;&amp; z.a)", 1, 12, "in CDATA nothing is escaped" },
 	{ "a: if (x.y < up)", 1, 12, "there is no order among states" }, { "a: if (TRUE && )", 1, 16, "')': expected a resource" },
-	{ "a: if (x.y == )", 1, 15, "')': expected a resource" }, { "a: if (host() == up)", 1, 8, "unknown function 'host()': expected hostname()" },
+	{ "a: if (x.y == )", 1, 15, "')': expected a resource" },
+	{ "a: if (host() == up)", 1, 8, "unknown function 'host()': expected hostname()" },
 	{ "a: if (hostname == \"x\")", 1, 17, "'(' is missing after 'hostname'" }, { "a: if (hostname(1) == \"x\")", 1, 17, "no arguments" },
 	{ "a: if (tcp == up)", 1, 8, "unknown word 'tcp': expected a resource as class.id" }, { "a: if (* == up)", 1, 8, "unknown word '*'" },
 	{ "a: if (tcp. == up)", 1, 8, "'tcp.' has no id" }, { "a: if (.x == up)", 1, 8, "'.x' has no class" },
@@ -237,12 +239,17 @@ static const struct { const char *text; int line, column; const char *says; } er
 	{ "a: if (\"x\" != isdefaultprim())", 1, 15, "a text is compared with a truth value" },
 	{ "a: if (hostname() == \xe2\x80\x9cx\xe2\x80\x9d)", 1, 22, "typographic quote U+201C: expected \"" },
 	{ "a: if (hostname() == \"x\xe2\x80\x9d)", 1, 22, "does not end in its line" }, { "a: if (hostname() == 'x')", 1, 22, "': expected \"" },
-	{ "a: if (x.y \xe2\x80\x93 up)", 1, 12, "typographic dash U+2013" }, { "a: if\xc2\xa0(TRUE)", 1, 6, "no-break space U+00A0: expected a plain blank" },
-	{ "a: if (hostname() == \"x\n\")", 1, 22, "does not end in its line" }, { "a: if (TRUE) /* then wait();", 1, 14, "a comment that does not end: expected */" },
+	{ "a: if (x.y \xe2\x80\x93 up)", 1, 12, "typographic dash U+2013" },
+	{ "a: if\xc2\xa0(TRUE)", 1, 6, "no-break space U+00A0: expected a plain blank" },
+	{ "a: if (hostname() == \"x\n\")", 1, 22, "does not end in its line" },
+	{ "a: if (TRUE) /* then wait();", 1, 14, "a comment that does not end: expected */" },
 	{ "<!-- a: if (TRUE) then wait();", 1, 1, "a comment that does not end: expected -->" }, { "// no\n", 1, 1, "expected a comment as /*" },
-	{ "a: if (x.y == up) then wait(); # no", 1, 32, "expected a comment as /*" }, { "a: if (\x01)", 1, 8, "byte 0x01" }, { "a: if ({)", 1, 8, "'{': expected" },
-	{ "a: if (TRUE) then wait();\n/* \xc3\xa9\xc3\xa9 */ a: if (TRUE) then stop();", 2, 10, "label 'a' is given twice: expected another one than in line 1" },
-	{ "/* \xc3\xa9\xc3\xa9 */ b if", 1, 12, "'if'" }, { "a:b: if (TRUE)", 1, 3, "'b:': expected if" }, { "\ta\t: \tno", 1, 7, "'no': expected if" },
+	{ "a: if (x.y == up) then wait(); # no", 1, 32, "expected a comment as /*" }, { "a: if (\x01)", 1, 8, "byte 0x01" },
+	{ "a: if ({)", 1, 8, "'{': expected" },
+	{ "a: if (TRUE) then wait();\n/* \xc3\xa9\xc3\xa9 */ a: if (TRUE) then stop();", 2, 10,
+	    "label 'a' is given twice: expected another one than in line 1" },
+	{ "/* \xc3\xa9\xc3\xa9 */ b if", 1, 12, "'if'" }, { "a:b: if (TRUE)", 1, 3, "'b:': expected if" },
+	{ "\ta\t: \tno", 1, 7, "'no': expected if" },
 };
 
 static void
@@ -265,7 +272,8 @@ test_errors(void **state)
 static void
 test_place_in_the_file(void **state)
 {
-	const struct rules_part parts[] = { { "", 0, 0, RULES_USER }, { "a: iff", 40, 10, RULES_GENERATED }, { "a:\niff", 40, 10, RULES_DEFAULT } };
+	const struct rules_part parts[] = { { "", 0, 0, RULES_USER }, { "a: iff", 40, 10, RULES_GENERATED },
+	    { "a:\niff", 40, 10, RULES_DEFAULT } };
 	struct rules_error err;
 
 	assert_null(rules_compile(parts, 2, &err));
