@@ -18,7 +18,7 @@ SAFEKIT_LIBS = libsafekit.a $(BASE_LIBS)
 # fsm: the language of failover rules, also for those who only check it (the cli)
 noinst_LIBRARIES += librules.a
 librules_a_SOURCES = engine/fsm/rules.h engine/fsm/rules_impl.h engine/fsm/rules.c engine/fsm/rules_ref.c engine/fsm/rules_lex.c \
-	engine/fsm/rules_parse.c
+	engine/fsm/rules_parse.c engine/fsm/rules_expr.c
 librules_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 RULES_LIBS = librules.a $(BASE_LIBS)
 

@@ -99,7 +99,7 @@ static bool
 widen(struct rules *r)
 {
 	int i, n = r->buckets == 0 ? 64 : r->buckets * 2;
-	struct resource **more = calloc((size_t)n, sizeof(*more)), *res;
+	struct resource **more = calloc((size_t)n, sizeof(*more)), *res;	/* NOLINT(bugprone-sizeof-expression): pointers are meant */
 
 	if (more == NULL)
 		return r->buckets != 0;	/* longer chains do as well */
@@ -337,14 +337,14 @@ void
 rules_eval(struct rules *r, const struct rules_facts *f)
 {
 	static const enum rule_value values[] = { [T_NO] = RULE_FALSE, [T_MAYBE] = RULE_UNDECIDED, [T_YES] = RULE_TRUE };
-	enum truth stack[RULES_STACK], *top;
+	enum truth stack[2 + RULES_STACK] = { T_MAYBE }, *top;	/* two below the first: nothing of ours reads them */
 	int i, k;
 
 	for (i = 0; i < r->rules; i++) {
-		top = stack;
+		top = stack + 2;
 		for (k = r->rule[i].code; k < r->rule[i].code_end; k++)
 			top = execute(r, f, &r->code[k], top);
-		r->rule[i].row.value = values[stack[0]];
+		r->rule[i].row.value = values[stack[2]];
 	}
 }
 

@@ -113,4 +113,31 @@ void lex_next(struct lexer *x, struct token *t, bool label);
 /* Blanks and comments become single blanks; out has room for to - from + 1 bytes */
 void lex_squeeze(const char *from, const char *to, char *out);
 
+/* ---- parser ---- */
+struct parser {
+	struct lexer lex;
+	struct token tok;	/* the one that is looked at */
+	struct rules *r;
+	struct rules_labels *labels;
+	struct rules_error *err;
+	int	 part, origin, depth;
+	bool	 overridden;		/* this rule counts no more: checked, not kept */
+};
+enum type { TYPE_TRUTH, TYPE_STATE, TYPE_RESOURCE, TYPE_TEXT, TYPE_COUNT };
+struct value { enum type type; int operand; struct token at; };
+
+/* rules_parse.c: errors end the compilation: these return false.  at: where it is said to be */
+bool parse_fail(struct parser *p, const struct token *at, const char *fmt, ...) PRINTFLIKE(3, 4);
+bool parse_no_memory(struct parser *p);
+bool parse_unexpected(struct parser *p, const char *expected);	/* the looked-at token stands where something else should */
+void parse_advance(struct parser *p);
+bool parse_take(struct parser *p, enum token_kind kind, const char *expected);
+bool parse_is(const struct token *t, const char *word);
+bool parse_is_in_any_case(const struct token *t, const char *word);
+int parse_state(const struct token *t);		/* enum rpt_health that the token names, -1: none */
+bool parse_resource_name(struct parser *p, const struct token *t, char text[SK_RES_MAX + 8]);	/* text: as written */
+/* rules_expr.c: up to the token that does not belong to it; and its value as a truth on the stack */
+bool parse_expression(struct parser *p, struct value *v);
+bool parse_truth(struct parser *p, struct value *v);
+
 #endif
