@@ -98,6 +98,10 @@ EXTRA_PROGRAMS = tests/bench/bench_journal
 tests_bench_bench_journal_SOURCES = tests/bench/bench_journal.c
 tests_bench_bench_journal_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 tests_bench_bench_journal_LDADD = $(PUB_LIBS)
+EXTRA_PROGRAMS += tests/bench/bench_rules
+tests_bench_bench_rules_SOURCES = tests/bench/bench_rules.c
+tests_bench_bench_rules_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+tests_bench_bench_rules_LDADD = $(RULES_LIBS)
 
 # scripts: run by tests/run where they are
 EXTRA_DIST += tests/run tests/lib tests/lab tests/lint tests/ctl
@@ -162,6 +166,16 @@ tests_unit_t_fsm_SOURCES = tests/unit/t_fsm.c
 tests_unit_t_fsm_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_t_fsm_LDADD = $(MODULE_LIBS) $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/t_rules
+tests_unit_t_rules_SOURCES = tests/unit/t_rules.c tests/unit/rules_texts.h
+tests_unit_t_rules_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_rules_LDADD = $(RULES_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/t_rules_random
+tests_unit_t_rules_random_SOURCES = tests/unit/t_rules_random.c tests/sim/rng.h
+tests_unit_t_rules_random_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_t_rules_random_LDADD = $(RULES_LIBS) $(CMOCKA_LIBS)
+
 UNIT_TESTS += tests/unit/t_beat
 tests_unit_t_beat_SOURCES = tests/unit/t_beat.c
 tests_unit_t_beat_CPPFLAGS = $(UNIT_CPPFLAGS)
@@ -193,7 +207,7 @@ tests_unit_t_uplink_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS)
 tests_unit_t_uplink_LDADD = $(SAFEKIT_LIBS) $(UV_LIBS) $(CMOCKA_LIBS) -lpthread
 
 # fuzz targets of what hearts and readers send; tests/fuzz/run runs all of them for a few seconds
-FUZZ_TESTS = tests/fuzz/fuzz_beat tests/fuzz/fuzz_ctlmsg tests/fuzz/fuzz_report tests/fuzz/fuzz_setup
+FUZZ_TESTS = tests/fuzz/fuzz_beat tests/fuzz/fuzz_ctlmsg tests/fuzz/fuzz_report tests/fuzz/fuzz_setup tests/fuzz/fuzz_rules
 if ENABLE_FUZZ
 check_PROGRAMS += $(FUZZ_TESTS)
 endif
@@ -216,6 +230,11 @@ tests_fuzz_fuzz_setup_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(JANSSON_CFLAGS)
 tests_fuzz_fuzz_setup_CFLAGS = $(FUZZ_COMPILE)
 tests_fuzz_fuzz_setup_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_setup_LDADD = $(CONF_LIBS) $(BASE_LIBS) $(UV_LIBS)
+tests_fuzz_fuzz_rules_SOURCES = tests/fuzz/fuzz_rules.c
+tests_fuzz_fuzz_rules_CFLAGS = $(FUZZ_COMPILE)
+tests_fuzz_fuzz_rules_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_rules_LDADD = $(RULES_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/rules
 EXTRA_DIST += tests/fuzz/run tests/fuzz/corpus/beat tests/fuzz/corpus/ctlmsg tests/fuzz/corpus/report tests/fuzz/corpus/setup
 
 UNIT_TESTS += tests/unit/t_writer

@@ -13,7 +13,7 @@ libcli_a_SOURCES = \
 	engine/cli/cli_control.c engine/cli/cli_state.c engine/cli/cli_log.c engine/cli/cli_module.c \
 	engine/cli/cli_config.c engine/cli/cli_cluster.c engine/cli/cli_misc.c
 libcli_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS) $(ZIP_CFLAGS)
-CLI_LIBS = libcli.a libscript.a libsafekit.a $(CONF_LIBS) $(ZIP_LIBS)
+CLI_LIBS = libcli.a librules.a libscript.a libsafekit.a $(CONF_LIBS) $(ZIP_LIBS)
 
 safe_PROGRAMS += safekit
 safekit_SOURCES = engine/cli/main.c
