@@ -207,10 +207,13 @@ conf_is_inside(const char *path)
 
 	if (path[0] == '/' || path[0] == '\0')
 		return false;
-	for (p = path; p != NULL; p = strchr(p, '/'), p += p != NULL)
+	for (p = path; ; p++) {
 		if (strncmp(p, "..", 2) == 0 && (p[2] == '/' || p[2] == '\0'))
 			return false;
-	return true;
+		p = strchr(p, '/');
+		if (p == NULL)
+			return true;
+	}
 }
 
 void *

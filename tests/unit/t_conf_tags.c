@@ -7,10 +7,10 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <libxml/parser.h>
 #include "conf/xml.h"
 
@@ -466,9 +466,9 @@ test_as_many_checks_as_may_be(void **state)
 {
 	size_t room = 1 << 20, len;
 	char *text = malloc(room), *json;
-	int64_t begin;
+	clock_t begin;
 	json_t *obj;
-	int n, i;
+	int n, i, ms;
 
 	for (n = CONF_CHECKS_MAX; n <= CONF_CHECKS_MAX + 1; n++) {
 		len = (size_t)sprintf(text, "<safe><service mode=\"light\"><check>");
@@ -476,16 +476,17 @@ test_as_many_checks_as_may_be(void **state)
 			len += (size_t)snprintf(text + len, room - len, "\n<tcp ident=\"t%d\" when=\"prim\" action=\"restart\"><to addr=\"127.0.0.1\" port=\"80\" "
 			    "interval=\"1s\" timeout=\"500ms\"/></tcp>", i);
 		snprintf(text + len, room - len, "</check></service></safe>");
-		begin = clock_mono_ms();
+		begin = clock();
 		assert_int_equal(parse(text, &module), n == CONF_CHECKS_MAX ? 0 : -1);
-		if (clock_mono_ms() - begin > 1000)
-			fail_msg("%d checks took %" PRId64 " ms", n, clock_mono_ms() - begin);
+		ms = (int)((clock() - begin) * 1000 / CLOCKS_PER_SEC);	/* ours: what else the machine does does not count */
+		if (ms > 1000)
+			fail_msg("%d checks took %d ms", n, ms);
 		if (n > CONF_CHECKS_MAX)
 			break;
 		assert_int_equal(module.checks_count, n);
 		obj = conf_module_to_json(&module);
 		json = json_dumps(obj, JSON_COMPACT);
-		printf("# %d checks: read in %" PRId64 " ms, %zu bytes of run form\n", n, clock_mono_ms() - begin, strlen(json));
+		printf("# %d checks: read in %d ms, %zu bytes of run form\n", n, ms, strlen(json));
 		free(json);
 		json_decref(obj);
 		conf_module_free(&module);

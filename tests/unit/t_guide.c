@@ -90,7 +90,7 @@ is_named(const char *index, const char *name)
 	const char *p;
 	size_t n = strlen(name);
 
-	for (p = index; p != NULL; p = strchr(p, '\n'), p += p != NULL)
+	for (p = index; p != NULL; p = strchr(p, '\n') != NULL ? strchr(p, '\n') + 1 : NULL)
 		if (strncmp(p, name, n) == 0 && p[n] == ' ')
 			return true;
 	return false;
