@@ -27,13 +27,15 @@ noinst_LIBRARIES += libmodule.a
 libmodule_a_SOURCES = \
 	engine/fsm/fsm.h engine/fsm/fsm.c engine/fsm/mirror.h engine/fsm/mirror.c engine/fsm/light.c engine/fsm/plan.c \
 	engine/wire/beat.h engine/wire/beat.c \
-	engine/module/module.h engine/module/internal.h engine/module/module.c engine/module/pulse.c
+	engine/module/module.h engine/module/internal.h engine/module/module.c engine/module/pulse.c \
+	engine/module/failover.c engine/module/explain.c
 libmodule_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 MODULE_LIBS = libmodule.a $(RULES_LIBS)
 
 # heart: one module
 safebin_PROGRAMS += heart
-heart_SOURCES = engine/heart.c \
+heart_SOURCES = engine/heart.h engine/heart.c engine/heart_orders.c engine/heart_check.c \
+	engine/act/watch.h engine/act/watch.c engine/check/line.h \
 	engine/act/runner.h engine/act/runner.c engine/act/thread.h engine/act/writer.h engine/act/writer.c \
 	engine/cluster/link.h engine/cluster/link.c \
 	engine/module/setup.h engine/module/setup.c \

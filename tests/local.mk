@@ -199,6 +199,11 @@ tests_unit_t_module_SOURCES = tests/unit/t_module.c tests/unit/module_world.h
 tests_unit_t_module_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_t_module_LDADD = $(MODULE_LIBS) $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/t_failover
+tests_unit_t_failover_SOURCES = tests/unit/t_failover.c tests/unit/module_world.h
+tests_unit_t_failover_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_failover_LDADD = $(MODULE_LIBS) $(CMOCKA_LIBS)
+
 UNIT_TESTS += tests/unit/t_setup
 tests_unit_t_setup_SOURCES = tests/unit/t_setup.c engine/module/setup.c engine/cluster/link.c
 tests_unit_t_setup_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS)
