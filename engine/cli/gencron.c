@@ -227,8 +227,8 @@ write_crontab(const char *user, const char *text, size_t size)
 	return rc == 0 ? STATUS_DONE : STATUS_FAILED;
 }
 
-/* Two modules may do this for the same user at the same time */
-static void
+/* Two modules may do this for the same user at the same time; close() gives it back */
+static int
 lock(void)
 {
 	char dir[PATH_MAX], file[PATH_MAX];
@@ -239,6 +239,7 @@ lock(void)
 	if (path_mkdirs(dir, 0755) == -1 || (fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)) == -1 ||
 	    flock(fd, LOCK_EX) == -1)
 		fatal("%s: %s", file, strerror(errno));
+	return fd;
 }
 
 static int
@@ -250,16 +251,13 @@ run(const struct order *o)
 	int status;
 	FILE *f;
 
-	lock();
 	if (!read_crontab(o->user, &text, &status)) {
 		free(text);
 		return status;
 	}
 	f = open_memstream(&next, &size);
-	if (f == NULL)
-		fatal("no memory");
-	changed = rewrite(f, text, o);
-	if (fclose(f) != 0)
+	changed = f != NULL ? rewrite(f, text, o) : 0;
+	if (f == NULL || fclose(f) != 0)
 		fatal("no memory");
 	status = changed > 0 ? write_crontab(o->user, next, size) : STATUS_DONE;
 	if (status == STATUS_DONE)
@@ -282,6 +280,7 @@ int
 main(int argc, char **argv)
 {
 	struct order o;
+	int held, status;
 
 	diag_init("gencron", 0);
 	if (argc != 6 || (strcmp(argv[1], "del") != 0 && strcmp(argv[1], "add") != 0) || strcmp(argv[4], "-c") != 0 || argv[3][0] == '\0' ||
@@ -295,5 +294,8 @@ main(int argc, char **argv)
 		warn_text("user \"%s\" is not known on this server", o.user);
 		return STATUS_FAILED;
 	}
-	return run(&o);
+	held = lock();
+	status = run(&o);
+	close(held);
+	return status;
 }
