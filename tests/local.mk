@@ -259,3 +259,13 @@ UNIT_TESTS += tests/unit/t_writer
 tests_unit_t_writer_SOURCES = tests/unit/t_writer.c engine/act/writer.c
 tests_unit_t_writer_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_t_writer_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS) -lpthread
+
+# errd with real processes
+UNIT_TESTS += tests/unit/t_errd
+tests_unit_t_errd_SOURCES = tests/unit/t_errd.c
+tests_unit_t_errd_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS)
+tests_unit_t_errd_LDADD = $(ERRD_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/t_procs
+tests_unit_t_procs_SOURCES = tests/unit/t_procs.c
+tests_unit_t_procs_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_procs_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
