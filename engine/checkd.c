@@ -10,6 +10,7 @@
 #include "check/check.h"
 #include "check/errd.h"
 #include "check/line.h"
+#include "check/talk.h"
 #include "wire/message.h"
 
 #include <sys/prctl.h>
@@ -29,7 +30,7 @@
 static struct checkd {
 	uv_loop_t	*loop;
 	const char	*module;
-	struct line	*line;
+	struct talk	*talk;
 	struct table	*table;
 	struct errd	*errd;
 	uv_signal_t	 term, orphan;
@@ -43,25 +44,25 @@ static struct checkd {
 static void
 hook_resource(void *ctx, const char *name, const char *value, const char *by, const char *why)
 {
-	line_send(D.line, json_pack("{s:s,s:s,s:s,s:s}", "resource", name, "value", value, "by", by, "why", why));
+	talk_send(D.talk, json_pack("{s:s,s:s,s:s,s:s}", "resource", name, "value", value, "by", by, "why", why));
 }
 
 static void
 hook_action(void *ctx, const char *verb, const char *by, const char *identity)
 {
-	line_send(D.line, json_pack("{s:s,s:s,s:s}", "action", verb, "by", by, "identity", identity));
+	talk_send(D.talk, json_pack("{s:s,s:s,s:s}", "action", verb, "by", by, "identity", identity));
 }
 
 static void
 hook_log(void *ctx, int message, const char *origin, const char *text)
 {
-	line_send(D.line, json_pack("{s:i,s:s,s:s}", "log", (int)message_rows[message].key, "origin", origin, "text", text));
+	talk_send(D.talk, json_pack("{s:i,s:s,s:s}", "log", (int)message_rows[message].key, "origin", origin, "text", text));
 }
 
 static void
 hook_ack(void *ctx, int64_t seq)
 {
-	line_send(D.line, json_pack("{s:I}", "ack", (json_int_t)seq));
+	talk_send(D.talk, json_pack("{s:I}", "ack", (json_int_t)seq));
 }
 
 /* ---- the end ---- */
@@ -76,7 +77,7 @@ finish(int status)
 	table_kill(D.table);
 	table_free(D.table);
 	errd_free(D.errd);
-	line_close(D.line);
+	talk_close(D.talk);
 	uv_close((uv_handle_t *)&D.term, NULL);
 	uv_close((uv_handle_t *)&D.orphan, NULL);
 }
@@ -157,14 +158,14 @@ order_errd(const json_t *o)
 	if (!json_is_integer(id) || verb == NULL)
 		return "errd: expected id and verb";
 	if (strcmp(verb, "list") == 0) {
-		line_send(D.line, json_pack("{s:O,s:b,s:o}", "reply", id, "ok", 1, "procs", errd_list(D.errd)));
+		talk_send(D.talk, json_pack("{s:O,s:b,s:o}", "reply", id, "ok", 1, "procs", errd_list(D.errd)));
 		return NULL;
 	}
 	if (class_name == NULL || (strcmp(verb, "enable") != 0 && strcmp(verb, "disable") != 0))
 		return "errd: expected enable or disable with a class, or list";
 	ok = errd_enable(D.errd, class_name, strcmp(verb, "enable") == 0, err, sizeof(err));
 	str_make_utf8(err);
-	line_send(D.line, json_pack("{s:O,s:b,s:s}", "reply", id, "ok", ok, "message", err));
+	talk_send(D.talk, json_pack("{s:O,s:b,s:s}", "reply", id, "ok", ok, "message", err));
 	return NULL;
 }
 
@@ -250,7 +251,7 @@ main(int argc, char **argv)
 {
 	struct check_hooks checks = { NULL, hook_resource, hook_action, hook_log, hook_ack };
 	struct errd_hooks procs = { NULL, hook_resource, hook_action, hook_log };
-	struct line_hooks lines = { NULL, on_object, on_line_end };
+	struct talk_hooks lines = { NULL, on_object, on_line_end };
 	struct stat st;
 	int c;
 
@@ -273,8 +274,8 @@ main(int argc, char **argv)
 	take_signals();
 	D.table = table_new(D.loop, &checks);
 	D.errd = errd_new(D.loop, &procs);
-	D.line = line_open(D.loop, CHECK_LINE_FD, &lines);
-	if (D.table == NULL || D.errd == NULL || D.line == NULL)
+	D.talk = talk_open(D.loop, CHECK_LINE_FD, &lines);
+	if (D.table == NULL || D.errd == NULL || D.talk == NULL)
 		fatal("checkd %s: no memory", D.module);
 	uv_run(D.loop, UV_RUN_DEFAULT);
 	uv_loop_close(D.loop);

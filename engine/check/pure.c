@@ -71,6 +71,8 @@ spread_tick(int64_t when)
 	return (when + TICK_MS - 1) / TICK_MS * TICK_MS;
 }
 
+#define BLANKS	" \t\r\n"
+
 /* One pass: with out NULL it counts words and bytes; otherwise it writes them.  Returns the words, -1: an open quote. */
 static int
 split(const char *s, char **words, char *out, size_t *bytes)
@@ -81,13 +83,13 @@ split(const char *s, char **words, char *out, size_t *bytes)
 	for (;;) {
 		char quote = '\0';
 
-		s += strspn(s, " \t\r\n");
+		s += strspn(s, BLANKS);
 		if (*s == '\0')
 			break;
 		if (words != NULL)
 			words[n] = out + len;
 		n++;
-		for (; *s != '\0' && (quote != '\0' || strchr(" \t\r\n", *s) == NULL); s++) {
+		for (; *s != '\0' && (quote != '\0' || strchr(BLANKS, *s) == NULL); s++) {
 			if (quote != '\0' ? *s == quote : *s == '"' || *s == '\'') {
 				quote = quote != '\0' ? '\0' : *s;
 				continue;

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define BLANKS	" \t\r\n"
+
 struct table {
 	uv_loop_t	*loop;
 	struct check_hooks hooks;
@@ -329,16 +331,19 @@ static bool
 make_targets(struct row *r)
 {
 	const char *s = r->conf.addr;
+	struct target *x;
+	size_t n;
 
-	if (!r->kind->names || s[0] == '\0')
+	if (!r->kind->names)
 		return true;
-	r->targets = calloc(TARGETS_MAX, sizeof(*r->targets));
-	if (r->targets == NULL)
-		return false;
-	for (s += strspn(s, " \t\r\n"); *s != '\0' && r->ntargets < TARGETS_MAX; s += strspn(s, " \t\r\n")) {
-		size_t n = strcspn(s, " \t\r\n");
-		struct target *x = &r->targets[r->ntargets];
-
+	for (s += strspn(s, BLANKS); *s != '\0' && r->ntargets < TARGETS_MAX; s += strspn(s, BLANKS)) {
+		n = strcspn(s, BLANKS);
+		x = reallocarray(r->targets, (size_t)r->ntargets + 1, sizeof(*x));
+		if (x == NULL)
+			return false;
+		r->targets = x;
+		x += r->ntargets;
+		memset(x, 0, sizeof(*x));
 		x->text = strndup(s, n);
 		if (x->text == NULL)
 			return false;

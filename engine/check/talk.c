@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* line.c: checkd's end of the line to heart: JSON objects, one per line, bounded both ways. */
+/* talk.c: checkd's end of the line to heart: JSON objects, one per line, bounded both ways. */
 #include "config.h"
 #include "base/base.h"
 #include "check/line.h"
+#include "check/talk.h"
 
 #include <sys/socket.h>
 #include <errno.h>
@@ -12,9 +13,9 @@
 #include <string.h>
 #include <unistd.h>
 
-struct line {
+struct talk {
 	uv_poll_t	 poll;
-	struct line_hooks hooks;
+	struct talk_hooks hooks;
 	int		 fd;
 	bool		 ended, closing;
 	char		*in, *out;
@@ -24,7 +25,7 @@ struct line {
 static void on_poll(uv_poll_t *poll, int status, int events);
 
 static void
-end(struct line *l, const char *why)
+end(struct talk *l, const char *why)
 {
 	if (l->ended || l->closing)
 		return;
@@ -63,7 +64,7 @@ give_back(char **buf, size_t *room)
 }
 
 static void
-flush_out(struct line *l)
+flush_out(struct talk *l)
 {
 	while (l->out_len > 0) {
 		ssize_t n = send(l->fd, l->out, l->out_len, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -85,7 +86,7 @@ flush_out(struct line *l)
 }
 
 void
-line_send(struct line *l, json_t *obj)
+talk_send(struct talk *l, json_t *obj)
 {
 	char *text = obj != NULL ? json_dumps(obj, JSON_COMPACT) : NULL;
 	size_t n = text != NULL ? strlen(text) : 0;
@@ -96,7 +97,7 @@ line_send(struct line *l, json_t *obj)
 		free(text);
 		return;
 	}
-	if (text == NULL || n + 1 > CHECK_LINE_MAX || l->out_len + n + 1 > CHECK_LINE_OUT ||
+	if (text == NULL || n + 1 > CHECK_LINE_MAX || l->out_len + n + 1 > TALK_OUT_MAX ||
 	    !make_room(&l->out, &l->out_room, l->out_len + n + 1)) {
 		free(text);
 		end(l, "what it is told cannot be kept: it does not read, or there is no memory");
@@ -112,7 +113,7 @@ line_send(struct line *l, json_t *obj)
 
 /* False: that was the end */
 static bool
-take_line(struct line *l, char *text, size_t n)
+take_line(struct talk *l, char *text, size_t n)
 {
 	json_error_t e;
 	json_t *obj = json_loadb(text, n, JSON_REJECT_DUPLICATES, &e);
@@ -130,7 +131,7 @@ take_line(struct line *l, char *text, size_t n)
 }
 
 static void
-take_lines(struct line *l, size_t from)
+take_lines(struct talk *l, size_t from)
 {
 	char *start = l->in, *nl;
 
@@ -151,7 +152,7 @@ take_lines(struct line *l, size_t from)
 static void
 on_poll(uv_poll_t *poll, int status, int events)
 {
-	struct line *l = poll->data;
+	struct talk *l = poll->data;
 	size_t before = l->in_len;
 	ssize_t n;
 
@@ -174,10 +175,10 @@ on_poll(uv_poll_t *poll, int status, int events)
 	take_lines(l, before);
 }
 
-struct line *
-line_open(uv_loop_t *loop, int fd, const struct line_hooks *hooks)
+struct talk *
+talk_open(uv_loop_t *loop, int fd, const struct talk_hooks *hooks)
 {
-	struct line *l = calloc(1, sizeof(*l));
+	struct talk *l = calloc(1, sizeof(*l));
 	int rc;
 
 	if (l == NULL)
@@ -196,9 +197,9 @@ line_open(uv_loop_t *loop, int fd, const struct line_hooks *hooks)
 }
 
 static void
-free_line(uv_handle_t *h)
+free_talk(uv_handle_t *h)
 {
-	struct line *l = h->data;
+	struct talk *l = h->data;
 
 	free(l->in);
 	free(l->out);
@@ -206,11 +207,11 @@ free_line(uv_handle_t *h)
 }
 
 void
-line_close(struct line *l)
+talk_close(struct talk *l)
 {
 	if (l == NULL)
 		return;
 	l->closing = true;
-	uv_close((uv_handle_t *)&l->poll, free_line);
+	uv_close((uv_handle_t *)&l->poll, free_talk);
 	close(l->fd);
 }
