@@ -269,3 +269,13 @@ UNIT_TESTS += tests/unit/t_procs
 tests_unit_t_procs_SOURCES = tests/unit/t_procs.c
 tests_unit_t_procs_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_t_procs_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
+
+# checkd
+check_PROGRAMS += tests/ctl/runform
+tests_ctl_runform_SOURCES = tests/ctl/runform.c
+tests_ctl_runform_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(XML_CFLAGS)
+tests_ctl_runform_LDADD = $(CONF_LIBS)
+UNIT_TESTS += tests/unit/t_check
+tests_unit_t_check_SOURCES = tests/unit/t_check.c
+tests_unit_t_check_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS) $(MNL_CFLAGS)
+tests_unit_t_check_LDADD = $(CHECK_LIBS) $(CMOCKA_LIBS)
