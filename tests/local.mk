@@ -141,7 +141,10 @@ tests_unit_t_oidtable_LDADD = $(AGENT_LIBS) $(CMOCKA_LIBS)
 tests/unit/t_oidtable-t_oidtable.$(OBJEXT): agent/oids.h
 
 # the command line: parsing and its table; the environment of scripts
-UNIT_TESTS += tests/unit/t_cli_parse tests/unit/t_script_env
+UNIT_TESTS += tests/unit/t_cli_parse tests/unit/t_script_env tests/unit/t_explain
+tests_unit_t_explain_SOURCES = tests/unit/t_explain.c
+tests_unit_t_explain_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_explain_LDADD = $(CLI_LIBS) $(CMOCKA_LIBS)
 tests_unit_t_cli_parse_SOURCES = tests/unit/t_cli_parse.c
 tests_unit_t_cli_parse_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_t_cli_parse_LDADD = $(CLI_LIBS) $(CMOCKA_LIBS)

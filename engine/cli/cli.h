@@ -57,7 +57,8 @@ struct cli {
 	int	    nwords;
 	const char *module;	/* -m or SAFEMODULE; NULL */
 	bool	    json;
-	char	    by[SK_NAME_MAX];	/* who: SYSTEM/<user>, -u, or the identity of -i */
+	char	by[SK_NAME_MAX];	/* who: -i, -u, SAFECHECKER or SYSTEM/<user>, see set_by() */
+	bool	detector;		/* by is the identity of a detector: -i, or SAFECHECKER of a custom checker */
 	char	    command[SK_TEXT_MAX];	/* as typed, for the command log */
 	struct sk_conn *conn;	/* NULL: no safeadmin */
 };
@@ -68,6 +69,7 @@ bool cli_parse(struct cli *c, int argc, char **argv, const char *safemodule, cha
 const struct verb *verb_find(const char *name);
 const char *verb_nearest(const char *name);	/* NULL: nothing near */
 const char *option_name(char key);
+bool cli_plain_text(const char *s);	/* 1 to 63 printable characters: what may go to logs as a name */
 
 /* ---- cli.c ---- */
 int cli_main(int argc, char **argv);	/* one run: exit status */
@@ -163,6 +165,11 @@ int do_set(struct cli *c);
 int do_loop(struct cli *c);
 int do_failover(struct cli *c);
 int do_clean(struct cli *c);
+int do_checker(struct cli *c);
+int do_errd(struct cli *c);
+int do_explain(struct cli *c);		/* cli_explain.c */
+/* The object of op explain in words, as of now_ms (wall clock) */
+void explain_show(FILE *to, const json_t *explain, const char *module, int64_t now_ms);
 int do_state(struct cli *c);		/* cli_state.c */
 int do_level(struct cli *c);
 int do_log(struct cli *c);		/* cli_log.c */

@@ -37,6 +37,14 @@ const struct verb verbs[] = {
 	    "Stops all modules and waits until they are stopped", "" },
 	{ "failover", "on|off -m AM [-i identity]", "m:i:", 1, 1, "on off", CTL, do_failover,
 	    "Switches the automatic failover of a mirror module", "To be given on all servers of the module." },
+	{ "errd", "suspend|resume|on|off|list|enable CLASS|disable CLASS -m AM", "m:i:J", 1, 2, "enable disable suspend resume on off list /",
+	    V_ADMIN | V_MODULE, do_errd, "Controls the monitoring of processes",
+	    "suspend (or off) and resume (or on): the monitoring of all processes of <errd>; it lasts over stop and start of the module; "
+	    "usersetting.errd shows it. enable, disable: the processes of a class of your own. list: what is watched, and with which "
+	    "processes of the system." },
+	{ "checker", "on|off -m AM [-i identity]", "m:i:", 1, 1, "on off", CTL, do_checker, "Switches all checkers of a module on or off",
+	    "For maintenance: off keeps checkers from starting a failover. It lasts over stop and start of the module; "
+	    "usersetting.checker shows it." },
 	{ "set", "-r class.id -v value -m AM [-i identity]", "m:i:r:v:", 0, 0, "", V_ADMIN | V_MODULE, do_set, "Sets a resource",
 	    "For checkers: safekit set -r custom.disk -v down -m AM. Health is up, down or unknown; other values are shown as they are. "
 	    "Resources have a history of their own, so this is not in the command log." },
@@ -51,6 +59,9 @@ const struct verb verbs[] = {
 	    "-v: with their resources (name=value), since when and by whom, and what the script state of the module says. -lq: one word, "
 	    "and the state as exit status: STOP 0, WAIT 1, ALONE 2, UP 2, PRIM 3, SECOND 4; 64 for a typing error and 69 when the state "
 	    "is not known." },
+	{ "explain", "-m AM", "m:J", 0, 0, "", V_ADMIN | V_MODULE, do_explain, "Explains why a module is in its state",
+	    "What it is and since when, why, which failover rule holds it and by which resource, what happens next and when, and what "
+	    "would release it; then the other rules that are true or undecided." },
 	{ "level", "[-m AM]", "m:J", 0, 0, "", V_TRIES, do_level, "Shows the version; with -m calls the script level of the module", "" },
 	{ "log", "[-m AM] [-s nb] [-A|-I] [-l en|fr]", "m:s:AIl:J", 0, 0, "", 0, do_log, "Shows the last messages of a module",
 	    "Levels: U(ser action), E(vent), C(ritical), S(cript); with -I also I(nformation), with -A all. -s: how many, 300 when not "
@@ -133,7 +144,7 @@ const struct verb verbs[] = {
 	{ "--completion", "", "", 0, 0, "", V_HIDDEN, do_completion, "Writes the completion for bash", "" },
 	{ "--pack", "DIRECTORY FILE.safe", "", 2, 2, "/", V_HIDDEN, do_module_package, "Packages a folder (for the build)", "" },
 
-	LATER("webserver"), LATER("errd"), LATER("checker"), LATER("update"), LATER("dump"), LATER("snapshot"), LATER("module genkey"),
+	LATER("webserver"), LATER("update"), LATER("dump"), LATER("snapshot"), LATER("module genkey"),
 	LATER("module delkey"), LATER("-H"), LATER("-E"), LATER("-G"),
 };
 const size_t verbs_count = ARRAY_LEN(verbs);
