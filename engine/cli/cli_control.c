@@ -366,6 +366,22 @@ do_clean(struct cli *c)
 	return ask_only(c, json_pack("{s:s,s:s,s:s}", "op", "clean", "module", c->module, "what", c->nwords > 0 ? c->words[0] : "all"));
 }
 
+/* Names of cluster.xml are resolved again, and modules that run take the addresses (8.2 notes 2.4.5) */
+int
+do_update(struct cli *c)
+{
+	struct rpt_module m;
+
+	if (!module_state(c, "update", &m))
+		return EXIT_FAILED;
+	if (m.state != RS_STOP && (m.status != ST_READY || (m.state != RS_UP && m.state != RS_ALONE))) {
+		cli_error("safekit update: module %s is in state %s (%s): expected UP or ALONE (Ready), or STOP", c->module,
+		    rpt_state_names[m.state], rpt_status_names[m.status]);
+		return EXIT_FAILED;
+	}
+	return ask_only(c, json_pack("{s:s}", "op", "cluster-changed"));
+}
+
 int
 do_checker(struct cli *c)
 {

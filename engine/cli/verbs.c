@@ -81,9 +81,13 @@ const struct verb verbs[] = {
 
 	/* configuration of modules */
 	{ "config", "-m AM", "m:J", 0, 0, "", CTL | V_ROOT, do_config, "Applies SAFE/modules/AM",
-	    "The module must be in state STOP. Errors are told as file:line: text. The script bin/config of the module is run; when it "
+	    "In state STOP everything can be changed; in the stable states ALONE and WAIT what the user's guide lists as dynamic, and the "
+	    "scripts: the rest is refused by name. Errors are told as file:line: text, those of failover rules with the column. The script bin/config of the module is run; when it "
 	    "fails, the configuration is refused. What runs is replaced at one instant; the last 3 configurations are kept in "
-	    "SAFEVAR/snapshot/modules/AM." },
+	    "SAFEVAR/snapshot/modules/AM (see module restore). AM_start_wrapper.sh and AM_stop_wrapper.sh in SAFE/private/modules/AM/bin "
+	    "run the application by hand while the module is stopped." },
+	{ "update", "-m AM", "m:", 0, 0, "", CTL | V_ROOT, do_update, "Resolves the names of cluster.xml again, for a module that runs",
+	    "After a change in the DNS. The module must be in state UP or ALONE. All modules of this server get the addresses." },
 	{ "deconfig", "-m AM", "m:", 0, 0, "", CTL | V_ROOT, do_deconfig, "Removes the active configuration of a module",
 	    "The module must be in state STOP. The script bin/deconfig of the module is run first." },
 	{ "confcheck", "-m AM", "m:J", 0, 0, "", V_ROOT | V_MODULE | V_TRIES, do_confcheck, "Checks SAFE/modules/AM without applying it",
@@ -101,6 +105,14 @@ const struct verb verbs[] = {
 	{ "module listid", "", "J", 0, 0, "", 0, do_module_list, "Lists the names and ids of the installed modules", "" },
 	{ "module package", "-m AM /absolute/path/AM.safe", "m:", 1, 1, "/", V_LOGGED | V_MODULE | V_TRIES, do_module_package,
 	    "Packages a module in a file", "" },
+	{ "module genkey", "-m AM", "m:", 0, 0, "", V_ROOT | V_LOGGED | V_MODULE | V_TRIES, do_module_key,
+	    "Makes a key for the exchanges of a module", "Considered after the next config of the module, on each server; to be brought "
+	    "to the other servers: SAFEVAR/modules/AM/module.key, readable by root only." },
+	{ "module delkey", "-m AM", "m:", 0, 0, "", V_ROOT | V_LOGGED | V_MODULE | V_TRIES, do_module_key,
+	    "Removes the key of a module", "After the next config its exchanges are encrypted with a key derived from the cluster's." },
+	{ "module restore", "[N] -m AM", "m:J", 0, 1, "", V_ROOT | V_LOGGED | V_MODULE | V_TRIES, do_module_restore,
+	    "Lists the kept configurations of a module, or brings one back",
+	    "N: 0 is the active one, 1 the one before it, ... It is brought back to SAFE/modules/AM; safekit config applies it." },
 	{ "module getports", "-m AM | -i id", "m:i:J", 0, 0, "", 0, do_module_getports, "Lists the ports servers use for a module",
 	    "-i: those a module with this id could use, installed or not." },
 	{ "boot", "[-m AM on|off|status] | status | snmpon|snmpoff|snmpstatus", "m:J", 0, 1,
@@ -144,7 +156,7 @@ const struct verb verbs[] = {
 	{ "--completion", "", "", 0, 0, "", V_HIDDEN, do_completion, "Writes the completion for bash", "" },
 	{ "--pack", "DIRECTORY FILE.safe", "", 2, 2, "/", V_HIDDEN, do_module_package, "Packages a folder (for the build)", "" },
 
-	LATER("webserver"), LATER("update"), LATER("dump"), LATER("snapshot"), LATER("module genkey"),
-	LATER("module delkey"), LATER("-H"), LATER("-E"), LATER("-G"),
+	LATER("webserver"), LATER("dump"), LATER("snapshot"),
+	 LATER("-H"), LATER("-E"), LATER("-G"),
 };
 const size_t verbs_count = ARRAY_LEN(verbs);
