@@ -141,7 +141,10 @@ tests_unit_t_oidtable_LDADD = $(AGENT_LIBS) $(CMOCKA_LIBS)
 tests/unit/t_oidtable-t_oidtable.$(OBJEXT): agent/oids.h
 
 # the command line: parsing and its table; the environment of scripts
-UNIT_TESTS += tests/unit/t_cli_parse tests/unit/t_script_env tests/unit/t_explain
+UNIT_TESTS += tests/unit/t_cli_parse tests/unit/t_script_env tests/unit/t_explain tests/unit/t_redact
+tests_unit_t_redact_SOURCES = tests/unit/t_redact.c engine/cli/redact.c
+tests_unit_t_redact_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_redact_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 tests_unit_t_explain_SOURCES = tests/unit/t_explain.c
 tests_unit_t_explain_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_t_explain_LDADD = $(CLI_LIBS) $(CMOCKA_LIBS)

@@ -116,7 +116,8 @@ void tree_names_free(char **names, int n);
 
 /* ---- zip.c ---- */
 bool zip_unpack(const char *file, const char *to, char *err, size_t errsize);	/* to: an empty folder */
-bool zip_pack(const char *dir, const char *file, char *err, size_t errsize);	/* replaces file whole */
+/* Replaces file whole.  password: NULL, or its entries are encrypted with it and only the owner may read the file */
+bool zip_pack(const char *dir, const char *file, const char *password, char *err, size_t errsize);
 struct zip_member { const char *name; char *data; size_t len; };
 /* Read the named members, each at most max bytes; a missing one gives data NULL.  Free data with free(). */
 bool zip_read_members(const char *file, struct zip_member *m, int n, size_t max, char *err, size_t errsize);
@@ -206,6 +207,8 @@ int do_module_uninstall(struct cli *c);
 int do_module_list(struct cli *c);
 int do_module_package(struct cli *c);
 int do_module_getports(struct cli *c);
+int do_dump(struct cli *c);		/* cli_dump.c */
+int do_snapshot(struct cli *c);
 int do_module_key(struct cli *c);	/* cli_key.c */
 int do_module_restore(struct cli *c);	/* cli_keep.c */
 int do_config(struct cli *c);		/* cli_config.c */

@@ -293,7 +293,7 @@ do_module_package(struct cli *c)
 		cli_error("safekit module package: expected an absolute path, as in /tmp/%s.safe, not \"%s\"", c->module, file);
 		return EXIT_TYPING;
 	}
-	if (zip_pack(dir, file, err, sizeof(err)))
+	if (zip_pack(dir, file, NULL, err, sizeof(err)))
 		return EXIT_DONE;
 	cli_error("%s", err);
 	return EXIT_FAILED;

@@ -144,6 +144,15 @@ const struct verb verbs[] = {
 	/* the rest */
 	{ "safeagent", "start|stop|restart|check", "J", 1, 1, "start stop restart check", V_TRIES, do_safeagent, "Controls the SNMP subagent",
 	    "Managers are answered by snmpd of the operating system (AgentX). check: exit status 0 when it runs, else 1." },
+	{ "dump", "-m AM", "m:", 0, 0, "", V_ROOT | V_LOGGED | V_MODULE | V_TRIES, do_dump,
+	    "Gathers what is needed to understand a problem of a module",
+	    "A folder dump_<date>_<hour> in SAFEVAR/snapshot/modules/AM: logs, states, why the module is in its state, configurations, "
+	    "outputs of scripts, the operating system. README.txt in it tells more. No key is in it; values of names that have pass, "
+	    "secret, key, token or pwd in them are shown as ***. The last 3 are kept." },
+	{ "snapshot", "-m AM /absolute/path/FILE.zip", "m:", 1, 1, "/", V_ROOT | V_LOGGED | V_MODULE | V_TRIES, do_snapshot,
+	    "Makes a dump and saves the last 3 dumps and the last 3 configurations in a file",
+	    "For support. No key and no password is in it. The file is readable by root only and protected with the password safekit, so "
+	    "that mail servers let it pass." },
 	{ "clean", "[all|log|process|resource] -m AM", "m:", 0, 1, "all log process resource", CTL, do_clean,
 	    "Deletes logs, resources, or kills the processes of a module", "To be used with caution. Without a word: all." },
 	{ "-p", "", "J", 0, 0, "", 0, do_paths, "Shows SAFE, SAFEVAR and SAFEBIN", "" },
@@ -156,7 +165,6 @@ const struct verb verbs[] = {
 	{ "--completion", "", "", 0, 0, "", V_HIDDEN, do_completion, "Writes the completion for bash", "" },
 	{ "--pack", "DIRECTORY FILE.safe", "", 2, 2, "/", V_HIDDEN, do_module_package, "Packages a folder (for the build)", "" },
 
-	LATER("webserver"), LATER("dump"), LATER("snapshot"),
-	 LATER("-H"), LATER("-E"), LATER("-G"),
+	LATER("webserver"), 	 LATER("-H"), LATER("-E"), LATER("-G"),
 };
 const size_t verbs_count = ARRAY_LEN(verbs);
