@@ -15,6 +15,13 @@ libsafekit_a_SOURCES = engine/ctl/safekit.h engine/ctl/client.c
 libsafekit_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 SAFEKIT_LIBS = libsafekit.a $(BASE_LIBS)
 
+# fsm: the language of failover rules, also for those who only check it (the cli)
+noinst_LIBRARIES += librules.a
+librules_a_SOURCES = engine/fsm/rules.h engine/fsm/rules_impl.h engine/fsm/rules.c engine/fsm/rules_ref.c engine/fsm/rules_lex.c \
+	engine/fsm/rules_parse.c
+librules_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+RULES_LIBS = librules.a $(BASE_LIBS)
+
 # fsm + module: decide, and keep the state.  Pure: the simulation links the same
 noinst_LIBRARIES += libmodule.a
 libmodule_a_SOURCES = \
@@ -22,7 +29,7 @@ libmodule_a_SOURCES = \
 	engine/wire/beat.h engine/wire/beat.c \
 	engine/module/module.h engine/module/internal.h engine/module/module.c engine/module/pulse.c
 libmodule_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
-MODULE_LIBS = libmodule.a $(BASE_LIBS)
+MODULE_LIBS = libmodule.a $(RULES_LIBS)
 
 # heart: one module
 safebin_PROGRAMS += heart
@@ -33,7 +40,7 @@ heart_SOURCES = engine/heart.c \
 	engine/ctl/uplink.h engine/ctl/uplink.c
 heart_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS)
 # libconf without libxml2: the run form is JSON
-heart_LDADD = libmodule.a libconf.a libscript.a libwire.a libsafekit.a $(BASE_LIBS) $(UV_LIBS) -lpthread
+heart_LDADD = libmodule.a librules.a libconf.a libscript.a libwire.a libsafekit.a $(BASE_LIBS) $(UV_LIBS) -lpthread
 
 # safeadmin: the node
 safebin_PROGRAMS += safeadmin

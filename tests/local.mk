@@ -168,6 +168,11 @@ tests_unit_t_fsm_SOURCES = tests/unit/t_fsm.c
 tests_unit_t_fsm_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_t_fsm_LDADD = $(MODULE_LIBS) $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/t_rules
+tests_unit_t_rules_SOURCES = tests/unit/t_rules.c tests/unit/rules_texts.h
+tests_unit_t_rules_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_rules_LDADD = $(RULES_LIBS) $(CMOCKA_LIBS)
+
 UNIT_TESTS += tests/unit/t_beat
 tests_unit_t_beat_SOURCES = tests/unit/t_beat.c
 tests_unit_t_beat_CPPFLAGS = $(UNIT_CPPFLAGS)

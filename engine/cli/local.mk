@@ -15,7 +15,7 @@ libcli_a_SOURCES = \
 	engine/cli/cli_keep.c engine/cli/cli_key.c engine/cli/wrapper.c engine/cli/rules_check.c \
 	engine/cli/redact.h engine/cli/redact.c engine/cli/dump.h engine/cli/cli_dump.c engine/cli/dump_commands.c
 libcli_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS) $(ZIP_CFLAGS)
-CLI_LIBS = libcli.a libscript.a libsafekit.a $(CONF_LIBS) $(ZIP_LIBS)
+CLI_LIBS = libcli.a librules.a libscript.a libsafekit.a $(CONF_LIBS) $(ZIP_LIBS)
 
 safe_PROGRAMS += safekit
 safekit_SOURCES = engine/cli/main.c
