@@ -204,7 +204,7 @@ tests_unit_t_uplink_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS)
 tests_unit_t_uplink_LDADD = $(SAFEKIT_LIBS) $(UV_LIBS) $(CMOCKA_LIBS) -lpthread
 
 # fuzz targets of what hearts and readers send; tests/fuzz/run runs all of them for a few seconds
-FUZZ_TESTS = tests/fuzz/fuzz_beat tests/fuzz/fuzz_ctlmsg tests/fuzz/fuzz_report tests/fuzz/fuzz_setup
+FUZZ_TESTS = tests/fuzz/fuzz_beat tests/fuzz/fuzz_ctlmsg tests/fuzz/fuzz_report tests/fuzz/fuzz_setup tests/fuzz/fuzz_safe
 if ENABLE_FUZZ
 check_PROGRAMS += $(FUZZ_TESTS)
 endif
@@ -227,7 +227,12 @@ tests_fuzz_fuzz_setup_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(JANSSON_CFLAGS)
 tests_fuzz_fuzz_setup_CFLAGS = $(FUZZ_COMPILE)
 tests_fuzz_fuzz_setup_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_setup_LDADD = $(CONF_LIBS) $(BASE_LIBS) $(UV_LIBS)
-EXTRA_DIST += tests/fuzz/run tests/fuzz/corpus/beat tests/fuzz/corpus/ctlmsg tests/fuzz/corpus/report tests/fuzz/corpus/setup
+tests_fuzz_fuzz_safe_SOURCES = tests/fuzz/fuzz_safe.c
+tests_fuzz_fuzz_safe_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+tests_fuzz_fuzz_safe_CFLAGS = $(FUZZ_COMPILE)
+tests_fuzz_fuzz_safe_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_safe_LDADD = $(CLI_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/safe tests/fuzz/run tests/fuzz/corpus/beat tests/fuzz/corpus/ctlmsg tests/fuzz/corpus/report tests/fuzz/corpus/setup
 
 UNIT_TESTS += tests/unit/t_writer
 tests_unit_t_writer_SOURCES = tests/unit/t_writer.c engine/act/writer.c

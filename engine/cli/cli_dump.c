@@ -42,8 +42,8 @@ dump_note(struct dump *d, const char *fmt, ...)
 void
 dump_put(struct dump *d, const char *name, const char *text, size_t len, bool structured)
 {
-	char file[PATH_MAX], *one = structured ? redact_text(&d->redact, text, len) : NULL, *two, *slash;
 	unsigned before = d->redact.hidden;
+	char file[PATH_MAX], *one = structured ? redact_text(&d->redact, text, len) : NULL, *two, *slash;
 
 	two = structured && one == NULL ? NULL : redact_known(&d->redact, one != NULL ? one : text, one != NULL ? strlen(one) : len);
 	if (two == NULL || !path_format(file, sizeof(file), "%s/%s", d->dir, name)) {

@@ -72,11 +72,11 @@ bool
 wrapper_write(const char *dir, const char *module, int mode)
 {
 	static const struct wrapper mirror[] = {
-		{ "start", "start_both start_prim", "STOP ALONE start", "" },
-		{ "stop", "stop_prim stop_both", "ALONE STOP stop", "\tcall $script force ALONE STOP stop\n" },
+		{ "start", "start_both start_prim", "WAIT ALONE start", "" },
+		{ "stop", "stop_prim stop_both", "ALONE WAIT stop", "\tcall $script force WAIT STOP stop\n" },
 	}, others[] = {
-		{ "start", "start_both", "STOP UP start", "" },
-		{ "stop", "stop_both", "UP STOP stop", "\tcall $script force UP STOP stop\n" },
+		{ "start", "start_both", "WAIT UP start", "" },
+		{ "stop", "stop_both", "UP WAIT stop", "\tcall $script force WAIT STOP stop\n" },
 	};
 	const struct wrapper *wrappers = mode == MODE_MIRROR ? mirror : others;
 	char bin[PATH_MAX], file[PATH_MAX], text[16384];
