@@ -214,7 +214,7 @@ config_apply(struct stage *s)
 		cli_error("this server has no cluster configuration: expected safekit cluster config FILE.xml first");
 		ok = false;
 	}
-	if (!ok || !allowed_while_running(s)) {
+	if (!ok || !allowed_while_running(s) || !module_take_id(c, s->conf.id)) {
 		cli_error("configuration of module %s refused", c->module);
 		return EXIT_FAILED;
 	}

@@ -137,7 +137,7 @@ date_of(const char *name, char *buf, size_t size)
 {
 	size_t i;
 
-	str_copy(buf, size, name + strlen("config_"));
+	str_copy(buf, size < 20 ? size : 20, name + strlen("config_"));	/* without the -2 of a second one */
 	for (i = 10; buf[0] != '\0' && i < strlen(buf) && i < 19; i++)
 		buf[i] = i == 10 ? ' ' : buf[i] == '-' ? ':' : buf[i];
 }

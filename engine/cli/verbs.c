@@ -98,7 +98,7 @@ const struct verb verbs[] = {
 	{ "module install", "-m AM [-r] [-M id] [FILE.safe|DIRECTORY]", "m:rM:J", 0, 1, "/", V_ROOT | V_LOGGED | V_MODULE | V_TRIES,
 	    do_module_install, "Installs a module",
 	    "Without a file: SAFE/Application_Modules/AM.safe. -r: again over the installed one. -M: with this id, 1 to 256, which must be "
-	    "the same on all servers; else the smallest free one." },
+	    "the same on all servers; else that of id= in <service>, else the one it had, else the smallest free one." },
 	{ "module uninstall", "-m AM", "m:", 0, 0, "", CTL | V_ROOT, do_module_uninstall, "Removes a module",
 	    "The module must be in state STOP. It is deconfigured; SAFE/modules/AM and SAFEVAR/modules/AM are deleted." },
 	{ "module list", "", "J", 0, 0, "", 0, do_module_list, "Lists the names of the installed modules", "" },

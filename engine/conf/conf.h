@@ -120,6 +120,7 @@ struct conf_module {
 	int	 mode;			/* enum rpt_mode */
 	bool	 failover;		/* on (UG 13.2) */
 	char	 defaultprim[SK_NAME_MAX];	/* "alone" (default), "lastprim" or a node name */
+	int	 id;			/* that the module asks for (notes of 7.4, 4.4.3.2): the CLI gives it; 0: none; not in the run form */
 	int	 maxloop;		/* 3 */
 	int64_t	 loop_interval_ms;	/* 24 h; 0: counter inactive */
 	bool	 automatic_reboot;	/* off */
