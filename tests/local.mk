@@ -158,7 +158,13 @@ tests_unit_t_oidtable_LDADD = $(AGENT_LIBS) $(CMOCKA_LIBS)
 tests/unit/t_oidtable-t_oidtable.$(OBJEXT): agent/oids.h
 
 # the command line: parsing and its table; the environment of scripts
-UNIT_TESTS += tests/unit/t_cli_parse tests/unit/t_script_env
+UNIT_TESTS += tests/unit/t_cli_parse tests/unit/t_script_env tests/unit/t_explain tests/unit/t_redact
+tests_unit_t_redact_SOURCES = tests/unit/t_redact.c engine/cli/redact.c
+tests_unit_t_redact_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_redact_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
+tests_unit_t_explain_SOURCES = tests/unit/t_explain.c
+tests_unit_t_explain_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_explain_LDADD = $(CLI_LIBS) $(CMOCKA_LIBS)
 tests_unit_t_cli_parse_SOURCES = tests/unit/t_cli_parse.c
 tests_unit_t_cli_parse_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_t_cli_parse_LDADD = $(CLI_LIBS) $(CMOCKA_LIBS)
@@ -225,7 +231,7 @@ tests_unit_t_uplink_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS)
 tests_unit_t_uplink_LDADD = $(SAFEKIT_LIBS) $(UV_LIBS) $(CMOCKA_LIBS) -lpthread
 
 # fuzz targets of what hearts and readers send; tests/fuzz/run runs all of them for a few seconds
-FUZZ_TESTS = tests/fuzz/fuzz_beat tests/fuzz/fuzz_ctlmsg tests/fuzz/fuzz_report tests/fuzz/fuzz_setup tests/fuzz/fuzz_rules
+FUZZ_TESTS = tests/fuzz/fuzz_beat tests/fuzz/fuzz_ctlmsg tests/fuzz/fuzz_report tests/fuzz/fuzz_setup tests/fuzz/fuzz_rules tests/fuzz/fuzz_safe
 if ENABLE_FUZZ
 check_PROGRAMS += $(FUZZ_TESTS)
 endif
@@ -254,6 +260,12 @@ tests_fuzz_fuzz_rules_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_rules_LDADD = $(RULES_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/rules
 EXTRA_DIST += tests/fuzz/run tests/fuzz/corpus/beat tests/fuzz/corpus/ctlmsg tests/fuzz/corpus/report tests/fuzz/corpus/setup
+tests_fuzz_fuzz_safe_SOURCES = tests/fuzz/fuzz_safe.c
+tests_fuzz_fuzz_safe_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+tests_fuzz_fuzz_safe_CFLAGS = $(FUZZ_COMPILE)
+tests_fuzz_fuzz_safe_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_safe_LDADD = $(CLI_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/safe
 
 UNIT_TESTS += tests/unit/t_writer
 tests_unit_t_writer_SOURCES = tests/unit/t_writer.c engine/act/writer.c

@@ -254,8 +254,8 @@ take_option(struct cli *c, char key, int argc, char **argv, int *at, char *err, 
 }
 
 /* Text that goes to logs and over to others: short and of printable characters */
-static bool
-is_plain_text(const char *s)
+bool
+cli_plain_text(const char *s)
 {
 	size_t n = strlen(s);
 
@@ -328,11 +328,11 @@ check_values(struct cli *c, const char *safemodule, char *err, size_t errsize)
 		    c->module);
 		return false;
 	}
-	if (c->opt['i'] != NULL && !is_plain_text(c->opt['i'])) {
+	if (c->opt['i'] != NULL && !cli_plain_text(c->opt['i'])) {
 		snprintf(err, errsize, "safekit %s: option -i expects 1 to 63 printable characters", v->name);
 		return false;
 	}
-	if (c->opt['u'] != NULL && !is_plain_text(c->opt['u'])) {
+	if (c->opt['u'] != NULL && !cli_plain_text(c->opt['u'])) {
 		snprintf(err, errsize, "safekit %s: option -u expects 1 to 63 printable characters", v->name);
 		return false;
 	}

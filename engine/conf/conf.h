@@ -18,8 +18,8 @@
 #define CONF_VARS_MAX	256
 #define CONF_ERRORS_MAX	32
 
-/* One finding.  level 'E' refuses the file, 'W' is said and accepted. */
-struct conf_error { char level; int line; char file[256]; char text[SK_TEXT_MAX]; };
+/* One finding.  level 'E' refuses the file, 'W' is said and accepted.  column: 0 not known. */
+struct conf_error { char level; int line, column; char file[256]; char text[SK_TEXT_MAX]; };
 struct conf_errors { int count; struct conf_error e[CONF_ERRORS_MAX]; bool more; };
 void conf_complain(struct conf_errors *errs, char level, const char *file, int line, const char *fmt, ...) PRINTFLIKE(5, 6);
 bool conf_has_errors(const struct conf_errors *errs);	/* any of level E */
@@ -120,6 +120,7 @@ struct conf_module {
 	int	 mode;			/* enum rpt_mode */
 	bool	 failover;		/* on (UG 13.2) */
 	char	 defaultprim[SK_NAME_MAX];	/* "alone" (default), "lastprim" or a node name */
+	int	 id;			/* that the module asks for (notes of 7.4, 4.4.3.2): the CLI gives it; 0: none; not in the run form */
 	int	 maxloop;		/* 3 */
 	int64_t	 loop_interval_ms;	/* 24 h; 0: counter inactive */
 	bool	 automatic_reboot;	/* off */

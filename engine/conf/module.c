@@ -65,6 +65,7 @@ read_service(const struct conf_doc *d, xmlNode *service, const struct conf_clust
 	if (m->mode != MODE_MIRROR && (conf_attr_has(service, "failover") || conf_attr_has(service, "defaultprim")))
 		conf_say(d, 'W', service, "failover and defaultprim of <service> are for a mirror module: no effect in a %s one",
 		    rpt_mode_names[m->mode]);
+	conf_attr_number(d, service, "id", 1, SK_MODULES_MAX, &m->id);
 	conf_attr_number(d, service, "maxloop", 0, MAXLOOP_MAX, &m->maxloop);
 	conf_attr_duration(d, service, "loop_interval", HOUR_MS, 0, LOOP_INTERVAL_MAX, &m->loop_interval_ms);
 	conf_attr_on(d, service, "automatic_reboot", &m->automatic_reboot);
