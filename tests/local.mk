@@ -107,7 +107,10 @@ tests_unit_t_syslog_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_t_syslog_LDADD = $(PUB_LIBS) $(CMOCKA_LIBS)
 
 # benches are built on demand: make tests/bench/bench_<name>
-EXTRA_PROGRAMS = tests/bench/bench_journal
+EXTRA_PROGRAMS = tests/bench/bench_journal tests/bench/bench_errd
+tests_bench_bench_errd_SOURCES = tests/bench/bench_errd.c
+tests_bench_bench_errd_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(JANSSON_CFLAGS)
+tests_bench_bench_errd_LDADD = $(ERRD_LIBS)
 tests_bench_bench_journal_SOURCES = tests/bench/bench_journal.c
 tests_bench_bench_journal_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 tests_bench_bench_journal_LDADD = $(PUB_LIBS)
