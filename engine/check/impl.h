@@ -58,6 +58,7 @@ struct row {
 	int		 rank;		/* place in the table */
 	uint32_t	 serial;	/* never used twice */
 	enum row_value	 value;
+	uint32_t	 why;		/* hash of the reason that was told */
 	bool		 said;		/* MSG_CHECK_ERROR */
 	enum row_phase { PHASE_IDLE, PHASE_NAMES, PHASE_PROBE } phase;
 	int64_t		 base_ms;	/* when it went on */

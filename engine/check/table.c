@@ -47,9 +47,15 @@ static void on_timer(uv_timer_t *timer);
 static void
 set_value(struct row *r, enum row_value v, const char *why)
 {
-	if (r->value == v && v != ROW_INIT)
+	uint32_t hash = 2166136261u;	/* FNV-1a: the text itself is heart's to keep */
+	const char *p;
+
+	for (p = why; *p != '\0'; p++)
+		hash = (hash ^ (unsigned char)*p) * 16777619u;
+	if (r->value == v && r->why == hash && v != ROW_INIT)
 		return;
 	r->value = v;
+	r->why = hash;
 	r->t->hooks.resource(r->t->hooks.ctx, r->name, value_names[v], r->by, why);
 }
 
