@@ -128,9 +128,26 @@ def tcp():
     ok(d.quiet(0.3) == [], "checker off: nothing is on")
     d.classes("pre")
     ok(d.quiet(0.3) == [], "another class: nothing is on")
-    ok(d.end() == (0, ""), "ends with the line")
+    d.classes("prim")
+    begun = time.monotonic()
+    ok(d.end() == (0, "") and time.monotonic() - begun < 3, "ends with the line, also while a name server is awaited")
     for s in (service, full, *fill):
         s.close()
+
+
+# The only port that the kernel can give to our end is the one that nobody listens on: it connects to itself
+def itself():
+    with open("/proc/sys/net/ipv4/ip_local_port_range") as f:
+        before = f.read()
+    write("/proc/sys/net/ipv4/ip_local_port_range", "40000 40000")
+    with socket.socket() as s:
+        ok(s.connect_ex(("127.0.0.1", 40000)) == 0, "this kernel connects a port with itself")
+    d = Checkd(build, top)
+    d.setup('<tcp ident="t" when="prim">%s</tcp>' % to("127.0.0.1", port=40000))
+    d.classes("prim")
+    ok(d.until(tcp__t="down", seconds=3) and "refused" in d.value("tcp.t")[1], "a connection with itself is no service", d.now)
+    d.end()
+    write("/proc/sys/net/ipv4/ip_local_port_range", before)
 
 
 def ping(peer):
@@ -146,6 +163,13 @@ def ping(peer):
     ok(d.until(ping__far4="down", seconds=5) and d.value("ping.far6")[0] == "up", "the far address goes: down, the other stays up", d.now)
     there(peer, "ip", "addr", "add", "10.9.0.2/24", "dev", "v1")
     ok(d.until(ping__far4="up", seconds=5), "it comes back: up")
+    before = len(d.said)
+    for _ in range(5):
+        d.p.send_signal(signal.SIGSTOP)
+        time.sleep(0.37)
+        d.p.send_signal(signal.SIGCONT)
+        d.quiet(0.13)
+    ok(d.said[before:] == [], "a checkd that was stopped blames nobody", d.said[before:])
     ok(d.end() == (0, ""), "ends with the line")
     # without a privilege, where the kernel lets a group
     write("/proc/sys/net/ipv4/ping_group_range", "0 2147483647")
@@ -479,6 +503,7 @@ def line():
 peer = make_world()
 try:
     tcp()
+    itself()
     ping(peer)
     witnesses(peer)
     interfaces(peer)
