@@ -47,9 +47,15 @@ static void on_timer(uv_timer_t *timer);
 static void
 set_value(struct row *r, enum row_value v, const char *why)
 {
-	if (r->value == v && v != ROW_INIT)
+	uint32_t hash = 2166136261u;	/* FNV-1a: the text itself is heart's to keep */
+	const char *p;
+
+	for (p = why; *p != '\0'; p++)
+		hash = (hash ^ (unsigned char)*p) * 16777619u;
+	if (r->value == v && r->why == hash && v != ROW_INIT)
 		return;
 	r->value = v;
+	r->why = hash;
 	r->t->hooks.resource(r->t->hooks.ctx, r->name, value_names[v], r->by, why);
 }
 
@@ -91,6 +97,7 @@ sleep_until_next(struct row *r)
 void
 row_wait(struct row *r, int64_t ms)
 {
+	r->last_look = false;
 	uv_timer_start(&r->timer, on_timer, ms > 0 ? (uint64_t)ms : 0, 0);
 }
 
@@ -182,6 +189,12 @@ on_timer(uv_timer_t *timer)
 {
 	struct row *r = timer->data;
 
+	/* A process that was stopped meanwhile must not blame others: what waits in the sockets is read first (by the loop, after timers) */
+	if (r->phase != PHASE_IDLE && !r->last_look) {
+		r->last_look = true;
+		uv_timer_start(timer, on_timer, 1, 0);
+		return;
+	}
 	switch (r->phase) {
 	case PHASE_IDLE:
 		check_now(r);
