@@ -68,15 +68,28 @@ tests_unit_t_conf_module_SOURCES = tests/unit/t_conf_module.c
 tests_unit_t_conf_module_CPPFLAGS = $(UNIT_CPPFLAGS) $(XML_CFLAGS)
 tests_unit_t_conf_module_LDADD = $(CONF_LIBS) $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/t_conf_tags tests/unit/t_guide
+tests_unit_t_conf_tags_SOURCES = tests/unit/t_conf_tags.c
+tests_unit_t_conf_tags_CPPFLAGS = $(UNIT_CPPFLAGS) $(XML_CFLAGS)
+tests_unit_t_conf_tags_LDADD = $(CONF_LIBS) $(CMOCKA_LIBS)
+tests_unit_t_guide_SOURCES = tests/unit/t_guide.c
+tests_unit_t_guide_CPPFLAGS = $(UNIT_CPPFLAGS) $(XML_CFLAGS)
+tests_unit_t_guide_LDADD = $(CONF_LIBS) $(CMOCKA_LIBS)
+
 if ENABLE_FUZZ
-check_PROGRAMS += tests/fuzz/fuzz_conf
-tests_fuzz_fuzz_conf_SOURCES = tests/fuzz/fuzz_conf.c
-tests_fuzz_fuzz_conf_CPPFLAGS = $(AM_CPPFLAGS) $(XML_CFLAGS) $(JANSSON_CFLAGS) -DTEST_SRCDIR='"$(abs_top_srcdir)"'
-tests_fuzz_fuzz_conf_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
-tests_fuzz_fuzz_conf_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
-tests_fuzz_fuzz_conf_LDADD = $(CONF_LIBS)
+check_PROGRAMS += tests/fuzz/fuzz_userconfig tests/fuzz/fuzz_cluster
+tests_fuzz_fuzz_userconfig_SOURCES = tests/fuzz/fuzz_userconfig.c
+tests_fuzz_fuzz_userconfig_CPPFLAGS = $(AM_CPPFLAGS) $(XML_CFLAGS) $(JANSSON_CFLAGS) -DTEST_SRCDIR='"$(abs_top_srcdir)"'
+tests_fuzz_fuzz_userconfig_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_userconfig_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_userconfig_LDADD = $(CONF_LIBS)
+tests_fuzz_fuzz_cluster_SOURCES = tests/fuzz/fuzz_cluster.c
+tests_fuzz_fuzz_cluster_CPPFLAGS = $(AM_CPPFLAGS) $(XML_CFLAGS) $(JANSSON_CFLAGS)
+tests_fuzz_fuzz_cluster_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_cluster_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_cluster_LDADD = $(CONF_LIBS)
 endif
-EXTRA_DIST += tests/fuzz/corpus/conf tests/data/conf
+EXTRA_DIST += tests/fuzz/corpus/userconfig tests/fuzz/corpus/cluster tests/data/conf tests/data/guide
 # pub
 UNIT_TESTS += tests/unit/t_journal
 tests_unit_t_journal_SOURCES = tests/unit/t_journal.c tests/unit/journal_owner.h

@@ -199,6 +199,14 @@ conf_attr_regex(const struct conf_doc *d, xmlNode *node, const char *name, char 
 	return false;
 }
 
+void
+conf_when_fits(const struct conf_doc *d, const xmlNode *node, int when, int mode)
+{
+	if (mode != MODE_MIRROR && (when == WHEN_PRIM || when == WHEN_SECOND || when == WHEN_SEC))
+		conf_say(d, 'W', node, "<%s> of class %s never starts in a %s module, whose scripts are start_both and stop_both: expected both or pre",
+		    node->name, conf_when_names[when], rpt_mode_names[mode]);
+}
+
 /* What a relative path may not do: leave its folder. */
 bool
 conf_is_inside(const char *path)
@@ -207,10 +215,13 @@ conf_is_inside(const char *path)
 
 	if (path[0] == '/' || path[0] == '\0')
 		return false;
-	for (p = path; p != NULL; p = strchr(p, '/'), p += p != NULL)
+	for (p = path; ; p++) {
 		if (strncmp(p, "..", 2) == 0 && (p[2] == '/' || p[2] == '\0'))
 			return false;
-	return true;
+		p = strchr(p, '/');
+		if (p == NULL)
+			return true;
+	}
 }
 
 void *

@@ -292,6 +292,7 @@ test_typographic_characters(void **state)
 	assert_int_equal(conf_module_parse("x.xml", "<safe><macro name=\"a\" value=\"\xe2\x80\x9dx\xe2\x80\x9d\"/><service mode=\"light\"/></safe>",
 	    strlen("<safe><macro name=\"a\" value=\"\xe2\x80\x9dx\xe2\x80\x9d\"/><service mode=\"light\"/></safe>"), NULL, &module, &errs), 0);
 	assert_int_equal(errs.count, 0);
+	conf_module_free(&module);
 }
 
 static void
@@ -392,6 +393,7 @@ test_module_defaults(void **state)
 	assert_int_equal(module.userlogsize_kb, 2048);
 	assert_int_equal(module.vars_count, 0);
 	assert_string_equal(module.signature, "");
+	conf_module_free(&module);
 
 	load_module("module-light.xml", NULL);
 	assert_int_equal(errs.count, 0);
@@ -399,6 +401,7 @@ test_module_defaults(void **state)
 	assert_int_equal(module.boot, BOOT_ON);
 	assert_int_equal(module.hb_count, 0);
 	assert_true(module.user);
+	conf_module_free(&module);
 }
 
 static void
@@ -457,6 +460,7 @@ test_servers_of_before_7_2(void **state)
 	assert_string_equal(module.hb[0].ident, "repli");
 	assert_string_equal(module.hb[1].lan, "default");
 	assert_string_equal(module.hb[1].ident, "old");
+	conf_module_free(&module);
 }
 
 int
