@@ -199,6 +199,14 @@ conf_attr_regex(const struct conf_doc *d, xmlNode *node, const char *name, char 
 	return false;
 }
 
+void
+conf_when_fits(const struct conf_doc *d, const xmlNode *node, int when, int mode)
+{
+	if (mode != MODE_MIRROR && (when == WHEN_PRIM || when == WHEN_SECOND || when == WHEN_SEC))
+		conf_say(d, 'W', node, "<%s> of class %s never starts in a %s module, whose scripts are start_both and stop_both: expected both or pre",
+		    node->name, conf_when_names[when], rpt_mode_names[mode]);
+}
+
 /* What a relative path may not do: leave its folder. */
 bool
 conf_is_inside(const char *path)
