@@ -11,7 +11,7 @@ libcli_a_SOURCES = \
 	engine/cli/cli.h engine/cli/cli.c engine/cli/parse.c engine/cli/verbs.c engine/cli/help.c engine/cli/show.c \
 	engine/cli/cmdlog.c engine/cli/tree.c engine/cli/zip.c engine/cli/script.c engine/cli/modules.c \
 	engine/cli/cli_control.c engine/cli/cli_state.c engine/cli/cli_log.c engine/cli/cli_module.c \
-	engine/cli/cli_config.c engine/cli/cli_cluster.c engine/cli/cli_misc.c
+	engine/cli/cli_config.c engine/cli/cli_cluster.c engine/cli/cli_misc.c engine/cli/vhost.c
 libcli_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS) $(ZIP_CFLAGS)
 CLI_LIBS = libcli.a libscript.a libsafekit.a $(CONF_LIBS) $(ZIP_LIBS)
 
