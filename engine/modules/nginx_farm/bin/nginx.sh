@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What the scripts of this module share; read by them (". nginx.sh"). NGINX and PORT are macros of userconfig.xml.
+# What the scripts of this module share; read by them (". nginx.sh"). NGINX_BIN and PORT are macros of userconfig.xml.
+# (A variable NGINX would mean something to nginx itself: the sockets of an older one, which it takes over and stays in the foreground.)
 
 dir=$SAFEUSERVAR/nginx
 
