@@ -7,12 +7,8 @@
  * the disk after start-up: scripts have their thread (act/runner), the record has another (act/writer).
  */
 #include "config.h"
-#include "act/runner.h"
 #include "act/script_env.h"
-#include "act/writer.h"
-#include "module/setup.h"
-#include "ctl/uplink.h"
-#include "wire/packet.h"
+#include "heart.h"
 
 #include <sys/eventfd.h>
 #include <sys/file.h>
@@ -34,27 +30,7 @@
 #define LINK_RETRY_MS	1000	/* between attempts to get a heartbeat port that is taken (ours) */
 #define OLD_KEY_MS	600000	/* how long the former key is good after a new one: time to apply it on the other server (ours) */
 
-static struct heart {
-	uv_loop_t	*loop;
-	struct mod	 mod;
-	struct setup	 setup;
-	struct runner	*runner;
-	struct uplink	*up;
-	struct link	*links[MOD_HB_MAX];
-	struct packet_seal *seal;
-	struct packet_seal *old_seal;	/* of the key before, while the other server may not have the new one yet */
-	uv_timer_t	 old_seal_end, link_retry;
-	uv_timer_t	 timer;
-	uv_poll_t	 runner_poll, writer_poll;
-	int		 runner_fd;	/* eventfd: the script thread has news (not uv_async: see act/writer.h) */
-	struct writer	*writer;
-	uv_signal_t	 term;
-	char		 record_file[512];
-	bool		 quitting;
-	bool		 strange_said[SK_NODES_MAX];
-	json_t		*pending;	/* a setup that waits for the module to stop */
-	json_t		*resources;	/* last value of each, to publish anew when safeadmin comes back */
-} H;
+struct heart H;
 
 /* ---- hooks of the module ---- */
 
@@ -62,20 +38,20 @@ static void
 hook_send(void *ctx, int hb, const struct beat *b)
 {
 	struct packet_seal *seals[2] = { H.seal, H.old_seal };
-	uint8_t payload[BEAT_LEN], pkt[PACKET_MAX];
-	size_t n, i;
+	uint8_t payload[BEAT_MAX], pkt[PACKET_MAX];
+	size_t n, i, len;
 	int k;
 
 	if (H.links[hb] == NULL || H.seal == NULL)
 		return;
-	beat_encode(b, payload);
+	len = beat_encode(b, payload);
 	for (k = 0; k < H.setup.lan[hb].count; k++) {
 		int to = H.setup.lan[hb].peers[k].node;
 
 		if (H.mod.conf.peer >= 0 && to != H.mod.conf.peer)
 			continue;
 		for (i = 0; i < ARRAY_LEN(seals) && seals[i] != NULL; i++) {
-			n = packet_close(seals[i], to, payload, sizeof(payload), pkt);
+			n = packet_close(seals[i], to, payload, len, pkt);
 			if (n > 0)
 				link_send(H.links[hb], to, pkt, n);
 		}
@@ -85,17 +61,18 @@ hook_send(void *ctx, int hb, const struct beat *b)
 static void
 hook_run(void *ctx, enum fsm_plan plan, uint32_t seq, const char *action)
 {
-	runner_run(H.runner, plan, seq, action);
+	heart_run(plan, seq, action);
 }
 
 static void
 hook_kill(void *ctx)
 {
+	heart_run_killed();
 	runner_kill(H.runner);
 }
 
-static void
-send_log(enum message m, const char *origin, const char *message)
+void
+heart_log(enum message m, const char *origin, const char *message)
 {
 	char level[2] = { message_rows[m].level, '\0' }, text[SK_TEXT_MAX];
 
@@ -109,7 +86,7 @@ send_log(enum message m, const char *origin, const char *message)
 static void
 hook_log(void *ctx, enum message m, const char *text)
 {
-	send_log(m, "heart", text);
+	heart_log(m, "heart", text);
 }
 
 static void
@@ -124,17 +101,21 @@ hook_report(void *ctx, const struct rpt_module *r)
 static void
 hook_resource(void *ctx, const char *name, const char *value, const char *by)
 {
-	json_t *r = json_pack("{s:s,s:s,s:s,s:I}", "name", name, "value", value, "by", by, "assigned_ms",
-	    (json_int_t)(clock_wall_us() / 1000));
+	int64_t wall = clock_wall_us() / 1000;
+	const json_t *old = json_object_get(H.resources, name);
+	json_t *r = json_pack("{s:s,s:s,s:s,s:I}", "name", name, "value", value, "by", by, "assigned_ms", (json_int_t)wall);
+	const char *before = json_string_value(json_object_get(old, "value"));
 
 	if (r == NULL)
 		return;
+	if (before == NULL || strcmp(before, value) != 0)
+		json_object_set_new(H.notes, name, json_pack("{s:I,s:s}", "since_ms", (json_int_t)wall, "why", ""));
 	json_object_set(H.resources, name, r);
 	uplink_send(H.up, json_pack("{s:o}", "resource", r), false);
 }
 
-static void
-hook_notice(void *ctx, int type, const char *object, const char *from, const char *to, const char *text)
+void
+heart_notice(int type, const char *object, const char *from, const char *to, const char *text)
 {
 	char clean[SK_TEXT_MAX];
 
@@ -142,6 +123,12 @@ hook_notice(void *ctx, int type, const char *object, const char *from, const cha
 	str_make_utf8(clean);
 	uplink_send(H.up, json_pack("{s:{s:I,s:s,s:s,s:s,s:s,s:s}}", "notice", "time_ms", (json_int_t)(clock_wall_us() / 1000), "type",
 	    rpt_notice_names[type], "object", object, "from", from, "to", to, "message", clean), true);
+}
+
+static void
+hook_notice(void *ctx, int type, const char *object, const char *from, const char *to, const char *text)
+{
+	heart_notice(type, object, from, to, text);
 }
 
 static int64_t
@@ -209,8 +196,8 @@ static const struct mod_hooks heart_hooks = { NULL, hook_send, hook_run, hook_ki
 static void on_timer(uv_timer_t *t);
 static void apply_pending(void);
 
-static void
-rearm(void)
+void
+heart_rearm(void)
 {
 	int64_t next = mod_next(&H.mod), now = clock_mono_ms();
 
@@ -232,7 +219,7 @@ on_timer(uv_timer_t *t)
 		if (H.links[i] != NULL)
 			link_drain(H.links[i]);
 	mod_tick(&H.mod, clock_mono_ms());
-	rearm();
+	heart_rearm();
 }
 
 static void
@@ -267,7 +254,7 @@ on_packet(void *ctx, int lan, int from, const uint8_t *data, size_t len)
 		snprintf(text, sizeof(text), "Heartbeat from %s ignored: %s", H.mod.conf.nodes[from],
 		    "it has another key: apply the same cluster and module configuration on both servers");
 		H.strange_said[from] = true;
-		send_log(MSG_HB_PEER_OTHER, "heart", text);
+		heart_log(MSG_HB_PEER_OTHER, "heart", text);
 	}
 }
 
@@ -275,7 +262,7 @@ static void
 on_settled(void *ctx)
 {
 	mod_settle(&H.mod, clock_mono_ms());
-	rearm();
+	heart_rearm();
 }
 
 static void
@@ -309,7 +296,7 @@ say_script(const struct runner_event *ev)
 		snprintf(text, sizeof(text), "Script %s cannot be run: %s", name, strerror(ev->value));
 		break;
 	}
-	send_log(m, "heart", text);
+	heart_log(m, "heart", text);
 	if (ev->what != RUN_BEGIN)
 		mod_script_failed(&H.mod);
 }
@@ -322,13 +309,17 @@ on_runner(uv_poll_t *p, int status, int events)
 
 	(void)!read(H.runner_fd, &n, sizeof(n));
 	while (runner_poll(H.runner, &ev))
-		if (ev.what == RUN_DONE)
+		if (ev.what == RUN_DONE) {
+			heart_run_done(ev.seq);
 			mod_script_done(&H.mod, ev.seq, ev.value, clock_mono_ms());
-		else
+		} else {
 			say_script(&ev);
+		}
+	if (H.mod.state == S_STOP)
+		heart_stopped();
 	if (H.pending != NULL && H.mod.state == S_STOP)
 		apply_pending();
-	rearm();
+	heart_rearm();
 }
 
 static void
@@ -394,7 +385,7 @@ open_missing(bool say)
 			continue;
 		missing = true;
 		if (say)
-			send_log(MSG_HB_PEER_OTHER, "heart", err);
+			heart_log(MSG_HB_PEER_OTHER, "heart", err);
 	}
 	if (missing)
 		uv_timer_start(&H.link_retry, on_link_retry, LINK_RETRY_MS, 0);
@@ -416,7 +407,7 @@ open_links(void)
 		return;		/* and no cipher: its library costs 2 MB of a process */
 	take_key();
 	if (!H.setup.has_key) {
-		send_log(MSG_HB_PEER_OTHER, "heart", "Heartbeats ignored: this server has no cluster key: apply the cluster configuration");
+		heart_log(MSG_HB_PEER_OTHER, "heart", "Heartbeats ignored: this server has no cluster key: apply the cluster configuration");
 		return;
 	}
 	open_missing(true);
@@ -436,45 +427,6 @@ configure_runner(void)
 	runner_configure(H.runner, &rc);
 }
 
-static void
-reply(const json_t *order, bool ok, const char *code, const char *message, json_t *more)
-{
-	json_t *r = json_pack("{s:O?,s:b}", "id", json_object_get(order, "id"), "ok", ok);
-
-	if (!ok) {
-		json_object_set_new(r, "code", json_string(code));
-		json_object_set_new(r, "message", json_string(message));
-	}
-	json_object_update(r, more);
-	json_decref(more);
-	uplink_send(H.up, r, false);
-}
-
-static const char *
-member(const json_t *obj, const char *name, const char *otherwise)
-{
-	const char *s = json_string_value(json_object_get(obj, name));
-
-	return s != NULL ? s : otherwise;
-}
-
-static void
-order_action(const json_t *o)
-{
-	char err[SK_TEXT_MAX] = "";
-	const char *by = member(o, "by", "unknown");
-	int verb = rpt_lookup(rpt_verb_names, VERB_COUNT, member(o, "verb", ""));
-	uint32_t seq = 0;
-
-	if (verb <= VERB_NONE) {
-		snprintf(err, sizeof(err), "no such action: %.64s", member(o, "verb", ""));
-		reply(o, false, "usage", err, NULL);
-		return;
-	}
-	seq = mod_action(&H.mod, verb, by, json_string_value(json_object_get(o, "identity")), clock_mono_ms(), err, sizeof(err));
-	reply(o, seq != 0, "refused", err, seq != 0 ? json_pack("{s:I}", "seq", (json_int_t)seq) : NULL);
-}
-
 /* Only addresses, keys or servers that are not ours have changed: a running module can take that. */
 static bool
 same_module(const struct setup *s)
@@ -486,9 +438,31 @@ same_module(const struct setup *s)
 	    (now->peer < 0 || strcmp(new->nodes[now->peer], now->nodes[now->peer]) == 0);
 }
 
-/* False with the reason: not now, or not at all. */
+/* A dynamic configuration (user's guide 13): what may change while the module runs, in ALONE or WAIT */
 static bool
-apply_setup(const json_t *obj, const char **code, char *err, size_t errsize)
+change_running(struct setup *s, char *err, size_t errsize)
+{
+	char why[SK_TEXT_MAX], text[SK_TEXT_MAX];
+
+	if (!conf_module_dynamic(&H.setup.conf, &s->conf, why, sizeof(why))) {
+		snprintf(err, errsize, "the module is not in STOP, and these cannot change while it runs: %.*s: applied when it stops",
+		    SK_TEXT_MAX / 2, why);
+		return false;
+	}
+	if (s->mod.peer < 0)
+		s->mod.peer = H.mod.conf.peer;
+	if (!mod_change(&H.mod, &s->mod, clock_mono_ms())) {
+		snprintf(err, errsize, "the module is neither in STOP nor stable in ALONE or WAIT: applied when it stops");
+		return false;
+	}
+	snprintf(text, sizeof(text), "Configuration changed while running: signature %s", s->mod.signature);
+	heart_log(MSG_CONFIG_DYNAMIC, "heart", text);
+	return true;
+}
+
+/* False with the reason: not now, or not at all. */
+bool
+heart_apply(const json_t *obj, const char **code, char *err, size_t errsize)
 {
 	struct setup s;
 
@@ -498,18 +472,20 @@ apply_setup(const json_t *obj, const char **code, char *err, size_t errsize)
 		return false;
 	}
 	if (!mod_reconfigure(&H.mod, &s.mod)) {
-		if (!same_module(&s)) {
+		if (same_module(&s)) {
+			memcpy(H.mod.conf.nodes, s.mod.nodes, sizeof(H.mod.conf.nodes));
+		} else if (!change_running(&s, err, errsize)) {
 			setup_free(&s);
-			snprintf(err, errsize, "the module is not in STOP: applied when it stops");
 			*code = "refused";
 			return false;
 		}
-		memcpy(H.mod.conf.nodes, s.mod.nodes, sizeof(H.mod.conf.nodes));
 	}
 	setup_free(&H.setup);
 	H.setup = s;
 	configure_runner();
 	open_links();
+	heart_check_setup();
+	mod_settle(&H.mod, clock_mono_ms());
 	return true;
 }
 
@@ -521,126 +497,17 @@ apply_pending(void)
 	char err[SK_TEXT_MAX];
 
 	H.pending = NULL;
-	if (!apply_setup(setup, &code, err, sizeof(err)))
-		send_log(MSG_CONFIG_REFUSED, "heart", err);
+	if (!heart_apply(setup, &code, err, sizeof(err)))
+		heart_log(MSG_CONFIG_REFUSED, "heart", err);
 	json_decref(setup);
 }
 
-static void
-order_setup(const json_t *o)
-{
-	json_t *setup = json_object_get(o, "setup");
-	const char *code = NULL;
-	char err[SK_TEXT_MAX];
-	bool ok = apply_setup(setup, &code, err, sizeof(err));
-
-	json_decref(H.pending);
-	H.pending = !ok && strcmp(code, "refused") == 0 ? json_incref(setup) : NULL;
-	reply(o, ok, code, err, NULL);
-}
-
-static void
-order_set(const json_t *o)
-{
-	const char *name = member(o, "resource", ""), *value = member(o, "value", ""), *by = member(o, "by", "unknown");
-	const json_t *old = json_object_get(H.resources, name);
-	char text[SK_TEXT_MAX], before[SK_VALUE_MAX];
-
-	if (strchr(name, '.') == NULL || strlen(name) >= SK_RES_MAX || value[0] == '\0' || strlen(value) >= SK_VALUE_MAX) {
-		reply(o, false, "usage", "expected resource_class.resource_id and a value", NULL);
-		return;
-	}
-	if (old == NULL && json_object_size(H.resources) >= 4096) {
-		reply(o, false, "busy", "a module has at most 4096 resources", NULL);
-		return;
-	}
-	str_copy(before, sizeof(before), member(old, "value", ""));
-	hook_resource(NULL, name, value, by);
-	if (strcmp(before, value) != 0) {
-		snprintf(text, sizeof(text), "Resource %s set to %s by %s", name, value, by);
-		send_log(rpt_health_of(value) == RH_OTHER ? MSG_RESOURCE_INFO : MSG_RESOURCE, by, text);
-		hook_notice(NULL, NT_RESOURCE, name, before, value, text);
-	}
-	reply(o, true, NULL, NULL, NULL);
-}
-
-static void
-order_loop(const json_t *o)
-{
-	const char *verb = member(o, "verb", "");
-	enum mod_loop what = strcmp(verb, "inc") == 0 ? LOOP_INC : strcmp(verb, "reset") == 0 ? LOOP_RESET : LOOP_CHECK;
-	bool reached;
-
-	if (what == LOOP_CHECK && strcmp(verb, "check") != 0) {
-		reply(o, false, "usage", "verb: expected inc, reset or check", NULL);
-		return;
-	}
-	reached = mod_loop(&H.mod, what);
-	reply(o, true, NULL, NULL, json_pack("{s:b,s:I,s:I}", "reached", reached, "count", (json_int_t)H.mod.report.loop_count, "max",
-	    (json_int_t)H.mod.report.loop_max));
-}
-
-static void
-order_failover(const json_t *o)
-{
-	const char *value = member(o, "value", "");
-	char err[SK_TEXT_MAX];
-	bool ok;
-
-	if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0) {
-		reply(o, false, "usage", "value: expected on or off", NULL);
-		return;
-	}
-	ok = mod_set_failover(&H.mod, strcmp(value, "on") == 0, member(o, "by", "unknown"), err, sizeof(err));
-	reply(o, ok, "refused", err, NULL);
-}
-
-static void
-order_boot(const json_t *o)
-{
-	int boot = rpt_lookup(rpt_boot_names, BOOT_COUNT, member(o, "value", ""));
-
-	if (boot >= 0)
-		mod_set_boot(&H.mod, boot);
-	reply(o, boot >= 0, "usage", "expected on, off, auto or ignore", NULL);
-}
-
-static void
-quit(void)
+void
+heart_quit(void)
 {
 	H.quitting = true;
 	if (writer_idle(H.writer))
 		uv_stop(H.loop);
-}
-
-static void
-order_quit(const json_t *o)
-{
-	if (H.mod.state != S_STOP) {
-		reply(o, false, "refused", "the module is not in STOP", NULL);
-		return;
-	}
-	reply(o, true, NULL, NULL, NULL);
-	quit();
-}
-
-static void
-on_order(void *ctx, json_t *o)
-{
-	static const struct { const char *op; void (*run)(const json_t *o); } orders[] = {
-		{ "action", order_action }, { "setup", order_setup }, { "set", order_set }, { "loop", order_loop },
-		{ "failover", order_failover }, { "boot", order_boot }, { "quit", order_quit },
-	};
-	const char *op = member(o, "op", "");
-	size_t i;
-
-	for (i = 0; i < ARRAY_LEN(orders); i++)
-		if (strcmp(op, orders[i].op) == 0) {
-			orders[i].run(o);
-			rearm();
-			return;
-		}
-	reply(o, false, "usage", "heart does not know this order", NULL);
 }
 
 /* safeadmin is back: it knows nothing of us */
@@ -659,7 +526,7 @@ static void
 on_term(uv_signal_t *s, int signum)
 {
 	/* the server goes down with us in the middle: safeadmin has ordered the stop before; what still runs ends with the server */
-	quit();
+	heart_quit();
 }
 
 /* ---- start ---- */
@@ -714,7 +581,7 @@ int
 main(int argc, char **argv)
 {
 	const char *am = NULL;
-	struct uplink_hooks up_hooks = { NULL, on_order, on_again };
+	struct uplink_hooks up_hooks = { NULL, heart_order, on_again };
 	struct mod_record rec;
 	char err[SK_TEXT_MAX], born[SK_TEXT_MAX];
 	bool same_boot;
@@ -737,6 +604,7 @@ main(int argc, char **argv)
 	take_lock(am);
 	H.loop = uv_default_loop();
 	H.resources = json_object();
+	H.notes = json_object();
 	H.up = uplink_open(H.loop, am, HELLO_WAIT_MS, &setup, err, sizeof(err));
 	if (H.up == NULL)
 		fatal("heart %s: %s", am, err);
@@ -773,13 +641,17 @@ main(int argc, char **argv)
 				H.setup.mod.peer = c;
 	mod_init(&H.mod, &H.setup.mod, &heart_hooks, &rec, rec.life, clock_mono_ms());
 	snprintf(born, sizeof(born), "Process heart started for module %s, id %u", am, H.setup.mod.id);
-	send_log(MSG_HEART_START, "heart", born);
+	heart_log(MSG_HEART_START, "heart", born);
+	if (!heart_check_init(am))
+		fatal("heart %s: no memory for checkers", am);
+	heart_check_setup();
 	hook_persist(NULL, &H.mod.rec);
 	mod_born(&H.mod, same_boot);
 	open_links();
-	rearm();
+	heart_rearm();
 	uv_run(H.loop, UV_RUN_DEFAULT);
 
+	heart_check_free();
 	runner_free(H.runner);
 	writer_free(H.writer);
 	close_links();
@@ -790,5 +662,6 @@ main(int argc, char **argv)
 	setup_free(&H.setup);
 	json_decref(H.pending);
 	json_decref(H.resources);
+	json_decref(H.notes);
 	return 0;
 }

@@ -4,6 +4,7 @@
 noinst_LIBRARIES += libbase.a
 libbase_a_SOURCES = \
 	engine/base/base.h engine/base/diag.c engine/base/clock.c engine/base/path.c engine/base/str.c \
+	engine/base/procs.h engine/base/procs.c \
 	engine/wire/report.h engine/wire/fields.c engine/wire/message.h engine/wire/message.c \
 	engine/wire/ctlmsg.h engine/wire/ctlmsg.c
 libbase_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS)
@@ -15,25 +16,34 @@ libsafekit_a_SOURCES = engine/ctl/safekit.h engine/ctl/client.c
 libsafekit_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 SAFEKIT_LIBS = libsafekit.a $(BASE_LIBS)
 
+# fsm: the language of failover rules, also for those who only check it (the cli)
+noinst_LIBRARIES += librules.a
+librules_a_SOURCES = engine/fsm/rules.h engine/fsm/rules_impl.h engine/fsm/rules.c engine/fsm/rules_ref.c engine/fsm/rules_lex.c \
+	engine/fsm/rules_parse.c engine/fsm/rules_expr.c
+librules_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+RULES_LIBS = librules.a $(BASE_LIBS)
+
 # fsm + module: decide, and keep the state.  Pure: the simulation links the same
 noinst_LIBRARIES += libmodule.a
 libmodule_a_SOURCES = \
 	engine/fsm/fsm.h engine/fsm/fsm.c engine/fsm/mirror.h engine/fsm/mirror.c engine/fsm/light.c engine/fsm/plan.c \
 	engine/wire/beat.h engine/wire/beat.c \
-	engine/module/module.h engine/module/internal.h engine/module/module.c engine/module/pulse.c
+	engine/module/module.h engine/module/internal.h engine/module/module.c engine/module/pulse.c \
+	engine/module/failover.c engine/module/explain.c
 libmodule_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
-MODULE_LIBS = libmodule.a $(BASE_LIBS)
+MODULE_LIBS = libmodule.a $(RULES_LIBS)
 
 # heart: one module
 safebin_PROGRAMS += heart
-heart_SOURCES = engine/heart.c \
+heart_SOURCES = engine/heart.h engine/heart.c engine/heart_orders.c engine/heart_check.c \
+	engine/act/watch.h engine/act/watch.c engine/check/line.h \
 	engine/act/runner.h engine/act/runner.c engine/act/thread.h engine/act/writer.h engine/act/writer.c \
 	engine/cluster/link.h engine/cluster/link.c \
 	engine/module/setup.h engine/module/setup.c \
 	engine/ctl/uplink.h engine/ctl/uplink.c
 heart_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS)
 # libconf without libxml2: the run form is JSON
-heart_LDADD = libmodule.a libconf.a libscript.a libwire.a libsafekit.a $(BASE_LIBS) $(UV_LIBS) -lpthread
+heart_LDADD = libmodule.a librules.a libconf.a libscript.a libwire.a libsafekit.a $(BASE_LIBS) $(UV_LIBS) -lpthread
 
 # safeadmin: the node
 safebin_PROGRAMS += safeadmin

@@ -68,15 +68,28 @@ tests_unit_t_conf_module_SOURCES = tests/unit/t_conf_module.c
 tests_unit_t_conf_module_CPPFLAGS = $(UNIT_CPPFLAGS) $(XML_CFLAGS)
 tests_unit_t_conf_module_LDADD = $(CONF_LIBS) $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/t_conf_tags tests/unit/t_guide
+tests_unit_t_conf_tags_SOURCES = tests/unit/t_conf_tags.c
+tests_unit_t_conf_tags_CPPFLAGS = $(UNIT_CPPFLAGS) $(XML_CFLAGS)
+tests_unit_t_conf_tags_LDADD = $(CONF_LIBS) $(CMOCKA_LIBS)
+tests_unit_t_guide_SOURCES = tests/unit/t_guide.c
+tests_unit_t_guide_CPPFLAGS = $(UNIT_CPPFLAGS) $(XML_CFLAGS)
+tests_unit_t_guide_LDADD = $(CONF_LIBS) $(CMOCKA_LIBS)
+
 if ENABLE_FUZZ
-check_PROGRAMS += tests/fuzz/fuzz_conf
-tests_fuzz_fuzz_conf_SOURCES = tests/fuzz/fuzz_conf.c
-tests_fuzz_fuzz_conf_CPPFLAGS = $(AM_CPPFLAGS) $(XML_CFLAGS) $(JANSSON_CFLAGS)
-tests_fuzz_fuzz_conf_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
-tests_fuzz_fuzz_conf_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
-tests_fuzz_fuzz_conf_LDADD = $(CONF_LIBS)
+check_PROGRAMS += tests/fuzz/fuzz_userconfig tests/fuzz/fuzz_cluster
+tests_fuzz_fuzz_userconfig_SOURCES = tests/fuzz/fuzz_userconfig.c
+tests_fuzz_fuzz_userconfig_CPPFLAGS = $(AM_CPPFLAGS) $(XML_CFLAGS) $(JANSSON_CFLAGS) -DTEST_SRCDIR='"$(abs_top_srcdir)"'
+tests_fuzz_fuzz_userconfig_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_userconfig_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_userconfig_LDADD = $(CONF_LIBS)
+tests_fuzz_fuzz_cluster_SOURCES = tests/fuzz/fuzz_cluster.c
+tests_fuzz_fuzz_cluster_CPPFLAGS = $(AM_CPPFLAGS) $(XML_CFLAGS) $(JANSSON_CFLAGS)
+tests_fuzz_fuzz_cluster_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_cluster_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_cluster_LDADD = $(CONF_LIBS)
 endif
-EXTRA_DIST += tests/fuzz/corpus/conf tests/data/conf
+EXTRA_DIST += tests/fuzz/corpus/userconfig tests/fuzz/corpus/cluster tests/data/conf tests/data/guide
 # pub
 UNIT_TESTS += tests/unit/t_journal
 tests_unit_t_journal_SOURCES = tests/unit/t_journal.c tests/unit/journal_owner.h
@@ -98,6 +111,10 @@ EXTRA_PROGRAMS = tests/bench/bench_journal
 tests_bench_bench_journal_SOURCES = tests/bench/bench_journal.c
 tests_bench_bench_journal_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 tests_bench_bench_journal_LDADD = $(PUB_LIBS)
+EXTRA_PROGRAMS += tests/bench/bench_rules
+tests_bench_bench_rules_SOURCES = tests/bench/bench_rules.c
+tests_bench_bench_rules_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+tests_bench_bench_rules_LDADD = $(RULES_LIBS)
 
 # scripts: run by tests/run where they are
 EXTRA_DIST += tests/run tests/lib tests/lab tests/lint tests/ctl
@@ -141,7 +158,13 @@ tests_unit_t_oidtable_LDADD = $(AGENT_LIBS) $(CMOCKA_LIBS)
 tests/unit/t_oidtable-t_oidtable.$(OBJEXT): agent/oids.h
 
 # the command line: parsing and its table; the environment of scripts
-UNIT_TESTS += tests/unit/t_cli_parse tests/unit/t_script_env
+UNIT_TESTS += tests/unit/t_cli_parse tests/unit/t_script_env tests/unit/t_explain tests/unit/t_redact
+tests_unit_t_redact_SOURCES = tests/unit/t_redact.c engine/cli/redact.c
+tests_unit_t_redact_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_redact_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
+tests_unit_t_explain_SOURCES = tests/unit/t_explain.c
+tests_unit_t_explain_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_explain_LDADD = $(CLI_LIBS) $(CMOCKA_LIBS)
 tests_unit_t_cli_parse_SOURCES = tests/unit/t_cli_parse.c
 tests_unit_t_cli_parse_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_t_cli_parse_LDADD = $(CLI_LIBS) $(CMOCKA_LIBS)
@@ -166,6 +189,16 @@ tests_unit_t_fsm_SOURCES = tests/unit/t_fsm.c
 tests_unit_t_fsm_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_t_fsm_LDADD = $(MODULE_LIBS) $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/t_rules
+tests_unit_t_rules_SOURCES = tests/unit/t_rules.c tests/unit/rules_texts.h
+tests_unit_t_rules_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_rules_LDADD = $(RULES_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/t_rules_random
+tests_unit_t_rules_random_SOURCES = tests/unit/t_rules_random.c tests/sim/rng.h
+tests_unit_t_rules_random_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_t_rules_random_LDADD = $(RULES_LIBS) $(CMOCKA_LIBS)
+
 UNIT_TESTS += tests/unit/t_beat
 tests_unit_t_beat_SOURCES = tests/unit/t_beat.c
 tests_unit_t_beat_CPPFLAGS = $(UNIT_CPPFLAGS)
@@ -175,6 +208,11 @@ UNIT_TESTS += tests/unit/t_module
 tests_unit_t_module_SOURCES = tests/unit/t_module.c tests/unit/module_world.h
 tests_unit_t_module_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_t_module_LDADD = $(MODULE_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/t_failover
+tests_unit_t_failover_SOURCES = tests/unit/t_failover.c tests/unit/module_world.h
+tests_unit_t_failover_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_failover_LDADD = $(MODULE_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/t_setup
 tests_unit_t_setup_SOURCES = tests/unit/t_setup.c engine/module/setup.c engine/cluster/link.c
@@ -197,7 +235,7 @@ tests_unit_t_uplink_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS)
 tests_unit_t_uplink_LDADD = $(SAFEKIT_LIBS) $(UV_LIBS) $(CMOCKA_LIBS) -lpthread
 
 # fuzz targets of what hearts and readers send; tests/fuzz/run runs all of them for a few seconds
-FUZZ_TESTS = tests/fuzz/fuzz_beat tests/fuzz/fuzz_ctlmsg tests/fuzz/fuzz_report tests/fuzz/fuzz_setup
+FUZZ_TESTS = tests/fuzz/fuzz_beat tests/fuzz/fuzz_ctlmsg tests/fuzz/fuzz_report tests/fuzz/fuzz_setup tests/fuzz/fuzz_rules tests/fuzz/fuzz_safe
 if ENABLE_FUZZ
 check_PROGRAMS += $(FUZZ_TESTS)
 endif
@@ -220,9 +258,40 @@ tests_fuzz_fuzz_setup_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(JANSSON_CFLAGS)
 tests_fuzz_fuzz_setup_CFLAGS = $(FUZZ_COMPILE)
 tests_fuzz_fuzz_setup_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_setup_LDADD = $(CONF_LIBS) $(BASE_LIBS) $(UV_LIBS)
+tests_fuzz_fuzz_rules_SOURCES = tests/fuzz/fuzz_rules.c
+tests_fuzz_fuzz_rules_CFLAGS = $(FUZZ_COMPILE)
+tests_fuzz_fuzz_rules_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_rules_LDADD = $(RULES_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/rules
 EXTRA_DIST += tests/fuzz/run tests/fuzz/corpus/beat tests/fuzz/corpus/ctlmsg tests/fuzz/corpus/report tests/fuzz/corpus/setup
+tests_fuzz_fuzz_safe_SOURCES = tests/fuzz/fuzz_safe.c
+tests_fuzz_fuzz_safe_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+tests_fuzz_fuzz_safe_CFLAGS = $(FUZZ_COMPILE)
+tests_fuzz_fuzz_safe_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_safe_LDADD = $(CLI_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/safe
 
 UNIT_TESTS += tests/unit/t_writer
 tests_unit_t_writer_SOURCES = tests/unit/t_writer.c engine/act/writer.c
 tests_unit_t_writer_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_t_writer_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS) -lpthread
+
+# errd with real processes
+UNIT_TESTS += tests/unit/t_errd
+tests_unit_t_errd_SOURCES = tests/unit/t_errd.c
+tests_unit_t_errd_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS)
+tests_unit_t_errd_LDADD = $(ERRD_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/t_procs
+tests_unit_t_procs_SOURCES = tests/unit/t_procs.c
+tests_unit_t_procs_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_procs_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
+
+# checkd
+check_PROGRAMS += tests/ctl/runform
+tests_ctl_runform_SOURCES = tests/ctl/runform.c
+tests_ctl_runform_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(XML_CFLAGS)
+tests_ctl_runform_LDADD = $(CONF_LIBS)
+UNIT_TESTS += tests/unit/t_check
+tests_unit_t_check_SOURCES = tests/unit/t_check.c
+tests_unit_t_check_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS) $(MNL_CFLAGS)
+tests_unit_t_check_LDADD = $(CHECK_LIBS) $(CMOCKA_LIBS)

@@ -160,17 +160,27 @@ cli_node(struct cli *c, char buf[SK_NAME_MAX])
 	return buf;
 }
 
-/* Who runs this: -i first, as the detectors say it (UG 13.2.3), then -u (the web console), then the login name as in
- * "Action start called by SYSTEM/root" (UG 4.2) */
+/* Who runs this: -i first, as the detectors say it (UG 13.2.3), then -u (the web console), then the custom checker that runs us
+ * (SAFECHECKER, which its process has from checkd), then the login name as in "Action start called by SYSTEM/root" (UG 4.2) */
 static void
 set_by(struct cli *c)
 {
+	const char *checker = getenv("SAFECHECKER");
 	struct passwd *pw = NULL;
 	uid_t uid = getuid();
 
+	c->detector = true;
 	if (c->opt['i'] != NULL)
 		str_copy(c->by, sizeof(c->by), c->opt['i']);
-	else if (c->opt['u'] != NULL)
+	else if (c->opt['u'] == NULL && checker != NULL && cli_plain_text(checker))
+		str_copy(c->by, sizeof(c->by), checker);
+	else
+		c->detector = false;
+	if (c->detector) {
+		str_make_utf8(c->by);
+		return;
+	}
+	if (c->opt['u'] != NULL)
 		str_copy(c->by, sizeof(c->by), c->opt['u']);
 	else if (uid == 0)
 		str_copy(c->by, sizeof(c->by), "SYSTEM/root");

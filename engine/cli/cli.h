@@ -57,7 +57,8 @@ struct cli {
 	int	    nwords;
 	const char *module;	/* -m or SAFEMODULE; NULL */
 	bool	    json;
-	char	    by[SK_NAME_MAX];	/* who: SYSTEM/<user>, -u, or the identity of -i */
+	char	by[SK_NAME_MAX];	/* who: -i, -u, SAFECHECKER or SYSTEM/<user>, see set_by() */
+	bool	detector;		/* by is the identity of a detector: -i, or SAFECHECKER of a custom checker */
 	char	    command[SK_TEXT_MAX];	/* as typed, for the command log */
 	struct sk_conn *conn;	/* NULL: no safeadmin */
 };
@@ -68,6 +69,7 @@ bool cli_parse(struct cli *c, int argc, char **argv, const char *safemodule, cha
 const struct verb *verb_find(const char *name);
 const char *verb_nearest(const char *name);	/* NULL: nothing near */
 const char *option_name(char key);
+bool cli_plain_text(const char *s);	/* 1 to 63 printable characters: what may go to logs as a name */
 
 /* ---- cli.c ---- */
 int cli_main(int argc, char **argv);	/* one run: exit status */
@@ -114,11 +116,35 @@ void tree_names_free(char **names, int n);
 
 /* ---- zip.c ---- */
 bool zip_unpack(const char *file, const char *to, char *err, size_t errsize);	/* to: an empty folder */
-bool zip_pack(const char *dir, const char *file, char *err, size_t errsize);	/* replaces file whole */
+/* Replaces file whole.  password: NULL, or its entries are encrypted with it and only the owner may read the file */
+bool zip_pack(const char *dir, const char *file, const char *password, char *err, size_t errsize);
 struct zip_member { const char *name; char *data; size_t len; };
 /* Read the named members, each at most max bytes; a missing one gives data NULL.  Free data with free(). */
 bool zip_read_members(const char *file, struct zip_member *m, int n, size_t max, char *err, size_t errsize);
 bool zip_write_members(const char *file, const struct zip_member *m, int n, char *err, size_t errsize);	/* 0600 */
+
+/* ---- cli_keep.c: SAFEVAR/snapshot/modules/AM ---- */
+#define KEPT_MAX	3	/* configurations and dumps that are kept (UG 9.7) */
+bool keep_dir(char *buf, size_t size, const char *module);
+bool keep_config(const char *module, const char *active);	/* a copy of the configuration that config replaces; false: told */
+void keep_prune(const char *dir, const char *prefix);	/* all but the last KEPT_MAX folders whose names begin so are removed */
+/* dir/tmp gets its name: <prefix><date>, told in to.  false: told */
+bool keep_rename(const char *dir, const char *tmp, const char *prefix, char *to, size_t size);
+
+/* ---- cli_key.c: the key of a module ---- */
+#define MODULE_KEY	"module.key"
+#define KEY_TEXT_MAX	66	/* 64 hex digits, line break, NUL */
+bool key_random(char hex[KEY_TEXT_MAX]);			/* with a line break; false: told */
+bool key_apply(const char *module, const char *dir);		/* the wanted key, or none, into this configuration; false: told */
+bool key_differs(const char *module, bool *differs);		/* wanted and active; false: told */
+
+/* ---- wrapper.c: AM_start_wrapper.sh, AM_stop_wrapper.sh in dir/bin; false: told ---- */
+bool wrapper_write(const char *dir, const char *module, int mode);
+
+/* ---- rules_check.c: are the failover rules understood?  false: in errs ---- */
+struct conf_module;
+struct conf_errors;
+bool rules_check(const struct conf_module *m, const char *userconfig, struct conf_errors *errs);
 
 /* ---- script.c: run a script of a module for the CLI and wait for it ---- */
 struct conf_var;
@@ -142,13 +168,14 @@ bool module_dir(char *buf, size_t size, const char *module);		/* SAFE/modules/AM
 bool module_private_dir(char *buf, size_t size, const char *module);	/* SAFE/private/modules/AM */
 bool module_exists(const char *module);		/* installed */
 uint32_t module_id(const char *module);		/* 0: none */
+bool module_take_id(struct cli *c, int id);	/* of a configuration that asks for it (0: for none); false: told (cli_module.c) */
 /* true when safeadmin says STOP, or does not know the module; else told with what */
 bool module_is_stopped(struct cli *c, const char *what);
-struct conf_module;
-struct conf_errors;
+/* The state as safeadmin says it, STOP when it does not know the module; false: told */
+bool module_state(struct cli *c, const char *what, struct rpt_module *m);
 /* the active configuration (module.json); false: none or unreadable (err) */
 bool module_active(const char *module, struct conf_module *out, int64_t *config_ms, char *err, size_t errsize);
-void show_findings(const struct conf_errors *errs);	/* file:line: text, one per line on stderr */
+void show_findings(const struct conf_errors *errs);	/* file:line[:column]: text, one per line on stderr */
 json_t *findings_json(const struct conf_errors *errs);
 
 /* ---- the verbs ---- */
@@ -167,6 +194,12 @@ int do_set(struct cli *c);
 int do_loop(struct cli *c);
 int do_failover(struct cli *c);
 int do_clean(struct cli *c);
+int do_checker(struct cli *c);
+int do_update(struct cli *c);
+int do_errd(struct cli *c);
+int do_explain(struct cli *c);		/* cli_explain.c */
+/* The object of op explain in words, as of now_ms (wall clock) */
+void explain_show(FILE *to, const json_t *explain, const char *module, int64_t now_ms);
 int do_state(struct cli *c);		/* cli_state.c */
 int do_level(struct cli *c);
 int do_log(struct cli *c);		/* cli_log.c */
@@ -179,6 +212,10 @@ int do_module_uninstall(struct cli *c);
 int do_module_list(struct cli *c);
 int do_module_package(struct cli *c);
 int do_module_getports(struct cli *c);
+int do_dump(struct cli *c);		/* cli_dump.c */
+int do_snapshot(struct cli *c);
+int do_module_key(struct cli *c);	/* cli_key.c */
+int do_module_restore(struct cli *c);	/* cli_keep.c */
 int do_config(struct cli *c);		/* cli_config.c */
 int do_deconfig(struct cli *c);
 int do_confcheck(struct cli *c);
@@ -194,6 +231,7 @@ int do_cluster_export(struct cli *c);
 int do_boot(struct cli *c);		/* cli_misc.c */
 int do_safeagent(struct cli *c);
 int do_paths(struct cli *c);
+int do_kill(struct cli *c);		/* cli_proc.c */
 int do_run(struct cli *c);
 
 #endif

@@ -10,7 +10,6 @@
 #include "cli/cli.h"
 #include "conf/conf.h"
 
-#include <openssl/rand.h>
 #include <sys/stat.h>
 #include <errno.h>
 #include <limits.h>
@@ -71,16 +70,7 @@ refuse_locked(const struct plan *p)
 static bool
 new_key(struct plan *p)
 {
-	uint8_t raw[KEY_BYTES];
-
-	if (RAND_bytes(raw, sizeof(raw)) != 1) {
-		cli_error("no random numbers for a key");
-		return false;
-	}
-	str_to_hex(raw, sizeof(raw), p->key);
-	str_copy(p->key + KEY_DIGITS, 2, "\n");
-	explicit_bzero(raw, sizeof(raw));
-	return true;
+	return key_random(p->key);
 }
 
 /* key, xml, state: see above */

@@ -15,10 +15,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
-
-#define KEPT_CONFIGS	3	/* UG 9.7: "last 3 configurations" */
 
 /* One configuration in the making */
 struct stage {
@@ -28,6 +25,7 @@ struct stage {
 	bool	loaded;
 	char	signature[65];
 	struct conf_errors errs;
+	const char *state;	/* of the module, for the script */
 	char   *output;		/* of the script; freed by stage_free() */
 };
 
@@ -79,6 +77,8 @@ stage_load(struct stage *s)
 	if (has_cluster && conf_cluster_load(cluster_file, &cluster, &s->errs) == -1)
 		return false;
 	s->loaded = conf_module_load(file, has_cluster ? &cluster : NULL, &s->conf, &s->errs) == 0;
+	if (s->loaded && !conf_has_errors(&s->errs))
+		(void)rules_check(&s->conf, file, &s->errs);
 	name_sources(s);
 	if (!s->loaded || conf_has_errors(&s->errs))
 		return false;
@@ -105,6 +105,7 @@ stage_new(struct cli *c, const char *suffix)
 		return NULL;
 	}
 	s->c = c;
+	s->state = rpt_state_names[RS_STOP];
 	if (!path_format(dir, sizeof(dir), "%s/private/modules", path_safe()) || !module_dir(s->source, sizeof(s->source), c->module)
 	    || !path_format(s->dir, sizeof(s->dir), "%s/.%s.%s", dir, c->module, suffix))
 		cli_error("the name of the folder is too long");
@@ -122,7 +123,7 @@ stage_new(struct cli *c, const char *suffix)
 static bool
 stage_script(struct stage *s, const char *name, bool capture)
 {
-	struct script_call call = { .module = s->c->module, .dir = s->dir, .name = name, .state = "STOP", .next = "STOP",
+	struct script_call call = { .module = s->c->module, .dir = s->dir, .name = name, .state = s->state, .next = s->state,
 	    .action = name, .vars = s->conf.vars, .nvars = s->conf.vars_count, .capture = capture };
 	int rc = script_call(s->c, &call);
 
@@ -140,71 +141,6 @@ not_installed(struct cli *c)
 }
 
 /* ---- config ---- */
-
-static int
-by_text(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* config_<date> sorts by date: the oldest go */
-static void
-prune_snapshots(const char *dir)
-{
-	char **names, path[PATH_MAX], err[512];
-	int i, n = tree_names(dir, &names), configs = 0, gone = 0;
-
-	if (n <= 0)
-		return;
-	qsort(names, (size_t)n, sizeof(*names), by_text);
-	for (i = 0; i < n; i++)
-		configs += strncmp(names[i], "config_", 7) == 0;
-	for (i = 0; i < n && configs - gone > KEPT_CONFIGS; i++) {
-		if (strncmp(names[i], "config_", 7) != 0)
-			continue;
-		gone++;
-		if (path_format(path, sizeof(path), "%s/%s", dir, names[i]) && !tree_remove(path, err, sizeof(err)))
-			cli_note("%s", err);
-	}
-	tree_names_free(names, n);
-}
-
-/* The configuration that runs until now is kept for support (UG 9.7) */
-static bool
-keep_snapshot(const char *module, const char *active)
-{
-	char dir[PATH_MAX], to[PATH_MAX], tmp[PATH_MAX], date[32], err[1024];
-	time_t now = time(NULL);
-	struct stat st;
-	struct tm tm;
-	int i;
-
-	if (lstat(active, &st) == -1)
-		return true;
-	localtime_r(&now, &tm);
-	strftime(date, sizeof(date), "%Y-%m-%d_%H-%M-%S", &tm);
-	if (!path_format(dir, sizeof(dir), "%s/snapshot/modules/%s", path_safevar(), module)
-	    || !path_format(tmp, sizeof(tmp), "%s/.config.new", dir) || path_mkdirs(dir, 0700) == -1) {
-		warn_errno("%s/snapshot/modules/%s", path_safevar(), module);
-		return false;
-	}
-	if (!tree_remove(tmp, err, sizeof(err)) || !tree_copy(active, tmp, err, sizeof(err))) {
-		cli_error("%s", err);
-		return false;
-	}
-	for (i = 1; ; i++) {		/* two within one second */
-		if (!path_format(to, sizeof(to), i == 1 ? "%s/config_%s" : "%s/config_%s-%d", dir, date, i))
-			return false;
-		if (lstat(to, &st) == -1)
-			break;
-	}
-	if (rename(tmp, to) == -1) {
-		warn_errno("%s", to);
-		return false;
-	}
-	prune_snapshots(dir);
-	return true;
-}
 
 static bool
 write_run_form(struct stage *s)
@@ -238,6 +174,32 @@ access_cluster(void)
 	return path_format(file, sizeof(file), "%s/cluster/cluster.xml", path_safevar()) ? access(file, F_OK) : -1;
 }
 
+/* What a module that runs cannot take is refused by name (UG 9.6: dynamic configuration in ALONE and WAIT) */
+static bool
+allowed_while_running(struct stage *s)
+{
+	char why[SK_TEXT_MAX] = "", err[512];
+	struct conf_module now;
+	bool ok, other_key;
+	int64_t date;
+
+	if (strcmp(s->state, rpt_state_names[RS_STOP]) == 0)
+		return true;
+	if (!module_active(s->c->module, &now, &date, err, sizeof(err))) {
+		cli_error("%s", err);
+		return false;
+	}
+	ok = conf_module_dynamic(&now, &s->conf, why, sizeof(why));
+	conf_module_free(&now);
+	if (!key_differs(s->c->module, &other_key))
+		return false;
+	if (ok && !other_key)
+		return true;
+	cli_error("module %s is in state %s, where these cannot be changed: %s%s%s: expected state STOP", s->c->module, s->state, why,
+	    !ok && other_key ? ", " : "", other_key ? "the key of the module" : "");
+	return false;
+}
+
 static int
 config_apply(struct stage *s)
 {
@@ -252,7 +214,7 @@ config_apply(struct stage *s)
 		cli_error("this server has no cluster configuration: expected safekit cluster config FILE.xml first");
 		ok = false;
 	}
-	if (!ok) {
+	if (!ok || !allowed_while_running(s) || !module_take_id(c, s->conf.id)) {
 		cli_error("configuration of module %s refused", c->module);
 		return EXIT_FAILED;
 	}
@@ -261,8 +223,9 @@ config_apply(struct stage *s)
 		cli_error("%s", err);
 		return EXIT_FAILED;
 	}
-	if (!stage_script(s, "config", c->json) || !write_run_form(s) || !module_private_dir(active, sizeof(active), c->module)
-	    || !keep_snapshot(c->module, active))
+	if (!stage_script(s, "config", c->json) || !write_run_form(s) || !key_apply(c->module, s->dir)
+	    || !wrapper_write(s->dir, c->module, s->conf.mode) || !module_private_dir(active, sizeof(active), c->module)
+	    || !keep_config(c->module, active))
 		return EXIT_FAILED;
 	if (!tree_replace(s->dir, active, err, sizeof(err))) {
 		cli_error("%s", err);
@@ -282,17 +245,35 @@ config_apply(struct stage *s)
 	return EXIT_DONE;
 }
 
+/* STOP, and the stable states that UG 9.6 names: ALONE, and WAIT when it is red */
+static bool
+can_configure(struct cli *c, const char **state)
+{
+	struct rpt_module m;
+
+	if (!module_state(c, "config", &m))
+		return false;
+	*state = rpt_state_names[m.state];
+	if (m.state == RS_STOP || (m.state == RS_ALONE && m.status == ST_READY) || (m.state == RS_WAIT && m.status == ST_NOTREADY))
+		return true;
+	cli_error("safekit config: module %s is in state %s (%s): expected STOP, or for a dynamic configuration ALONE (Ready) or WAIT "
+	    "(NotReady)", c->module, *state, rpt_status_names[m.status]);
+	return false;
+}
+
 int
 do_config(struct cli *c)
 {
 	int lock = tree_lock(), status = EXIT_FAILED;
+	const char *state;
 	struct stage *s;
 
 	if (lock == -1)
 		return EXIT_FAILED;
 	if (!module_exists(c->module)) {
 		status = not_installed(c);
-	} else if (module_is_stopped(c, "config") && (s = stage_new(c, "new")) != NULL) {
+	} else if (can_configure(c, &state) && (s = stage_new(c, "new")) != NULL) {
+		s->state = state;
 		status = config_apply(s);
 		stage_free(s);
 	}

@@ -41,8 +41,8 @@ do_action(struct cli *c)
 	for (i = 0; i < c->nwords; i++)
 		json_array_append_new(args, json_string(c->words[i]));
 	req = json_pack("{s:s,s:s,s:s,s:s,s:o}", "op", "action", "module", c->module, "verb", c->verb->name, "by", c->by, "args", args);
-	if (c->opt['i'] != NULL)
-		json_object_set_new(req, "identity", json_string(c->by));	/* -i, see set_by() */
+	if (c->detector)
+		json_object_set_new(req, "identity", json_string(c->by));
 	reply = ask_patiently(c, req);
 	if (reply == NULL)
 		return EXIT_FAILED;
@@ -364,4 +364,106 @@ int
 do_clean(struct cli *c)
 {
 	return ask_only(c, json_pack("{s:s,s:s,s:s}", "op", "clean", "module", c->module, "what", c->nwords > 0 ? c->words[0] : "all"));
+}
+
+/* Names of cluster.xml are resolved again, and modules that run take the addresses (8.2 notes 2.4.5) */
+int
+do_update(struct cli *c)
+{
+	struct rpt_module m;
+
+	if (!module_state(c, "update", &m))
+		return EXIT_FAILED;
+	if (m.state != RS_STOP && (m.status != ST_READY || (m.state != RS_UP && m.state != RS_ALONE))) {
+		cli_error("safekit update: module %s is in state %s (%s): expected UP or ALONE (Ready), or STOP", c->module,
+		    rpt_state_names[m.state], rpt_status_names[m.status]);
+		return EXIT_FAILED;
+	}
+	return ask_only(c, json_pack("{s:s}", "op", "cluster-changed"));
+}
+
+int
+do_checker(struct cli *c)
+{
+	return ask_only(c, json_pack("{s:s,s:s,s:s,s:s}", "op", "checker", "module", c->module, "value", c->words[0], "by", c->by));
+}
+
+/* ---- errd: the processes that are watched (UG 9.4, 13.9) ---- */
+
+/* A row of the table: numbers that are no criterion are left out, pids become one text */
+static json_t *
+proc_row(const json_t *proc)
+{
+	json_t *row = json_copy((json_t *)(uintptr_t)proc), *pid;
+	static const char *const limits[] = { "atleast", "atmax" };
+	char pids[256] = "";
+	size_t i, at;
+
+	for (i = 0; i < ARRAY_LEN(limits); i++)
+		if (json_integer_value(json_object_get(proc, limits[i])) < 0)
+			json_object_del(row, limits[i]);
+	json_array_foreach(json_object_get(proc, "pids"), i, pid) {
+		at = strlen(pids);
+		if (at + 16 > sizeof(pids)) {
+			str_copy(pids + at, sizeof(pids) - at, ",...");
+			break;
+		}
+		snprintf(pids + at, sizeof(pids) - at, "%s%lld", at > 0 ? "," : "", (long long)json_integer_value(pid));
+	}
+	json_object_set_new(row, "pids", json_string(pids));
+	json_object_set_new(row, "watched", json_string(json_is_true(json_object_get(proc, "watched")) ? "yes" : "no"));
+	return row;
+}
+
+static int
+errd_list(struct cli *c, const json_t *reply)
+{
+	static const struct column columns[] = { { "name", "Process" }, { "class", "Class" }, { "atleast", "AtLeast" }, { "atmax", "AtMax" },
+	    { "action", "Action" }, { "watched", "Watched" }, { "value", "Value" }, { "pids", "Pids" } };
+	const json_t *procs = json_object_get(reply, "procs"), *proc;
+	json_t *rows;
+	size_t i;
+
+	if (c->json) {
+		show_json(procs);
+		return EXIT_DONE;
+	}
+	rows = json_array();
+	json_array_foreach(procs, i, proc)
+		json_array_append_new(rows, proc_row(proc));
+	show_table(NULL, rows, columns, ARRAY_LEN(columns));
+	json_decref(rows);
+	return EXIT_DONE;
+}
+
+int
+do_errd(struct cli *c)
+{
+	static const struct { const char *word, *verb; bool class_name; } words[] = {
+		{ "enable", "enable", true }, { "disable", "disable", true }, { "suspend", "suspend", false }, { "off", "suspend", false },
+		{ "resume", "resume", false }, { "on", "resume", false }, { "list", "list", false },
+	};
+	json_t *reply, *req;
+	uint64_t seq = 0;
+	int status;
+	bool list;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(words) && strcmp(words[i].word, c->words[0]) != 0; i++)
+		;
+	if (i == ARRAY_LEN(words) || c->nwords != 1 + words[i].class_name || (words[i].class_name && !str_is_name(c->words[1]))) {
+		cli_error("safekit errd: expected: safekit errd %s", c->verb->syntax);
+		return EXIT_TYPING;
+	}
+	list = strcmp(words[i].verb, "list") == 0;
+	req = json_pack("{s:s,s:s,s:s,s:s,s:s*}", "op", "errd", "module", c->module, "verb", words[i].verb, "by", c->by, "class",
+	    words[i].class_name ? c->words[1] : NULL);
+	if (!list)		/* asking is not changing */
+		seq = cmdlog_begin(c);
+	reply = cli_ask(c, req, NULL, NULL);
+	status = reply == NULL ? EXIT_FAILED : list ? errd_list(c, reply) : EXIT_DONE;
+	json_decref(reply);
+	if (!list)
+		cmdlog_end(c, seq, status);
+	return status;
 }

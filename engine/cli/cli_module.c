@@ -53,23 +53,18 @@ id_owner(uint32_t id, char owner[SK_NAME_MAX], uint32_t *free_id)
 	return true;
 }
 
-/* The id the module gets: -M, else the one it has, else the smallest free.  0: refused, told */
+/* The id the module gets: the wanted one, else (0) the one it has, else the smallest free.  0: refused, told */
 static uint32_t
-choose_id(struct cli *c)
+choose_id(struct cli *c, uint64_t wanted)
 {
 	uint32_t mine = module_id(c->module), free_id;
 	char owner[SK_NAME_MAX], dir[PATH_MAX];
-	uint64_t wanted = 0;
 	struct stat st;
 
-	if (c->opt['M'] != NULL && !str_to_u64(c->opt['M'], 1, SK_MODULES_MAX, &wanted)) {
-		cli_error("safekit module install: option -M expects a module id, 1 to %d, not \"%s\"", SK_MODULES_MAX, c->opt['M']);
-		return 0;
-	}
 	if (!id_owner((uint32_t)wanted, owner, &free_id))
 		return 0;
 	if (wanted != 0 && owner[0] != '\0' && strcmp(owner, c->module) != 0) {
-		cli_error("id %s is that of module %s: expected a free one, as %u", c->opt['M'], owner, free_id);
+		cli_error("id %u is that of module %s: expected a free one, as %u", (unsigned)wanted, owner, free_id);
 		return 0;
 	}
 	if (wanted != 0 && mine != 0 && wanted != mine && module_private_dir(dir, sizeof(dir), c->module) && lstat(dir, &st) == 0) {
@@ -98,7 +93,39 @@ write_id(const char *module, uint32_t id)
 	return false;
 }
 
+bool
+module_take_id(struct cli *c, int id)
+{
+	uint32_t chosen;
+
+	if (id == 0 || module_id(c->module) == (uint32_t)id)
+		return true;
+	chosen = choose_id(c, (uint64_t)id);
+	return chosen != 0 && write_id(c->module, chosen);
+}
+
 /* ---- install ---- */
+
+/* -M, else id= of <service> (a file with faults asks for none: config tells), else 0.  false: told */
+static bool
+wanted_id(struct cli *c, const char *dir, uint64_t *id)
+{
+	static struct conf_errors errs;
+	struct conf_module conf;
+	char file[PATH_MAX];
+
+	*id = 0;
+	if (c->opt['M'] != NULL && !str_to_u64(c->opt['M'], 1, SK_MODULES_MAX, id)) {
+		cli_error("safekit module install: option -M expects a module id, 1 to %d, not \"%s\"", SK_MODULES_MAX, c->opt['M']);
+		return false;
+	}
+	if (c->opt['M'] == NULL && path_format(file, sizeof(file), "%s/conf/userconfig.xml", dir)
+	    && conf_module_load(file, NULL, &conf, &errs) == 0) {
+		*id = (uint64_t)conf.id;
+		conf_module_free(&conf);
+	}
+	return true;
+}
 
 static bool
 fetch(const char *source, const char *to, char *err, size_t errsize)
@@ -140,6 +167,7 @@ static int
 install(struct cli *c, const char *source)
 {
 	char next[PATH_MAX], dir[PATH_MAX], err[1024], ignored[256];
+	uint64_t wanted;
 	json_t *show;
 	uint32_t id;
 
@@ -147,9 +175,6 @@ install(struct cli *c, const char *source)
 		cli_error("module %s is installed: expected -r to install it again", c->module);
 		return EXIT_FAILED;
 	}
-	id = choose_id(c);
-	if (id == 0)
-		return EXIT_FAILED;
 	if (!path_format(next, sizeof(next), "%s/modules", path_safe()) || path_mkdirs(next, 0755) == -1
 	    || !module_dir(dir, sizeof(dir), c->module)
 	    || !path_format(next, sizeof(next), "%s/modules/.%s.new", path_safe(), c->module)) {
@@ -161,8 +186,11 @@ install(struct cli *c, const char *source)
 		tree_remove(next, ignored, sizeof(ignored));
 		return EXIT_FAILED;
 	}
-	if (!write_id(c->module, id))
+	id = wanted_id(c, next, &wanted) ? choose_id(c, wanted) : 0;
+	if (id == 0 || !write_id(c->module, id)) {
+		tree_remove(next, ignored, sizeof(ignored));
 		return EXIT_FAILED;
+	}
 	if (!tree_replace(next, dir, err, sizeof(err))) {
 		cli_error("%s", err);
 		return EXIT_FAILED;
@@ -293,7 +321,7 @@ do_module_package(struct cli *c)
 		cli_error("safekit module package: expected an absolute path, as in /tmp/%s.safe, not \"%s\"", c->module, file);
 		return EXIT_TYPING;
 	}
-	if (zip_pack(dir, file, err, sizeof(err)))
+	if (zip_pack(dir, file, NULL, err, sizeof(err)))
 		return EXIT_DONE;
 	cli_error("%s", err);
 	return EXIT_FAILED;

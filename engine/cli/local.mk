@@ -11,9 +11,12 @@ libcli_a_SOURCES = \
 	engine/cli/cli.h engine/cli/cli.c engine/cli/parse.c engine/cli/verbs.c engine/cli/help.c engine/cli/show.c \
 	engine/cli/cmdlog.c engine/cli/tree.c engine/cli/zip.c engine/cli/script.c engine/cli/modules.c \
 	engine/cli/cli_control.c engine/cli/cli_state.c engine/cli/cli_log.c engine/cli/cli_module.c \
-	engine/cli/cli_config.c engine/cli/cli_cluster.c engine/cli/cli_misc.c engine/cli/vhost.c
+	engine/cli/cli_config.c engine/cli/cli_cluster.c engine/cli/cli_misc.c engine/cli/cli_explain.c \
+	engine/cli/cli_keep.c engine/cli/cli_key.c engine/cli/wrapper.c engine/cli/rules_check.c \
+	engine/cli/redact.h engine/cli/redact.c engine/cli/dump.h engine/cli/cli_dump.c engine/cli/dump_commands.c \
+	engine/cli/plist.h engine/cli/plist.c engine/cli/cli_proc.c engine/cli/vhost.c
 libcli_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS) $(ZIP_CFLAGS)
-CLI_LIBS = libcli.a libscript.a libsafekit.a $(CONF_LIBS) $(ZIP_LIBS)
+CLI_LIBS = libcli.a librules.a libscript.a libsafekit.a $(CONF_LIBS) $(ZIP_LIBS)
 
 safe_PROGRAMS += safekit
 safekit_SOURCES = engine/cli/main.c
@@ -23,6 +26,13 @@ safekit_LDADD = $(CLI_LIBS)
 safebin_PROGRAMS += boundcmd
 boundcmd_SOURCES = engine/cli/boundcmd.c
 boundcmd_LDADD = libbase.a
+safebin_PROGRAMS += processtree errdpoll_running gencron
+processtree_SOURCES = engine/cli/processtree.c engine/cli/plist.h engine/cli/plist.c
+processtree_LDADD = libbase.a
+errdpoll_running_SOURCES = engine/cli/errdpoll_running.c engine/cli/plist.h engine/cli/plist.c
+errdpoll_running_LDADD = libbase.a
+gencron_SOURCES = engine/cli/gencron.c
+gencron_LDADD = libbase.a
 
 # made by the program from its own table
 nodist_safeman8_DATA = safekit.8

@@ -50,23 +50,35 @@ module_id(const char *module)
 }
 
 bool
+module_state(struct cli *c, const char *what, struct rpt_module *m)
+{
+	bool found;
+
+	if (!cli_module_report(c, c->module, m, &found))
+		return false;
+	if (found && m->state == RS_UNKNOWN && wait_known(c) && !cli_module_report(c, c->module, m, &found))
+		return false;
+	if (!found) {
+		m->state = RS_STOP;
+		m->status = ST_NOTREADY;
+	}
+	if (m->state != RS_UNKNOWN)
+		return true;
+	cli_error("safekit %s: the state of module %s is not known (its engine process does not answer): expected STOP", what, c->module);
+	return false;
+}
+
+bool
 module_is_stopped(struct cli *c, const char *what)
 {
 	struct rpt_module m;
-	bool found;
 
-	if (!cli_module_report(c, c->module, &m, &found))
+	if (!module_state(c, what, &m))
 		return false;
-	if (found && m.state == RS_UNKNOWN && wait_known(c) && !cli_module_report(c, c->module, &m, &found))
-		return false;
-	if (!found || m.state == RS_STOP)
+	if (m.state == RS_STOP)
 		return true;
-	if (m.state == RS_UNKNOWN)
-		cli_error("safekit %s: the state of module %s is not known (its engine process does not answer): expected STOP", what,
-		    c->module);
-	else
-		cli_error("safekit %s: module %s is in state %s (%s): expected STOP; changing the configuration of a running module is "
-		    "not available in this version", what, c->module, rpt_state_names[m.state], rpt_status_names[m.status]);
+	cli_error("safekit %s: module %s is in state %s (%s): expected STOP", what, c->module, rpt_state_names[m.state],
+	    rpt_status_names[m.status]);
 	return false;
 }
 
@@ -103,7 +115,9 @@ show_findings(const struct conf_errors *errs)
 	for (i = 0; i < errs->count; i++) {
 		const struct conf_error *e = &errs->e[i];
 
-		if (e->line > 0)
+		if (e->line > 0 && e->column > 0)
+			cli_note("%s:%d:%d: %s%s", e->file, e->line, e->column, e->level == 'W' ? "warning: " : "", e->text);
+		else if (e->line > 0)
 			cli_note("%s:%d: %s%s", e->file, e->line, e->level == 'W' ? "warning: " : "", e->text);
 		else
 			cli_note("%s: %s%s", e->file, e->level == 'W' ? "warning: " : "", e->text);
@@ -119,7 +133,7 @@ findings_json(const struct conf_errors *errs)
 	int i;
 
 	for (i = 0; i < errs->count; i++)
-		json_array_append_new(rows, json_pack("{s:s,s:i,s:s,s:s}", "file", errs->e[i].file, "line", errs->e[i].line, "level",
-		    errs->e[i].level == 'W' ? "warning" : "error", "text", errs->e[i].text));
+		json_array_append_new(rows, json_pack("{s:s,s:i,s:i,s:s,s:s}", "file", errs->e[i].file, "line", errs->e[i].line, "column",
+		    errs->e[i].column, "level", errs->e[i].level == 'W' ? "warning" : "error", "text", errs->e[i].text));
 	return rows;
 }

@@ -37,6 +37,19 @@ const struct verb verbs[] = {
 	    "Stops all modules and waits until they are stopped", "" },
 	{ "failover", "on|off -m AM [-i identity]", "m:i:", 1, 1, "on off", CTL, do_failover,
 	    "Switches the automatic failover of a mirror module", "To be given on all servers of the module." },
+	{ "kill", "-name=process_name [-argregex=regex] -level=test|terminate|9|15 [-m AM]", "m:N:R:L:J", 0, 0, "", V_TRIES, do_kill,
+	    "Lists processes by name and arguments, and sends them a signal",
+	    "-name: the command name, as errd compares it; -argregex: a regular expression searched in the argument list with the executable. "
+	    "-level: test lists only; terminate and 15 send SIGTERM, 9 sends SIGKILL. Programs of the suite and what the command was started "
+	    "by are spared. Exit status 0 also when there is no such process, 1 when a signal could not be sent." },
+	{ "errd", "suspend|resume|on|off|list|enable CLASS|disable CLASS -m AM", "m:i:J", 1, 2, "enable disable suspend resume on off list /",
+	    V_ADMIN | V_MODULE, do_errd, "Controls the monitoring of processes",
+	    "suspend (or off) and resume (or on): the monitoring of all processes of <errd>; it lasts over stop and start of the module; "
+	    "usersetting.errd shows it. enable, disable: the processes of a class of your own. list: what is watched, and with which "
+	    "processes of the system." },
+	{ "checker", "on|off -m AM [-i identity]", "m:i:", 1, 1, "on off", CTL, do_checker, "Switches all checkers of a module on or off",
+	    "For maintenance: off keeps checkers from starting a failover. It lasts over stop and start of the module; "
+	    "usersetting.checker shows it." },
 	{ "set", "-r class.id -v value -m AM [-i identity]", "m:i:r:v:", 0, 0, "", V_ADMIN | V_MODULE, do_set, "Sets a resource",
 	    "For checkers: safekit set -r custom.disk -v down -m AM. Health is up, down or unknown; other values are shown as they are. "
 	    "Resources have a history of their own, so this is not in the command log." },
@@ -51,6 +64,9 @@ const struct verb verbs[] = {
 	    "-v: with their resources (name=value), since when and by whom, and what the script state of the module says. -lq: one word, "
 	    "and the state as exit status: STOP 0, WAIT 1, ALONE 2, UP 2, PRIM 3, SECOND 4; 64 for a typing error and 69 when the state "
 	    "is not known." },
+	{ "explain", "-m AM", "m:J", 0, 0, "", V_ADMIN | V_MODULE, do_explain, "Explains why a module is in its state",
+	    "What it is and since when, why, which failover rule holds it and by which resource, what happens next and when, and what "
+	    "would release it; then the other rules that are true or undecided." },
 	{ "level", "[-m AM]", "m:J", 0, 0, "", V_TRIES, do_level, "Shows the version; with -m calls the script level of the module", "" },
 	{ "log", "[-m AM] [-s nb] [-A|-I] [-l en|fr]", "m:s:AIl:J", 0, 0, "", 0, do_log, "Shows the last messages of a module",
 	    "Levels: U(ser action), E(vent), C(ritical), S(cript); with -I also I(nformation), with -A all. -s: how many, 300 when not "
@@ -70,9 +86,13 @@ const struct verb verbs[] = {
 
 	/* configuration of modules */
 	{ "config", "-m AM", "m:J", 0, 0, "", CTL | V_ROOT, do_config, "Applies SAFE/modules/AM",
-	    "The module must be in state STOP. Errors are told as file:line: text. The script bin/config of the module is run; when it "
+	    "In state STOP everything can be changed; in the stable states ALONE and WAIT what the user's guide lists as dynamic, and the "
+	    "scripts: the rest is refused by name. Errors are told as file:line: text, those of failover rules with the column. The script bin/config of the module is run; when it "
 	    "fails, the configuration is refused. What runs is replaced at one instant; the last 3 configurations are kept in "
-	    "SAFEVAR/snapshot/modules/AM." },
+	    "SAFEVAR/snapshot/modules/AM (see module restore). AM_start_wrapper.sh and AM_stop_wrapper.sh in SAFE/private/modules/AM/bin "
+	    "run the application by hand while the module is stopped." },
+	{ "update", "-m AM", "m:", 0, 0, "", CTL | V_ROOT, do_update, "Resolves the names of cluster.xml again, for a module that runs",
+	    "After a change in the DNS. The module must be in state UP or ALONE. All modules of this server get the addresses." },
 	{ "deconfig", "-m AM", "m:", 0, 0, "", CTL | V_ROOT, do_deconfig, "Removes the active configuration of a module",
 	    "The module must be in state STOP. The script bin/deconfig of the module is run first." },
 	{ "confcheck", "-m AM", "m:J", 0, 0, "", V_ROOT | V_MODULE | V_TRIES, do_confcheck, "Checks SAFE/modules/AM without applying it",
@@ -83,13 +103,21 @@ const struct verb verbs[] = {
 	{ "module install", "-m AM [-r] [-M id] [FILE.safe|DIRECTORY]", "m:rM:J", 0, 1, "/", V_ROOT | V_LOGGED | V_MODULE | V_TRIES,
 	    do_module_install, "Installs a module",
 	    "Without a file: SAFE/Application_Modules/AM.safe. -r: again over the installed one. -M: with this id, 1 to 256, which must be "
-	    "the same on all servers; else the smallest free one." },
+	    "the same on all servers; else that of id= in <service>, else the one it had, else the smallest free one." },
 	{ "module uninstall", "-m AM", "m:", 0, 0, "", CTL | V_ROOT, do_module_uninstall, "Removes a module",
 	    "The module must be in state STOP. It is deconfigured; SAFE/modules/AM and SAFEVAR/modules/AM are deleted." },
 	{ "module list", "", "J", 0, 0, "", 0, do_module_list, "Lists the names of the installed modules", "" },
 	{ "module listid", "", "J", 0, 0, "", 0, do_module_list, "Lists the names and ids of the installed modules", "" },
 	{ "module package", "-m AM /absolute/path/AM.safe", "m:", 1, 1, "/", V_LOGGED | V_MODULE | V_TRIES, do_module_package,
 	    "Packages a module in a file", "" },
+	{ "module genkey", "-m AM", "m:", 0, 0, "", V_ROOT | V_LOGGED | V_MODULE | V_TRIES, do_module_key,
+	    "Makes a key for the exchanges of a module", "Considered after the next config of the module, on each server; to be brought "
+	    "to the other servers: SAFEVAR/modules/AM/module.key, readable by root only." },
+	{ "module delkey", "-m AM", "m:", 0, 0, "", V_ROOT | V_LOGGED | V_MODULE | V_TRIES, do_module_key,
+	    "Removes the key of a module", "After the next config its exchanges are encrypted with a key derived from the cluster's." },
+	{ "module restore", "[N] -m AM", "m:J", 0, 1, "", V_ROOT | V_LOGGED | V_MODULE | V_TRIES, do_module_restore,
+	    "Lists the kept configurations of a module, or brings one back",
+	    "N: 0 is the active one, 1 the one before it, ... It is brought back to SAFE/modules/AM; safekit config applies it." },
 	{ "module getports", "-m AM | -i id", "m:i:J", 0, 0, "", 0, do_module_getports, "Lists the ports servers use for a module",
 	    "-i: those a module with this id could use, installed or not." },
 	{ "boot", "[-m AM on|off|status] | status | snmpon|snmpoff|snmpstatus", "m:J", 0, 1,
@@ -121,6 +149,15 @@ const struct verb verbs[] = {
 	/* the rest */
 	{ "safeagent", "start|stop|restart|check", "J", 1, 1, "start stop restart check", V_TRIES, do_safeagent, "Controls the SNMP subagent",
 	    "Managers are answered by snmpd of the operating system (AgentX). check: exit status 0 when it runs, else 1." },
+	{ "dump", "-m AM", "m:", 0, 0, "", V_ROOT | V_LOGGED | V_MODULE | V_TRIES, do_dump,
+	    "Gathers what is needed to understand a problem of a module",
+	    "A folder dump_<date>_<hour> in SAFEVAR/snapshot/modules/AM: logs, states, why the module is in its state, configurations, "
+	    "outputs of scripts, the operating system. README.txt in it tells more. No key is in it; values of names that have pass, "
+	    "secret, key, token or pwd in them are shown as ***. The last 3 are kept." },
+	{ "snapshot", "-m AM /absolute/path/FILE.zip", "m:", 1, 1, "/", V_ROOT | V_LOGGED | V_MODULE | V_TRIES, do_snapshot,
+	    "Makes a dump and saves the last 3 dumps and the last 3 configurations in a file",
+	    "For support. No key and no password is in it. The file is readable by root only and protected with the password safekit, so "
+	    "that mail servers let it pass." },
 	{ "clean", "[all|log|process|resource] -m AM", "m:", 0, 1, "all log process resource", CTL, do_clean,
 	    "Deletes logs, resources, or kills the processes of a module", "To be used with caution. Without a word: all." },
 	{ "-p", "", "J", 0, 0, "", 0, do_paths, "Shows SAFE, SAFEVAR and SAFEBIN", "" },
@@ -133,7 +170,6 @@ const struct verb verbs[] = {
 	{ "--completion", "", "", 0, 0, "", V_HIDDEN, do_completion, "Writes the completion for bash", "" },
 	{ "--pack", "DIRECTORY FILE.safe", "", 2, 2, "/", V_HIDDEN, do_module_package, "Packages a folder (for the build)", "" },
 
-	LATER("webserver"), LATER("errd"), LATER("checker"), LATER("update"), LATER("dump"), LATER("snapshot"), LATER("module genkey"),
-	LATER("module delkey"), LATER("-H"), LATER("-E"), LATER("-G"),
+	LATER("webserver"), 	 LATER("-H"), LATER("-E"), LATER("-G"),
 };
 const size_t verbs_count = ARRAY_LEN(verbs);

@@ -33,15 +33,24 @@ is_host_name(const char *s)
 	return n > 0 && n <= HOST_NAME_MAX && strspn(s, allowed) == n && s[0] != '-' && s[0] != '.';
 }
 
-/* A relative one stays below bin/: no folder above, no folder that config would have to make */
+/* A relative one stays below bin/, where config makes the folders that it names */
 static bool
 env_path(const struct conf_vhost *v, const char *bin_dir, char *out, size_t size)
 {
-	if (v->envfile == NULL)
+	char *slash;
+	int rc;
+
+	if (v->envfile == NULL || v->envfile[0] == '\0' || v->envfile[strlen(v->envfile) - 1] == '/')
 		return false;
 	if (v->envfile[0] == '/')
 		return path_format(out, size, "%s", v->envfile);
-	return str_is_name(v->envfile) && path_format(out, size, "%s/%s", bin_dir, v->envfile);
+	if (strstr(v->envfile, "..") != NULL || !path_format(out, size, "%s/%s", bin_dir, v->envfile))
+		return false;
+	slash = strrchr(out, '/');
+	*slash = '\0';
+	rc = path_mkdirs(out, 0755);
+	*slash = '/';
+	return rc == 0;
 }
 
 static void
@@ -94,7 +103,7 @@ write_one(const struct conf_vhost *v, const char *bin_dir, const char *library, 
 	else if (v->when < 0 || v->when >= WHEN_COUNT || roles[v->when].when == NULL)
 		snprintf(err, errsize, "<virtualhostname name=\"%s\">: expected when=\"prim\", \"second\" or \"both\"", v->name);
 	else if (!env_path(v, bin_dir, path, sizeof(path)))
-		snprintf(err, errsize, "<virtualhostname envfile=\"%s\">: expected a file name or an absolute path",
+		snprintf(err, errsize, "<virtualhostname envfile=\"%s\">: expected a path below bin or an absolute one",
 		    v->envfile != NULL ? v->envfile : "");
 	else if ((f = open_memstream(&text, &len)) != NULL) {
 		write_text(f, v, library);

@@ -306,8 +306,34 @@ pack_folder(zip_t *z, const char *dir, const char *prefix, struct tree_limits *u
 	return ok;
 }
 
+/* The traditional method, which every unzip program opens: the password of a snapshot is public, so nothing depends on its strength */
+static bool
+encrypt_all(zip_t *z, const char *password)
+{
+	zip_int64_t i, n = zip_get_num_entries(z, 0);
+
+	for (i = 0; i < n; i++)
+		if (zip_file_set_encryption(z, (zip_uint64_t)i, ZIP_EM_TRAD_PKWARE, password) == -1)
+			return false;
+	return true;
+}
+
+static bool
+close_packed(zip_t *z, const char *password)
+{
+	mode_t before;
+	bool ok;
+
+	if (password == NULL)
+		return zip_close(z) == 0;
+	before = umask(0077);
+	ok = encrypt_all(z, password) && zip_close(z) == 0;
+	umask(before);
+	return ok;
+}
+
 bool
-zip_pack(const char *dir, const char *file, char *err, size_t errsize)
+zip_pack(const char *dir, const char *file, const char *password, char *err, size_t errsize)
 {
 	struct tree_limits used = { 0, 0 };
 	char tmp[PATH_MAX];
@@ -324,7 +350,7 @@ zip_pack(const char *dir, const char *file, char *err, size_t errsize)
 		zip_discard(z);
 		return false;
 	}
-	if (zip_close(z) == -1) {
+	if (!close_packed(z, password)) {
 		snprintf(err, errsize, "%.300s: %s", file, zip_strerror(z));
 		zip_discard(z);
 		return false;

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * attr.c: typed attributes of a tag.  Owns: the sentences about a wrong value: what it is, where, what was expected.
- * Called by: cluster.c, module.c, heart.c, after the schema has been asked.  Never does: know a tag.
+ * Called by: cluster.c, module.c and its tags' files, after the schema has been asked.  Never does: know a tag.
  */
 #include "config.h"
 #include "conf/xml.h"
 
+#include <arpa/inet.h>
+#include <regex.h>
+#include <stdlib.h>
 #include <string.h>
 
 xmlChar *
@@ -77,14 +80,16 @@ conf_attr_number(const struct conf_doc *d, xmlNode *node, const char *name, int 
 {
 	char text[64];
 	uint64_t v;
+	bool minus;
 
 	if (!conf_attr_text(d, node, name, text, sizeof(text)))
 		return false;
-	if (!str_to_u64(text, (uint64_t)min, (uint64_t)max, &v)) {
+	minus = text[0] == '-';
+	if (!str_to_u64(text + minus, 0, INT32_MAX, &v) || (minus ? -(int)v : (int)v) < min || (minus ? -(int)v : (int)v) > max) {
 		conf_say(d, 'E', node, "%s=\"" CONF_SHOW "\" of <%s>: expected a number from %d to %d", name, text, node->name, min, max);
 		return false;
 	}
-	*out = (int)v;
+	*out = minus ? -(int)v : (int)v;
 	return true;
 }
 
@@ -106,4 +111,123 @@ conf_attr_duration(const struct conf_doc *d, xmlNode *node, const char *name, in
 	}
 	*out_ms = v;
 	return true;
+}
+
+bool
+conf_attr_has(xmlNode *node, const char *name)
+{
+	return xmlHasNsProp(node, (const xmlChar *)name, NULL) != NULL;
+}
+
+bool
+conf_attr_copy(const struct conf_doc *d, xmlNode *node, const char *name, size_t min, size_t max, char **out)
+{
+	xmlChar *raw = conf_attr_raw(node, name);
+	size_t len = raw != NULL ? strlen((char *)raw) : 0;
+	char *text = malloc(len + 1);
+	bool good = false;
+
+	if (text == NULL) {
+		conf_say(d, 'E', node, "no memory to keep %s", name);
+	} else if (raw != NULL) {
+		copy_trimmed(text, len + 1, (char *)raw);
+		len = strlen(text);
+		good = len >= min && len <= max;
+		if (len < min)
+			conf_say(d, 'E', node, "%s of <%s> is empty", name, node->name);
+		else if (len > max)
+			conf_say(d, 'E', node, "%s=\"" CONF_SHOW "...\" of <%s> is too long: expected at most %zu bytes", name, text, node->name, max);
+	}
+	xmlFree(raw);
+	if (text != NULL && !good)
+		text[0] = '\0';
+	*out = text;
+	return good;
+}
+
+bool
+conf_is_ip(const char *s)
+{
+	uint8_t bytes[16];
+
+	return inet_pton(AF_INET, s, bytes) == 1 || inet_pton(AF_INET6, s, bytes) == 1;
+}
+
+/* A host name as a resolver takes it.  Digits and dots alone are an address, and then a right one. */
+bool
+conf_is_host(const char *s)
+{
+	static const char chars[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
+	size_t n = strlen(s);
+
+	if (conf_is_ip(s))
+		return true;
+	return n > 0 && n < CONF_HOST_MAX && strspn(s, chars) == n && s[0] != '-' && s[0] != '.' && strstr(s, "..") == NULL &&
+	    strspn(s, "0123456789.") != n;
+}
+
+bool
+conf_attr_host(const struct conf_doc *d, xmlNode *node, const char *name, char out[CONF_HOST_MAX])
+{
+	char text[CONF_HOST_MAX];
+
+	if (!conf_attr_text(d, node, name, text, sizeof(text)))
+		return false;
+	if (!conf_is_host(text)) {
+		conf_say(d, 'E', node, "%s=\"" CONF_SHOW "\" of <%s>: expected an IPv4 or IPv6 address or a host name", name, text, node->name);
+		return false;
+	}
+	return str_copy(out, CONF_HOST_MAX, text);
+}
+
+bool
+conf_attr_regex(const struct conf_doc *d, xmlNode *node, const char *name, char **out)
+{
+	char why[128];
+	regex_t re;
+	int rc;
+
+	if (!conf_attr_copy(d, node, name, 1, CONF_REGEX_MAX, out))
+		return false;
+	rc = regcomp(&re, *out, REG_EXTENDED | REG_NOSUB);
+	if (rc == 0) {
+		regfree(&re);
+		return true;
+	}
+	regerror(rc, &re, why, sizeof(why));
+	conf_say(d, 'E', node, "%s=\"" CONF_SHOW "\" of <%s>: %s: expected a POSIX extended regular expression", name, *out, node->name, why);
+	return false;
+}
+
+/* What a relative path may not do: leave its folder. */
+bool
+conf_is_inside(const char *path)
+{
+	const char *p;
+
+	if (path[0] == '/' || path[0] == '\0')
+		return false;
+	for (p = path; ; p++) {
+		if (strncmp(p, "..", 2) == 0 && (p[2] == '/' || p[2] == '\0'))
+			return false;
+		p = strchr(p, '/');
+		if (p == NULL)
+			return true;
+	}
+}
+
+void *
+conf_grow(const struct conf_doc *d, const xmlNode *node, void **list, int count, size_t size)
+{
+	void *more;
+
+	if ((count & (count - 1)) == 0) {	/* room for 1, 2, 4, 8 ... */
+		more = realloc(*list, (size_t)(count > 0 ? 2 * count : 1) * size);
+		if (more == NULL) {
+			conf_say(d, 'E', node, "no memory to keep <%s>", node->name);
+			return NULL;
+		}
+		*list = more;
+	}
+	return memset((char *)*list + (size_t)count * size, 0, size);
 }

@@ -18,8 +18,8 @@
 #define CONF_VARS_MAX	256
 #define CONF_ERRORS_MAX	32
 
-/* One finding.  level 'E' refuses the file, 'W' is said and accepted. */
-struct conf_error { char level; int line; char file[256]; char text[SK_TEXT_MAX]; };
+/* One finding.  level 'E' refuses the file, 'W' is said and accepted.  column: 0 not known. */
+struct conf_error { char level; int line, column; char file[256]; char text[SK_TEXT_MAX]; };
 struct conf_errors { int count; struct conf_error e[CONF_ERRORS_MAX]; bool more; };
 void conf_complain(struct conf_errors *errs, char level, const char *file, int line, const char *fmt, ...) PRINTFLIKE(5, 6);
 bool conf_has_errors(const struct conf_errors *errs);	/* any of level E */
@@ -70,6 +70,9 @@ extern const char *const conf_check_classes[CHECK_KINDS];	/* resource classes: "
 								 * "splitbrain" */
 extern const char *const conf_check_origins[CHECK_KINDS];	/* who speaks in the log: "tcpcheck", "pingcheck", ...; custom: "" (the
 								 * program's name) */
+#define CONF_ADDRS_MAX	1023	/* bytes of the witnesses of a splitbrain checker; one address: 255 (ours) */
+#define CONF_EXEC_MAX	4095	/* bytes of a path (Linux) */
+#define CONF_ARG_MAX	(64u << 10)	/* bytes of the arguments of a custom checker (ours) */
 struct conf_check {
 	int	 kind;			/* enum conf_check_kind */
 	int	 when;			/* enum conf_when; default pre for ping, intf, module, splitbrain, prim for ip */
@@ -86,7 +89,8 @@ struct conf_check {
 };
 
 /* ---- <errd> (UG 13.9) ---- */
-#define CONF_PROCS_MAX	1024
+#define CONF_PROCS_MAX	1024	/* processes of a module (ours) */
+#define CONF_REGEX_MAX	4095	/* bytes of a regular expression (ours) */
 struct conf_proc {
 	char	 name[SK_NAME_MAX];	/* resource proc.name; command name unless nameregex, unit name if service */
 	char	*nameregex, *argregex;	/* POSIX extended, "" = none */
@@ -100,19 +104,23 @@ struct conf_proc {
 };
 
 /* ---- <failover> (UG 13.18) ---- */
-enum conf_rules_origin { RULES_USER, RULES_GENERATED, RULES_DEFAULT };
+enum conf_rules_origin { RULES_USER, RULES_GENERATED, RULES_DEFAULT, RULES_ORIGINS };
+extern const char *const conf_rules_names[RULES_ORIGINS];	/* "user", "generated", "default" */
 /* Text of rules in the order in which they count: the user's, those generated from action=, the default ones (SAFE/private/conf/include/
  * failover.xml; without those on rfs while the module replicates nothing; none with extends="no").  line, column: where text begins in
  * its file, for messages. */
 #define CONF_RULES_MAX	3
+#define CONF_RULES_TEXT_MAX	(1u << 20)	/* bytes of one part (ours: fsm/rules.h) */
 struct conf_rules { int origin; int line, column; char *text; };
 
 /* ---- <vhost> (UG 13.8) ---- */
+#define CONF_VHOSTS_MAX	64	/* virtual hostnames of a module (ours) */
 struct conf_vhost { char name[SK_NAME_MAX]; char *envfile; int when; /* WHEN_PRIM (default), WHEN_SECOND, WHEN_BOTH */ };
 struct conf_module {
 	int	 mode;			/* enum rpt_mode */
 	bool	 failover;		/* on (UG 13.2) */
 	char	 defaultprim[SK_NAME_MAX];	/* "alone" (default), "lastprim" or a node name */
+	int	 id;			/* that the module asks for (notes of 7.4, 4.4.3.2): the CLI gives it; 0: none; not in the run form */
 	int	 maxloop;		/* 3 */
 	int64_t	 loop_interval_ms;	/* 24 h; 0: counter inactive */
 	bool	 automatic_reboot;	/* off */
@@ -136,6 +144,9 @@ struct conf_module {
 	struct conf_rules rules[CONF_RULES_MAX];
 	int	 vhosts_count;
 	struct conf_vhost *vhosts;
+	/* What cannot change while the module runs and has no member of its own: SHA-256, hex, of the canonical XML after macros, "": no
+	 * such tag.  rfs: without async, nbrei, reitimeout, reidetail and <flow>, which can (UG 13.6). */
+	char	 farm_signature[65], vip_signature[65], rfs_signature[65];
 	char	 signature[65];		/* of conf_module_signature(), which the caller fills in; "" after conf_module_load() */
 };
 /* cluster may be NULL (lan names are then not checked; confcheck without a cluster warns).  The environment supplies %NAME% where

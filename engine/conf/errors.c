@@ -57,6 +57,7 @@ complain_va(struct conf_errors *errs, char level, const char *file, int line, co
 	e = &errs->e[errs->count++];
 	e->level = level;
 	e->line = line;
+	e->column = 0;
 	str_copy(e->file, sizeof(e->file), file != NULL ? file : "");
 	make_showable(e->file);
 	str_copy(e->text, sizeof(e->text), text);

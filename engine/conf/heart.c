@@ -52,8 +52,8 @@ find_lan(const struct conf_cluster *c, const char *name)
 	return NULL;
 }
 
-static void
-check_lan(const struct conf_doc *d, xmlNode *node, const struct conf_cluster *c, const char *name)
+bool
+conf_check_lan(const struct conf_doc *d, xmlNode *node, const struct conf_cluster *c, const char *name)
 {
 	const struct conf_lan *lan = find_lan(c, name);
 	char list[300] = "";
@@ -61,14 +61,15 @@ check_lan(const struct conf_doc *d, xmlNode *node, const struct conf_cluster *c,
 	int i;
 
 	if (lan != NULL && lan->framework)
-		return;
+		return true;
 	for (i = 0; i < c->lans_count && len < sizeof(list); i++)
 		if (c->lans[i].framework)
 			len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s", len > 0 ? ", " : "", c->lans[i].name);
 	if (lan == NULL)
-		conf_say(d, 'E', node, "lan \"%s\" of <heartbeat> is not in the cluster: expected one of %s", name, list);
+		conf_say(d, 'E', node, "lan \"%s\" of <%s> is not in the cluster: expected one of %s", name, node->name, list);
 	else
-		conf_say(d, 'E', node, "lan \"%s\" of <heartbeat> has framework=\"off\" in the cluster: expected one of %s", name, list);
+		conf_say(d, 'E', node, "lan \"%s\" of <%s> has framework=\"off\" in the cluster: expected one of %s", name, node->name, list);
+	return false;
 }
 
 static bool
@@ -144,7 +145,7 @@ read_heartbeat(const struct conf_doc *d, xmlNode *node, const struct conf_cluste
 	} else if (!has_name) {
 		conf_say(d, 'E', node, "<heartbeat> lacks the attribute name: expected the name of a lan of the cluster");
 	} else if (conf_attr_name(d, node, "name", hb->lan) && c != NULL) {
-		check_lan(d, node, c, hb->lan);
+		conf_check_lan(d, node, c, hb->lan);
 	}
 	str_copy(hb->ident, sizeof(hb->ident), hb->lan);
 	conf_attr_name(d, node, "ident", hb->ident);
@@ -180,6 +181,7 @@ conf_heart(const struct conf_doc *d, xmlNode *service, const struct conf_cluster
 		m->hb[m->hb_count] = common;
 		read_heartbeat(d, n, cluster, m, old);
 		if (strcmp(m->hb[m->hb_count - 1].ident, "flow") == 0 && conf_xml_child(service, "rfs") == NULL)
-			conf_say(d, 'W', n, "ident=\"flow\" without <rfs>: the start of the module blocks in WAIT (UG 13.3)");
+			conf_say(d, 'W', n, "ident=\"flow\" without <rfs>: \"If you set ident=\"flow\" without <rfs> configuration, the module start "
+			    "blocks in WAIT state\" (user's guide 13.3)");
 	}
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * module.c: userconfig.xml -> struct conf_module (UG 13, RN 2.3.4.1).  Owns: <service> and <user>, and which tags have no effect yet.
+ * module.c: userconfig.xml -> struct conf_module (UG 13, RN 2.3.4.1).  Owns: <service> and <user>; the other tags have files of their own.
  * Called by: the CLI (config, confcheck).  Never does: touch the module's directory, compute its signature.
  */
 #include "config.h"
@@ -23,9 +23,6 @@
 #define USERLOG_DEFAULT		2048		/* KB, UG 13.7 */
 #define USERLOG_MAX		(4 << 20)	/* KB: 4 GiB (ours) */
 
-/* Known by name, to be acted upon by later versions */
-static const char *const later[] = { "farm", "vip", "rfs", "vhost", "errd", "check", "failover" };
-
 static void
 read_defaultprim(const struct conf_doc *d, xmlNode *service, const struct conf_cluster *c, struct conf_module *m)
 {
@@ -44,15 +41,6 @@ read_defaultprim(const struct conf_doc *d, xmlNode *service, const struct conf_c
 	}
 	conf_say(d, 'E', service, "defaultprim=\"%s\" of <service> is no node of the cluster: expected one of alone, lastprim%s",
 	    m->defaultprim, list);
-}
-
-static bool
-has_attr(xmlNode *node, const char *name)
-{
-	xmlChar *raw = conf_attr_raw(node, name);
-
-	xmlFree(raw);
-	return raw != NULL;
 }
 
 static void
@@ -74,8 +62,10 @@ read_service(const struct conf_doc *d, xmlNode *service, const struct conf_clust
 		    BOOT_IGNORE;
 	conf_attr_on(d, service, "failover", &m->failover);
 	read_defaultprim(d, service, c, m);
-	if (m->mode == MODE_LIGHT && (has_attr(service, "failover") || has_attr(service, "defaultprim")))
-		conf_say(d, 'W', service, "failover and defaultprim of <service> are for a mirror module: no effect in a light one");
+	if (m->mode != MODE_MIRROR && (conf_attr_has(service, "failover") || conf_attr_has(service, "defaultprim")))
+		conf_say(d, 'W', service, "failover and defaultprim of <service> are for a mirror module: no effect in a %s one",
+		    rpt_mode_names[m->mode]);
+	conf_attr_number(d, service, "id", 1, SK_MODULES_MAX, &m->id);
 	conf_attr_number(d, service, "maxloop", 0, MAXLOOP_MAX, &m->maxloop);
 	conf_attr_duration(d, service, "loop_interval", HOUR_MS, 0, LOOP_INTERVAL_MAX, &m->loop_interval_ms);
 	conf_attr_on(d, service, "automatic_reboot", &m->automatic_reboot);
@@ -172,56 +162,29 @@ read_user(const struct conf_doc *d, xmlNode *user, struct conf_module *m)
 static void
 read_module(const struct conf_doc *d, const struct conf_cluster *cluster, struct conf_module *m)
 {
-	xmlNode *service = conf_xml_child(d->root, "service"), *n;
-	size_t i;
+	xmlNode *service = conf_xml_child(d->root, "service"), *heart = conf_xml_child(service, "heart");
 
 	read_service(d, service, cluster, m);
 	read_user(d, conf_xml_child(service, "user"), m);
-	if (m->mode == MODE_FARM) {
-		conf_say(d, 'E', service, "mode=\"farm\" of <service>: farm modules are not available in this version: expected mirror or light");
-		return;
-	}
-	if (m->mode == MODE_MIRROR) {
+	if (m->mode == MODE_MIRROR)
 		conf_heart(d, service, cluster, m);
-		if (cluster == NULL)
-			conf_say(d, 'W', service, "no cluster configuration: names of lans and nodes are not checked");
-	} else if ((n = conf_xml_child(service, "heart")) != NULL) {
-		conf_say(d, 'W', n, "<heart> has no effect in a light module: it runs on one server");
-	}
-	for (i = 0; i < ARRAY_LEN(later); i++)
-		if ((n = conf_xml_child(service, later[i])) != NULL)
-			conf_say(d, 'W', n, "<%s> is accepted but has no effect in this version", later[i]);
-}
-
-/* What is in these tags means nothing yet: macros have been replaced (and unknown ones said), nothing else looks at it, and the
- * schema would need a time that grows with its square to accept anything. */
-static void
-empty_later(const struct conf_doc *d)
-{
-	xmlNode *service, *n;
-	size_t i;
-
-	for (service = conf_xml_child(d->root, "service"); service != NULL; service = conf_xml_next(service, "service")) {
-		for (n = service->children; n != NULL; n = n->next) {
-			for (i = 0; i < ARRAY_LEN(later) && !conf_xml_is(n, later[i]); i++)
-				;
-			if (i == ARRAY_LEN(later))
-				continue;
-			xmlFreeNodeList(n->children);
-			n->children = n->last = NULL;
-			xmlFreePropList(n->properties);
-			n->properties = NULL;
-		}
-	}
+	else if (heart != NULL)
+		conf_say(d, 'W', heart, "<heart> has no effect in a %s module: heartbeats are for a mirror", rpt_mode_names[m->mode]);
+	if (m->mode != MODE_LIGHT && cluster == NULL)
+		conf_say(d, 'W', service, "no cluster configuration: names of lans and nodes are not checked");
+	conf_farm(d, service, cluster, m);
+	conf_vip(d, conf_xml_child(service, "vip"), cluster, m);
+	conf_rfs(d, conf_xml_child(service, "rfs"), cluster, m);
+	conf_vhost(d, conf_xml_child(service, "vhost"), m);
+	conf_errd(d, conf_xml_child(service, "errd"), m);
+	conf_check(d, conf_xml_child(service, "check"), m);
+	conf_failover(d, conf_xml_child(service, "failover"), m);
 }
 
 static bool
 is_valid(struct conf_doc *d)
 {
-	if (!conf_macros(d))
-		return false;
-	empty_later(d);
-	return conf_schema_check(d, conf_userconfig_rng, conf_userconfig_rng_len);
+	return conf_macros(d) && conf_schema_check(d, conf_userconfig_rng, conf_userconfig_rng_len);
 }
 
 int

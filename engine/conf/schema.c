@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * schema.c: asks RELAX NG, and says what it found in words that help.
+ * schema.c: is this tree what the schema (.rng) describes?  And if not, in words that help.
  *
- * libxml2 decides whether a file is valid.  Its own sentences seldom name the tag that is wrong, so when it refuses, the schema is
- * read a second time as what it is, XML: the file is walked beside it, and each unknown tag, unknown or missing attribute and
- * unexpected value is said with what is known at that place.  The .rng stays the only list of tags.
- * It reads the patterns that our schemas use: element, attribute, ref, optional, zeroOrMore, oneOrMore, interleave, group, choice,
- * value, text, anyName.
- * Called by: cluster.c, module.c.  Never does: accept what RELAX NG refuses.
+ * The .rng is the only list of tags, attributes and words.  It is read as what it is, XML, and the file is walked beside it: each
+ * unknown tag, unknown or missing attribute, unexpected value or text is said with what is known at that place.  libxml2's own validator
+ * is not asked: its time doubles with each optional attribute that is there (<rfs> has 23) and grows with the square of the tags in a
+ * tag; this walk is linear, and each tag of the schema is looked up once per file.
+ * It reads the patterns that our schemas use: element, attribute, ref, optional, zeroOrMore, oneOrMore, interleave, group, choice (of
+ * tags, or of words), value, text, empty.  Tags may stand in any order; t_conf compares its verdicts with those of libxml2.
+ * Called by: cluster.c, module.c.  Never does: look at what a value means.
  */
 #include "config.h"
 #include "conf/xml.h"
@@ -16,18 +17,26 @@
 #include <stdlib.h>
 #include <string.h>
 #include <libxml/parser.h>
-#include <libxml/relaxng.h>
 
 #define KNOWN_MAX	32	/* attributes or tags of one tag in our schemas */
-#define LIST_MAX	256	/* bytes of "a, b, c" in a message */
-#define TAGS_MAX	2048	/* tags in one tag (ours): libxml2's time grows with their square, this many take 15 ms */
+#define WORDS_MAX	16	/* words that one attribute may hold */
+#define LIST_MAX	400	/* bytes of "a, b, c" in a message */
 
-struct item { const xmlNode *pattern; char *name; bool required, repeated; int seen_line; };
+struct item {
+	const xmlNode	*pattern;
+	char		*name;
+	bool		 required, repeated;
+	int		 words_count;
+	char		*words[WORDS_MAX];
+};
+/* What one <element> of the schema allows; made when it is met first, kept in the pattern's _private. */
 struct known {
 	struct item	attrs[KNOWN_MAX], tags[KNOWN_MAX];
 	int		attrs_count, tags_count;
-	bool		anything, text;
+	bool		text;
+	struct known	*next;
 };
+struct walker { const struct conf_doc *d; struct known *made; bool good; };
 
 static bool
 is(const xmlNode *pattern, const char *name)
@@ -55,17 +64,35 @@ definition(const xmlNode *ref)
 	return n;
 }
 
+/* The words an attribute may hold; none: any text. */
 static void
-add(struct item *items, int *count, const xmlNode *pattern, bool optional, bool repeated, bool *anything)
+add_words(const xmlNode *pattern, struct item *it)
 {
-	xmlChar *name = xmlGetNoNsProp((xmlNode *)(uintptr_t)pattern, (const xmlChar *)"name");
+	const xmlNode *p, *def;
 
-	if (name == NULL || *count == KNOWN_MAX) {
-		*anything = true;	/* anyName */
-		xmlFree(name);
-		return;
+	for (p = pattern->children; p != NULL; p = p->next) {
+		if (is(p, "value") && it->words_count < WORDS_MAX)
+			it->words[it->words_count++] = (char *)xmlNodeGetContent(p);
+		else if (is(p, "ref") && (def = definition(p)) != NULL)
+			add_words(def, it);
+		else if (is(p, "choice"))
+			add_words(p, it);
 	}
-	items[*count] = (struct item){ .pattern = pattern, .name = (char *)name, .required = !optional, .repeated = repeated };
+}
+
+static void
+add(struct item *items, int *count, const xmlNode *pattern, bool optional, bool repeated)
+{
+	struct item *it = &items[*count];
+
+	if (*count == KNOWN_MAX)
+		fatal("a schema with more than %d attributes or tags in one tag", KNOWN_MAX);	/* ours is wrong: every test says so */
+	it->pattern = pattern;
+	it->name = (char *)xmlGetNoNsProp((xmlNode *)(uintptr_t)pattern, (const xmlChar *)"name");
+	it->required = !optional;
+	it->repeated = repeated;
+	if (is(pattern, "attribute"))
+		add_words(pattern, it);
 	++*count;
 }
 
@@ -77,9 +104,9 @@ collect(const xmlNode *pattern, bool optional, bool repeated, struct known *k)
 
 	for (p = pattern->children; p != NULL; p = p->next) {
 		if (is(p, "attribute"))
-			add(k->attrs, &k->attrs_count, p, optional, repeated, &k->anything);
+			add(k->attrs, &k->attrs_count, p, optional, repeated);
 		else if (is(p, "element"))
-			add(k->tags, &k->tags_count, p, optional, repeated, &k->anything);
+			add(k->tags, &k->tags_count, p, optional, repeated);
 		else if (is(p, "ref") && (def = definition(p)) != NULL)
 			collect(def, optional, repeated, k);
 		else if (is(p, "optional") || is(p, "choice"))
@@ -95,19 +122,53 @@ collect(const xmlNode *pattern, bool optional, bool repeated, struct known *k)
 	}
 }
 
-static void
-forget(struct known *k)
+static const struct known *
+known_of(struct walker *w, const xmlNode *pattern)
 {
-	int i;
+	struct known *k = pattern->_private;
 
-	for (i = 0; i < k->attrs_count; i++)
-		xmlFree(k->attrs[i].name);
-	for (i = 0; i < k->tags_count; i++)
-		xmlFree(k->tags[i].name);
+	if (k != NULL)
+		return k;
+	k = calloc(1, sizeof(*k));
+	if (k == NULL) {
+		conf_say(w->d, 'E', w->d->root, "no memory to validate it");
+		w->good = false;
+		return NULL;
+	}
+	collect(pattern, false, false, k);
+	((xmlNode *)(uintptr_t)pattern)->_private = k;
+	k->next = w->made;
+	w->made = k;
+	return k;
 }
 
 static void
-list_add(char *list, const char *before, const char *name, const char *after)
+forget_items(struct item *items, int count)
+{
+	int i, word;
+
+	for (i = 0; i < count; i++) {
+		xmlFree(items[i].name);
+		for (word = 0; word < items[i].words_count; word++)
+			xmlFree(items[i].words[word]);
+	}
+}
+
+static void
+forget(struct walker *w)
+{
+	struct known *k;
+
+	while ((k = w->made) != NULL) {
+		w->made = k->next;
+		forget_items(k->attrs, k->attrs_count);
+		forget_items(k->tags, k->tags_count);
+		free(k);
+	}
+}
+
+static void
+list_add(char list[LIST_MAX], const char *before, const char *name, const char *after)
 {
 	size_t len = strlen(list);
 
@@ -125,208 +186,147 @@ list_of(const struct item *items, int count, const char *before, const char *aft
 	return count > 0 ? list : "none";
 }
 
-/* The words an attribute may hold, "" = any text. */
-static void
-words_of(const xmlNode *pattern, char list[LIST_MAX], const char *looked_for, bool *found)
+static int
+find(const struct item *items, int count, const xmlChar *name)
 {
-	const xmlNode *p, *def;
-	xmlChar *word;
+	int i;
 
-	for (p = pattern->children; p != NULL; p = p->next) {
-		if (is(p, "value")) {
-			word = xmlNodeGetContent(p);
-			list_add(list, "", (char *)word, "");
-			*found |= strcmp((char *)word, looked_for) == 0;
-			xmlFree(word);
-		} else if (is(p, "ref") && (def = definition(p)) != NULL) {
-			words_of(def, list, looked_for, found);
-		} else if (is(p, "choice")) {
-			words_of(p, list, looked_for, found);
-		}
-	}
+	for (i = 0; i < count && strcmp(items[i].name, (const char *)name) != 0; i++)
+		;
+	return i;
 }
 
 static void
-explain_attributes(const struct conf_doc *d, xmlNode *node, struct known *k)
+check_words(struct walker *w, xmlNode *node, const struct item *it)
 {
-	char list[LIST_MAX], text[256];
-	bool found;
-	xmlAttr *a;
+	char list[LIST_MAX] = "", text[256];
+	int i;
+
+	if (it->words_count == 0)
+		return;
+	if (!conf_attr_text(w->d, node, it->name, text, sizeof(text))) {
+		w->good = false;
+		return;
+	}
+	for (i = 0; i < it->words_count; i++) {
+		if (strcmp(it->words[i], text) == 0)
+			return;
+		list_add(list, "", it->words[i], "");
+	}
+	conf_say(w->d, 'E', node, "%s=\"" CONF_SHOW "\" of <%s>: expected one of %s", it->name, text, node->name, list);
+	w->good = false;
+}
+
+static void
+check_attributes(struct walker *w, xmlNode *node, const struct known *k)
+{
+	bool seen[KNOWN_MAX] = { false };
+	char list[LIST_MAX];
+	const xmlAttr *a;
 	int i;
 
 	for (a = node->properties; a != NULL; a = a->next) {
-		for (i = 0; i < k->attrs_count; i++)
-			if (a->ns == NULL && strcmp(k->attrs[i].name, (const char *)a->name) == 0)
-				break;
-		if (i == k->attrs_count) {
-			conf_say(d, 'E', node, "unknown attribute %s%s" CONF_SHOW " of <%s>; known there: %s", a->ns != NULL && a->ns->prefix != NULL ?
-			    (const char *)a->ns->prefix : "", a->ns != NULL ? ":" : "", a->name, node->name,
-			    list_of(k->attrs, k->attrs_count, "", "", list));
+		i = a->ns == NULL ? find(k->attrs, k->attrs_count, a->name) : k->attrs_count;
+		if (i < k->attrs_count) {
+			seen[i] = true;
+			check_words(w, node, &k->attrs[i]);
 			continue;
 		}
-		k->attrs[i].seen_line = 1;
-		list[0] = '\0';
-		found = false;
-		if (!conf_attr_text(d, node, k->attrs[i].name, text, sizeof(text)))
-			continue;
-		words_of(k->attrs[i].pattern, list, text, &found);
-		if (list[0] != '\0' && !found)
-			conf_say(d, 'E', node, "%s=\"" CONF_SHOW "\" of <%s>: expected one of %s", k->attrs[i].name, text, node->name, list);
+		conf_say(w->d, 'E', node, "unknown attribute %s%s" CONF_SHOW " of <%s>; known there: %s", a->ns != NULL && a->ns->prefix != NULL ?
+		    (const char *)a->ns->prefix : "", a->ns != NULL ? ":" : "", a->name, node->name,
+		    list_of(k->attrs, k->attrs_count, "", "", list));
+		w->good = false;
 	}
-	for (i = 0; i < k->attrs_count; i++)
-		if (k->attrs[i].required && k->attrs[i].seen_line == 0)
-			conf_say(d, 'E', node, "<%s> lacks the attribute %s", node->name, k->attrs[i].name);
+	for (i = 0; i < k->attrs_count; i++) {
+		if (!k->attrs[i].required || seen[i])
+			continue;
+		conf_say(w->d, 'E', node, "<%s> lacks the attribute %s", node->name, k->attrs[i].name);
+		w->good = false;
+	}
 }
 
-static void explain(const struct conf_doc *d, xmlNode *node, const xmlNode *pattern);
+static void check(struct walker *w, xmlNode *node, const xmlNode *pattern);
 
 static void
-explain_tag(const struct conf_doc *d, xmlNode *node, struct known *k)
+check_tag(struct walker *w, xmlNode *node, const struct known *k, int seen_line[KNOWN_MAX])
 {
+	int i = node->ns == NULL ? find(k->tags, k->tags_count, node->name) : k->tags_count;
 	char list[LIST_MAX];
-	int i;
 
-	for (i = 0; i < k->tags_count; i++)
-		if (node->ns == NULL && strcmp(k->tags[i].name, (const char *)node->name) == 0)
-			break;
 	if (i == k->tags_count) {
-		conf_say(d, 'E', node, "unknown tag <" CONF_SHOW "> in <%s>; known there: %s", node->name, node->parent->name,
+		conf_say(w->d, 'E', node, "unknown tag <" CONF_SHOW "> in <%s>; known there: %s", node->name, node->parent->name,
 		    list_of(k->tags, k->tags_count, "<", ">", list));
+		w->good = false;
 		return;
 	}
-	if (k->tags[i].seen_line != 0 && !k->tags[i].repeated)
-		conf_say(d, 'E', node, "<%s> again in <%s> (the first is at line %d): expected one", node->name, node->parent->name,
-		    k->tags[i].seen_line);
-	k->tags[i].seen_line = conf_xml_line(node);
-	explain(d, node, k->tags[i].pattern);
+	if (seen_line[i] != 0 && !k->tags[i].repeated) {
+		conf_say(w->d, 'E', node, "<%s> again in <%s> (the first is at line %d): expected one", node->name, node->parent->name,
+		    seen_line[i]);
+		w->good = false;
+	}
+	seen_line[i] = conf_xml_line(node);
+	check(w, node, k->tags[i].pattern);
 }
 
+/* Depth: libxml2 refuses more than 256 levels, our schemas have seven. */
 static void
-explain(const struct conf_doc *d, xmlNode *node, const xmlNode *pattern)
+check(struct walker *w, xmlNode *node, const xmlNode *pattern)
 {
+	const struct known *k = known_of(w, pattern);
+	int seen_line[KNOWN_MAX] = { 0 }, i;
 	char list[LIST_MAX];
-	struct known k;
 	xmlNode *n;
-	int i;
 
-	memset(&k, 0, sizeof(k));
-	collect(pattern, false, false, &k);
-	if (!k.anything)
-		explain_attributes(d, node, &k);
-	for (n = node->children; n != NULL && !k.anything; n = n->next) {
-		if (n->type == XML_ELEMENT_NODE)
-			explain_tag(d, n, &k);
-		else if ((n->type == XML_TEXT_NODE || n->type == XML_CDATA_SECTION_NODE) && !k.text)
-			conf_say(d, 'E', node, "text \"" CONF_SHOW "\" in <%s>; known there: %s", n->content, node->name,
-			    list_of(k.tags, k.tags_count, "<", ">", list));
+	if (k == NULL)
+		return;
+	check_attributes(w, node, k);
+	for (n = node->children; n != NULL && !w->d->errs->more; n = n->next) {
+		if (n->type == XML_ELEMENT_NODE) {
+			check_tag(w, n, k, seen_line);
+		} else if ((n->type == XML_TEXT_NODE || n->type == XML_CDATA_SECTION_NODE) && !k->text) {
+			conf_say(w->d, 'E', node, "text \"" CONF_SHOW "\" in <%s>; known there: %s", n->content, node->name,
+			    list_of(k->tags, k->tags_count, "<", ">", list));
+			w->good = false;
+		}
 	}
-	for (i = 0; i < k.tags_count && !k.anything; i++)
-		if (k.tags[i].required && k.tags[i].seen_line == 0)
-			conf_say(d, 'E', node, "<%s> lacks <%s>", node->name, k.tags[i].name);
-	forget(&k);
+	for (i = 0; i < k->tags_count; i++) {
+		if (!k->tags[i].required || seen_line[i] != 0)
+			continue;
+		conf_say(w->d, 'E', node, "<%s> lacks <%s>", node->name, k->tags[i].name);
+		w->good = false;
+	}
 }
 
 static void
-explain_root(const struct conf_doc *d, const xmlNode *grammar)
+check_root(struct walker *w, const xmlNode *grammar)
 {
-	const xmlNode *start = conf_xml_child(grammar, "start");
-	struct known k;
+	struct known start;
 
-	memset(&k, 0, sizeof(k));
-	collect(start, false, false, &k);
-	/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): a grammar of ours has a start */
-	if (d->root->ns == NULL && strcmp(k.tags[0].name, (const char *)d->root->name) == 0)
-		explain(d, d->root, k.tags[0].pattern);
-	else
-		conf_say(d, 'E', d->root, "unknown tag <" CONF_SHOW ">: expected the file to be one <%s>", d->root->name, k.tags[0].name);
-	forget(&k);
-}
-
-/* libxml2's own words: told only where ours have found nothing */
-static void
-on_schema_error(void *ctx, conf_xml_error err)
-{
-	struct conf_errors *errs = ctx;
-	const char *text = err->message != NULL ? err->message : "unknown error";
-
-	conf_complain(errs, 'E', "", err->node != NULL ? conf_xml_line(err->node) : 0, "%.*s", (int)strcspn(text, "\n"), text);
-}
-
-static bool
-validate(const struct conf_doc *d, const unsigned char *rng, size_t len, struct conf_errors *theirs)
-{
-	xmlRelaxNGParserCtxt *parser = xmlRelaxNGNewMemParserCtxt((const char *)rng, (int)len);
-	xmlRelaxNGValidCtxt *valid = NULL;
-	xmlRelaxNG *schema = NULL;
-	bool ok = false;
-
-	if (parser != NULL) {
-		xmlRelaxNGSetParserStructuredErrors(parser, on_schema_error, theirs);
-		schema = xmlRelaxNGParse(parser);
+	memset(&start, 0, sizeof(start));
+	collect(conf_xml_child(grammar, "start"), false, false, &start);
+	if (w->d->root->ns == NULL && strcmp(start.tags[0].name, (const char *)w->d->root->name) == 0) {
+		check(w, w->d->root, start.tags[0].pattern);
+	} else {
+		conf_say(w->d, 'E', w->d->root, "unknown tag <" CONF_SHOW ">: expected the file to be one <%s>", w->d->root->name,
+		    start.tags[0].name);
+		w->good = false;
 	}
-	if (schema != NULL)
-		valid = xmlRelaxNGNewValidCtxt(schema);
-	if (valid != NULL) {
-		xmlRelaxNGSetValidStructuredErrors(valid, on_schema_error, theirs);
-		ok = xmlRelaxNGValidateDoc(valid, d->doc) == 0;
-	}
-	xmlRelaxNGFreeValidCtxt(valid);
-	xmlRelaxNGFree(schema);
-	xmlRelaxNGFreeParserCtxt(parser);
-	return ok;
-}
-
-/* No tag is so full that to validate it would take long. */
-static bool
-is_bounded(const struct conf_doc *d, xmlNode *node)
-{
-	int tags = 0;
-	xmlNode *n;
-
-	for (n = node->children; n != NULL; n = n->next)
-		tags += n->type == XML_ELEMENT_NODE;
-	if (tags > TAGS_MAX) {
-		conf_say(d, 'E', node, "<" CONF_SHOW "> has %d tags: expected at most %d", node->name, tags, TAGS_MAX);
-		return false;
-	}
-	for (n = node->children; n != NULL; n = n->next)
-		if (n->type == XML_ELEMENT_NODE && !is_bounded(d, n))
-			return false;
-	return true;
+	forget_items(start.tags, start.tags_count);
 }
 
 bool
 conf_schema_check(struct conf_doc *d, const unsigned char *rng, size_t len)
 {
-	xmlStructuredErrorFunc saved = xmlStructuredError;
-	void *saved_context = xmlStructuredErrorContext;
-	struct conf_errors *theirs = calloc(1, sizeof(*theirs));
-	xmlDoc *schema = NULL;
-	bool ok;
-	int i;
+	struct walker w = { .d = d, .good = true };
+	xmlDoc *schema = xmlReadMemory((const char *)rng, (int)len, NULL, NULL,
+	    XML_PARSE_NONET | XML_PARSE_NOBLANKS | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
 
-	if (!is_bounded(d, d->root)) {
-		free(theirs);
-		return false;
-	}
-	if (theirs == NULL) {
+	if (schema == NULL) {
 		conf_say(d, 'E', d->root, "no memory to validate it");
 		return false;
 	}
-	xmlSetStructuredErrorFunc(theirs, on_schema_error);
-	ok = validate(d, rng, len, theirs);
-	if (!ok) {
-		schema = xmlReadMemory((const char *)rng, (int)len, NULL, NULL, XML_PARSE_NONET | XML_PARSE_NOBLANKS);
-		if (schema != NULL)
-			explain_root(d, xmlDocGetRootElement(schema));
-		xmlFreeDoc(schema);
-	}
-	xmlSetStructuredErrorFunc(saved_context, saved);
-	if (!ok && !conf_has_errors(d->errs))
-		for (i = 0; i < theirs->count; i++)
-			conf_complain(d->errs, 'E', d->file, theirs->e[i].line, "not valid: %s", theirs->e[i].text);
-	if (!ok && !conf_has_errors(d->errs))
-		conf_say(d, 'E', d->root, "not valid (no memory?)");
-	free(theirs);
-	return ok;
+	check_root(&w, xmlDocGetRootElement(schema));
+	forget(&w);
+	xmlFreeDoc(schema);
+	return w.good;
 }

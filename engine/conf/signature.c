@@ -49,6 +49,32 @@ conf_xml_signature(xmlDoc *doc, char out[65])
 	return ok;
 }
 
+/* Without: attributes and child tags that do not count. */
+bool
+conf_node_signature(const struct conf_doc *d, xmlNode *node, const char *const *without, size_t count, char out[65])
+{
+	xmlDoc *doc = xmlNewDoc((const xmlChar *)"1.0");
+	xmlNode *copy = doc != NULL ? xmlDocCopyNode(node, doc, 1) : NULL, *child;
+	bool ok = false;
+	size_t i;
+
+	if (copy != NULL) {
+		xmlDocSetRootElement(doc, copy);
+		for (i = 0; i < count; i++) {
+			xmlUnsetProp(copy, (const xmlChar *)without[i]);
+			while ((child = conf_xml_child(copy, without[i])) != NULL) {
+				xmlUnlinkNode(child);
+				xmlFreeNode(child);
+			}
+		}
+		ok = conf_xml_signature(doc, out);
+	}
+	if (!ok)
+		conf_say(d, 'E', node, "no memory to sign <%s>", node->name);
+	xmlFreeDoc(doc);
+	return ok;
+}
+
 static int
 hash_file(int dir, const char *name, struct bin *b, struct bin_file *f)
 {

@@ -3,8 +3,9 @@
  * typographic.c: looks at the tags of a file as characters, which no tree can show.  Finds the quotes, dashes and blanks that a
  * manual in PDF or a word processor puts where XML wants plain ones.  That is asked only after libxml2 has refused the file: inside
  * a well-formed value or text these characters are just text.
- * Also counts attributes before libxml2 does, whose time grows with the square of their number.
- * Called by: xml.c.  Never does: decide that a file is wrong by itself, look into comments or CDATA.
+ * Also counts attributes before libxml2 does, whose time grows with the square of their number, and finds where a text begins, which
+ * libxml2 does not note.
+ * Called by: xml.c, failover.c.  Never does: decide that a file is wrong by itself, look into comments or CDATA.
  */
 #include "config.h"
 #include "conf/xml.h"
@@ -147,4 +148,91 @@ conf_widest_tag(const char *data, size_t len, int *line)
 	scan_file(&s);
 	*line = s.widest_line;
 	return s.widest;
+}
+
+/* Blanks in front of a text are no part of its place when nothing but blanks follows. */
+static bool
+is_blank(const char *p, const char *end)
+{
+	for (; p < end; p++)
+		if (strchr(" \t\r\n", *p) == NULL || *p == '\0')
+			return false;
+	return true;
+}
+
+static int
+column_of(const struct scan *s, const char *data)
+{
+	const char *p = s->p;
+
+	while (p > data && p[-1] != '\n')
+		p--;
+	return (int)(s->p - p) + 1;
+}
+
+/* One piece of text from here to what; true: it is not blank and was noted. */
+static bool
+text_place(struct scan *s, const char *data, const char *until, struct conf_place *out)
+{
+	struct scan end = *s;
+	bool blank;
+
+	while (end.p < end.end && !starts(&end, until))
+		step(&end);
+	blank = is_blank(s->p, end.p);
+	if (!blank)
+		*out = (struct conf_place){ s->line, column_of(s, data) };
+	*s = end;
+	return !blank;
+}
+
+static bool
+at_tag(struct scan *s, const char *tag)
+{
+	size_t n = strlen(tag);
+
+	return starts(s, "<") && (size_t)(s->end - s->p) > n + 1 && memcmp(s->p + 1, tag, n) == 0 && strchr(" \t\r\n>", s->p[n + 1]) != NULL;
+}
+
+/* Past '<' and its tag, to behind '>' */
+static void
+pass_tag(struct scan *s)
+{
+	s->p++;
+	scan_tag(s);
+	if (s->p < s->end && *s->p == '>')
+		s->p++;
+}
+
+int
+conf_text_places(const char *data, size_t len, const char *tag, struct conf_place *out, int max)
+{
+	struct scan s = { .p = data, .end = data + len, .line = 1 };
+	bool inside = false;
+	int n = 0;
+
+	while (s.p < s.end && n < max) {
+		if (starts(&s, "<!--")) {
+			skip_past(&s, "-->");
+		} else if (starts(&s, "<?")) {
+			skip_past(&s, "?>");
+		} else if (starts(&s, "<![CDATA[")) {
+			s.p += strlen("<![CDATA[");
+			if (inside)
+				n += text_place(&s, data, "]]>", &out[n]);
+			skip_past(&s, "]]>");
+		} else if (!inside && at_tag(&s, tag)) {
+			pass_tag(&s);
+			inside = s.p[-2] != '/';
+		} else if (starts(&s, "<")) {
+			if (inside)
+				break;
+			pass_tag(&s);
+		} else if (inside) {
+			n += text_place(&s, data, "<", &out[n]);
+		} else {
+			step(&s);
+		}
+	}
+	return n;
 }

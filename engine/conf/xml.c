@@ -238,6 +238,8 @@ conf_xml_parse(struct conf_doc *d, const char *file, const char *data, size_t le
 	memset(d, 0, sizeof(*d));
 	d->file = file;
 	d->errs = errs;
+	d->data = data;
+	d->len = len;
 	if (len > CONF_FILE_MAX) {
 		conf_complain(errs, 'E', file, 0, "the file is larger than %u bytes: expected a configuration", CONF_FILE_MAX);
 		return false;

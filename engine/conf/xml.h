@@ -24,6 +24,8 @@ struct conf_doc {
 	xmlDoc			*doc;
 	xmlNode			*root;
 	char			 signature[65];
+	const char		*data;		/* the text, while it is being read */
+	size_t			 len;
 };
 
 /* libxml2 2.12 made the second argument const */
@@ -54,6 +56,9 @@ xmlNode *conf_xml_next(const xmlNode *node, const char *name);
 /* Says each (once per line), lowest line first; returns the first line, 0 = none found. */
 int conf_typographic(const char *file, const char *data, size_t len, struct conf_errors *errs);
 
+/* Where the texts in the first tag of that name begin in the file (blank ones do not count): at most max of them; returns how many. */
+struct conf_place { int line, column; };
+int conf_text_places(const char *data, size_t len, const char *tag, struct conf_place *out, int max);
 /* Attributes of the tag that has most, and the line where it begins. */
 int conf_widest_tag(const char *data, size_t len, int *line);
 
@@ -77,6 +82,18 @@ bool conf_attr_duration(const struct conf_doc *d, xmlNode *node, const char *nam
 /* The value as it stands; NULL when absent.  xmlFree() it. */
 xmlChar *conf_attr_raw(xmlNode *node, const char *name);
 
+bool conf_attr_has(xmlNode *node, const char *name);
+/* *out: new text without blanks around it, free() it; "" when absent or wrong (said), NULL when there was no memory (said). */
+bool conf_attr_copy(const struct conf_doc *d, xmlNode *node, const char *name, size_t min, size_t max, char **out);
+bool conf_attr_regex(const struct conf_doc *d, xmlNode *node, const char *name, char **out);	/* the same, and it compiles (POSIX extended) */
+#define CONF_HOST_MAX	256
+bool conf_attr_host(const struct conf_doc *d, xmlNode *node, const char *name, char out[CONF_HOST_MAX]);	/* address or host name */
+bool conf_is_ip(const char *s);
+bool conf_is_host(const char *s);
+bool conf_is_inside(const char *path);	/* relative, and stays below where it begins */
+/* The place of number count in *list, zeroed; *list has grown.  NULL: no memory (said). */
+void *conf_grow(const struct conf_doc *d, const xmlNode *node, void **list, int count, size_t size);
+
 /* ---- duration.c ---- */
 char *conf_duration_text(int64_t ms, char *buf, size_t size);	/* in the largest unit that divides it: "24h"; returns buf */
 
@@ -88,7 +105,21 @@ int conf_module_parse(const char *file, const char *data, size_t len, const stru
 /* ---- heart.c: <heart> of a mirror ---- */
 void conf_heart(const struct conf_doc *d, xmlNode *service, const struct conf_cluster *cluster, struct conf_module *m);
 
+bool conf_check_lan(const struct conf_doc *d, xmlNode *node, const struct conf_cluster *c, const char *name);	/* said when wrong */
+
+/* ---- one file per tag of <service>; node NULL: the tag is not there.  What is wrong is said; the caller looks at d->errs. ---- */
+void conf_check(const struct conf_doc *d, xmlNode *check, struct conf_module *m);
+void conf_errd(const struct conf_doc *d, xmlNode *errd, struct conf_module *m);
+void conf_failover(const struct conf_doc *d, xmlNode *failover, struct conf_module *m);	/* after conf_check() */
+void conf_vhost(const struct conf_doc *d, xmlNode *vhost, struct conf_module *m);
+void conf_farm(const struct conf_doc *d, xmlNode *service, const struct conf_cluster *cluster, struct conf_module *m);
+void conf_vip(const struct conf_doc *d, xmlNode *vip, const struct conf_cluster *cluster, struct conf_module *m);
+void conf_rfs(const struct conf_doc *d, xmlNode *rfs, const struct conf_cluster *cluster, struct conf_module *m);
+/* Where the default rules are read from; NULL: SAFE/private/conf/include/failover.xml.  For tests. */
+void conf_failover_file(const char *file);
+
 /* ---- signature.c ---- */
+bool conf_node_signature(const struct conf_doc *d, xmlNode *node, const char *const *without, size_t count, char out[65]);
 bool conf_xml_signature(xmlDoc *doc, char out[65]);	/* SHA-256 of C14N without comments; false: no memory */
 
 #endif

@@ -331,7 +331,8 @@ op_pass(struct admin *a, struct client *c, const json_t *req)
 	json_t *order;
 
 	if (module == NULL || text_member(c, req, "value", SK_VALUE_MAX, "") == NULL || text_member(c, req, "by", SK_NAME_MAX, "") == NULL ||
-	    text_member(c, req, "resource", SK_RES_MAX, "") == NULL || text_member(c, req, "verb", 32, "") == NULL)
+	    text_member(c, req, "resource", SK_RES_MAX, "") == NULL || text_member(c, req, "verb", 32, "") == NULL ||
+	    text_member(c, req, "class", SK_NAME_MAX, "") == NULL)
 		return;
 	order = json_copy((json_t *)(uintptr_t)req);
 	forward(a, c, req, module, order);
@@ -526,6 +527,7 @@ ops_request(struct admin *a, struct client *c, json_t *req)
 	static const struct { const char *op; bool root; void (*run)(struct admin *a, struct client *c, const json_t *req); } ops[] = {
 		{ "hello", false, op_hello }, { "get", false, op_get }, { "subscribe", false, op_subscribe }, { "action", false, op_action },
 		{ "set", false, op_pass }, { "loop", false, op_pass }, { "failover", false, op_pass }, { "print", false, op_print },
+		{ "errd", false, op_pass }, { "checker", false, op_pass }, { "explain", false, op_pass },
 		{ "log", false, op_log }, { "history", false, op_history }, { "notices", false, op_notices }, { "cmdlog", false, op_cmdlog },
 		{ "command", false, op_command }, { "boot", false, op_boot }, { "clean", true, op_clean },
 		{ "module-changed", true, op_module_changed }, { "cluster-changed", true, op_cluster_changed },

@@ -8,6 +8,7 @@
 #include "config.h"
 #include "ctl/admin.h"
 #include "ctl/registry.h"
+#include "wire/packet.h"
 
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -100,17 +101,47 @@ peer_of(struct admin *a, const struct instance *m)
 	return peer;
 }
 
+/* The key that safekit config put into the active configuration (module genkey), in the form in which heart uses it.  Like the cluster's
+ * it is only the parent: two modules with the same file still have different keys. */
+static bool
+own_key(const struct instance *m, char hex[2 * PACKET_KEY_LEN + 1])
+{
+	char file[512], label[SK_NAME_MAX + 16], *text;
+	uint8_t parent[PACKET_KEY_LEN], key[PACKET_KEY_LEN];
+	bool ok;
+
+	if (!path_format(file, sizeof(file), "%s/private/modules/%s/module.key", path_safe(), m->name) || path_read(file, &text, 256) == -1)
+		return false;
+	text[strcspn(text, "\r\n")] = '\0';
+	snprintf(label, sizeof(label), "module %s", m->name);
+	ok = str_from_hex(text, parent, sizeof(parent)) && packet_derive(parent, label, key);
+	if (ok)
+		str_to_hex(key, sizeof(key), hex);
+	else
+		warn_text("%s is no key: expected 64 hex digits", file);
+	explicit_bzero(text, strlen(text));
+	explicit_bzero(parent, sizeof(parent));
+	explicit_bzero(key, sizeof(key));
+	free(text);
+	return ok;
+}
+
 static json_t *
 make_setup(struct admin *a, const struct instance *m, bool running)
 {
 	json_t *setup = member_setup(a, m->name);
 	const char *signature = json_string_value(json_object_get(m->conf, "signature"));
+	char hex[2 * PACKET_KEY_LEN + 1];
+	bool own = own_key(m, hex);
 
+	if (own)
+		json_object_set_new(setup, "key", json_string(hex));
+	explicit_bzero(hex, sizeof(hex));
 	json_object_set_new(setup, "name", json_string(m->name));
 	json_object_set_new(setup, "id", json_integer(m->id));
 	json_object_set_new(setup, "peer", json_string(peer_of(a, m)));
 	json_object_set_new(setup, "boot", json_string(rpt_boot_names[boot_in_force(m)]));
-	json_object_set_new(setup, "encryption", json_false());
+	json_object_set_new(setup, "encryption", json_boolean(own));
 	json_object_set_new(setup, "signature", json_string(signature != NULL ? signature : ""));
 	json_object_set_new(setup, "config_ms", json_integer(m->config_ms));
 	json_object_set_new(setup, "running", json_boolean(running));

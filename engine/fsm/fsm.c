@@ -124,7 +124,7 @@ static const struct { unsigned bit; const char *text; } cond_names[] = {
 	{ C_WIN, "our bid wins" }, { C_WINSPLIT, "our rank wins" }, { C_FPRIM, "started by prim" }, { C_FSECOND, "started by second" },
 	{ C_NOBID, "may not become primary by itself" }, { C_FAILOFF, "failover off" }, { C_HOLD, "held in WAIT" },
 	{ C_AUTOSWAP, "defaultprim wants us primary" }, { C_ASKED, "swap asked" }, { C_SPLITSEEN, "split brain seen" },
-	{ C_PDEAF, "peer has lost us" }, { C_TOLD, "peer had time to see our state" },
+	{ C_PDEAF, "peer has lost us" }, { C_NOWITNESS, "no witness" }, { C_PENDING, "first verdicts pending" }, { C_TOLD, "peer had time to see our state" },
 };
 static const struct { unsigned bit; const char *text; } act_names[] = {
 	{ A_GOAL_STOP, "goal stop" }, { A_GOAL_AGAIN, "goal start again" }, { A_GOAL_WAIT, "goal wait" }, { A_FORGET_FORCED, "forget prim/second" },

@@ -115,6 +115,10 @@ struct fsm_plan_row {
 	struct fsm_step	 steps[PLAN_STEPS_MAX];
 };
 extern const struct fsm_plan_row fsm_plans[P_COUNT];
+/* What is watched beside: classes (bits 1 << enum conf_when) that end before a plan runs, and that begin when it has ended
+ * (user's guide 13.11: after the eponymous start script, until the stop script; pre: after prestart, until poststop). */
+unsigned fsm_plan_off(enum fsm_plan plan);
+unsigned fsm_plan_on(enum fsm_plan plan);
 
 struct fsm_row { uint64_t states; enum fsm_event event; unsigned acts; enum fsm_plan plan; enum fsm_state next; };
 #define SAME S_COUNT	/* next: stay where we are, whichever state of the row's it is; without acts: an explicit ignore */
@@ -145,6 +149,8 @@ enum fsm_cond {
 	C_ASKED		= 1 << 21,	/* we have asked for a swap already */
 	C_SPLITSEEN	= 1 << 22,	/* this split brain has been dealt with (we stay) */
 	C_PDEAF		= 1 << 23,	/* the peer tells that it has lost us (one-way network): it will not acknowledge */
+	C_NOWITNESS	= 1 << 25,	/* a splitbrain witness is configured and does not answer, or has not yet: the peer's silence may be ours */
+	C_PENDING	= 1 << 26,	/* a rule that may hold the module has resources without a first verdict */
 	C_TOLD		= 1 << 24,	/* peer has seen our present state, or we hear it for so long that it had the time to */
 };
 struct fsm_see { uint64_t states; unsigned all, none; enum fsm_event event; };

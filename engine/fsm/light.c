@@ -14,6 +14,7 @@
 static const struct fsm_see light_see[] = {
 	/* while in		we know		and not		so */
 	{ BIT(S_WAIT),		C_HOLD,		0,		E_BLOCK },
+	{ BIT(S_WAIT),		C_PENDING,	0,		E_NONE },	/* a checker's first verdict */
 	{ BIT(S_WAIT),		0,		0,		E_GO_UP },
 	{ BIT(S_BLOCKED),	0,		C_HOLD,		E_WAKE },
 };

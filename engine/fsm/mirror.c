@@ -20,6 +20,7 @@
 static const struct fsm_see mirror_see[] = {
 	/* while in		we know				and not				so */
 	{ BIT(S_WAIT),		C_HOLD,				0,				E_BLOCK },
+	{ BIT(S_WAIT),		C_PENDING,			0,				E_NONE },	/* a checker's first verdict */
 	{ BIT(S_WAIT),		C_FPRIM | C_PHELD,		C_PLEAVING,			E_ABORT_PRIM },
 	{ BIT(S_WAIT),		C_PACCEPT,			0,				E_FOLLOW },
 	{ BIT(S_WAIT),		C_FSECOND | C_LOST,		0,				E_ABORT_SECOND },
@@ -28,6 +29,7 @@ static const struct fsm_see mirror_see[] = {
 	{ BIT(S_WAIT),		C_PHELD,			0,				E_NONE },	/* it will accept or leave */
 	{ BIT(S_WAIT),		C_PSECOND,			0,				E_NONE },	/* it will take over */
 	{ BIT(S_WAIT),		C_PCLAIM,			0,				E_NONE },
+	{ BIT(S_WAIT),		C_LOST | C_NOWITNESS,		0,				E_NONE },	/* who is cut off: the other, or we? */
 	{ BIT(S_WAIT),		C_NOBID | C_KNOWN,		C_PSTARTING,			E_BLOCK_FAILOVER },
 	{ BIT(S_WAIT),		C_NOBID | C_LOST,		0,				E_BLOCK_FAILOVER },
 	{ BIT(S_WAIT),		C_NOBID,			0,				E_NONE },
@@ -41,6 +43,7 @@ static const struct fsm_see mirror_see[] = {
 	{ BIT(S_BLOCKED),	0,				C_NOBID,			E_WAKE },
 
 	{ BIT(S_CLAIM),		C_HOLD,				0,				E_YIELD },
+	{ BIT(S_CLAIM),		C_LOST | C_NOWITNESS,		0,				E_YIELD },
 	{ BIT(S_CLAIM),		C_PHELD,			0,				E_YIELD },
 	{ BIT(S_CLAIM),		C_PSECOND,			0,				E_YIELD },
 	{ BIT(S_CLAIM),		C_PCLAIM,			C_WIN,				E_YIELD },
@@ -59,6 +62,7 @@ static const struct fsm_see mirror_see[] = {
 	{ BIT(S_PRIM),		C_PASK | C_PSTABLE,		0,				E_SWAP_ASKED },
 
 	{ BIT(S_SECOND),	C_PGIVEN,			0,				E_SWAP_GIVEN },
+	{ BIT(S_SECOND),	C_LOST | C_NOWITNESS,		0,				E_NONE },	/* its verdict, or a rule, decides */
 	{ BIT(S_SECOND),	C_LOST | C_FAILOFF,		0,				E_BLOCK_FAILOVER },
 	{ BIT(S_SECOND),	C_LOST,				0,				E_LOST },
 	{ BIT(S_SECOND),	C_KNOWN | C_PCLAIM,		C_PHELD | C_WIN,		E_NONE },	/* its claim goes first */
@@ -69,6 +73,7 @@ static const struct fsm_see mirror_see[] = {
 	{ BIT(S_SECOND_CLAIM),	C_PHELD,			0,				E_YIELD },
 	{ BIT(S_SECOND_CLAIM),	C_PGIVEN,			0,				E_YIELD },
 	{ BIT(S_SECOND_CLAIM),	C_PCLAIM,			C_WIN,				E_YIELD },
+	{ BIT(S_SECOND_CLAIM),	C_LOST | C_NOWITNESS,		0,				E_YIELD },
 	{ BIT(S_SECOND_CLAIM),	C_LOST,				0,				E_TAKE_LOST },
 	{ BIT(S_SECOND_CLAIM),	C_KNOWN | C_PDEAF,		C_PCLAIM,			E_TAKE },
 	{ BIT(S_SECOND_CLAIM),	C_KNOWN | C_ACK,		C_PCLAIM,			E_TAKE },
@@ -78,12 +83,14 @@ static const struct fsm_see mirror_see[] = {
 	{ BIT(S_SWAP_TAKE),	C_PGIVEN | C_ACK,		0,				E_TAKE },
 
 	{ BIT(S_SWAP_GIVEN),	C_PHELD,			0,				E_SWAPPED },
+	{ BIT(S_SWAP_GIVEN),	C_LOST | C_NOWITNESS,		0,				E_NONE },
 	{ BIT(S_SWAP_GIVEN),	C_LOST,				0,				E_CLAIM },
 	{ BIT(S_SWAP_GIVEN),	C_KNOWN,			C_PSECOND | C_PCLAIM,		E_CLAIM },
 
 	{ BIT(S_SWAP_CLAIM),	C_PHELD,			0,				E_SWAPPED },
 	{ BIT(S_SWAP_CLAIM),	C_PCLAIM,			C_WIN,				E_YIELD },
 	{ BIT(S_SWAP_CLAIM),	C_PSECOND,			0,				E_YIELD },
+	{ BIT(S_SWAP_CLAIM),	C_LOST | C_NOWITNESS,		0,				E_YIELD },
 	{ BIT(S_SWAP_CLAIM),	C_LOST,				0,				E_TAKE },
 	{ BIT(S_SWAP_CLAIM),	C_KNOWN | C_PDEAF,		C_PCLAIM,			E_TAKE },
 	{ BIT(S_SWAP_CLAIM),	C_KNOWN | C_ACK,		C_PCLAIM,			E_TAKE },

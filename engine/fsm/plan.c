@@ -4,7 +4,10 @@
  * says what we chose).  A script that the module does not have is skipped.  Stop scripts are called twice: without and with force.
  */
 #include "config.h"
+#include "conf/conf.h"
 #include "fsm/fsm.h"
+
+#include <string.h>
 
 #define RUN(s)		{ s, false, false }
 #define NICE(s)		{ s, true, false }
@@ -51,3 +54,37 @@ const struct fsm_plan_row fsm_plans[P_COUNT] = {
 	[P_LEAVE_UP]	= { "leave-up", RS_UP, RS_WAIT, { NICE("stop_both"), RUN("transition") } },
 	[P_LEAVE_UP_WAIT] = { "leave-up-wait", RS_UP, RS_WAIT, { NICE("stop_both"), HARD("stop_both"), RUN("transition") } },
 };
+
+static const struct { const char *start, *stop; unsigned classes; } watched[] = {
+	{ "prestart", "poststop", 1u << WHEN_PRE },
+	{ "start_prim", "stop_prim", 1u << WHEN_PRIM },
+	{ "start_second", "stop_second", 1u << WHEN_SECOND },
+	{ "start_sec", "stop_sec", 1u << WHEN_SEC },
+	{ "start_both", "stop_both", 1u << WHEN_BOTH },
+};
+
+static unsigned
+classes_of(enum fsm_plan plan, bool start)
+{
+	const struct fsm_step *s;
+	unsigned classes = 0;
+	size_t i;
+
+	for (s = fsm_plans[plan].steps; s < fsm_plans[plan].steps + PLAN_STEPS_MAX && s->script != NULL; s++)
+		for (i = 0; i < ARRAY_LEN(watched); i++)
+			if (strcmp(s->script, start ? watched[i].start : watched[i].stop) == 0)
+				classes |= watched[i].classes;
+	return classes;
+}
+
+unsigned
+fsm_plan_off(enum fsm_plan plan)
+{
+	return classes_of(plan, false);
+}
+
+unsigned
+fsm_plan_on(enum fsm_plan plan)
+{
+	return classes_of(plan, true);
+}

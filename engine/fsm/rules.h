@@ -16,6 +16,8 @@
  *
  * Values are sets: a resource is the set of healths of those that it names.  "x.? == s": s is among them; "x.* == s": there is no other
  * (true when there are none); a single one that does not exist, and every remote one while the peer is not heard, is unknown.
+ * "!=" likewise: x.? != s: one of them is not s; x.* != s: none is.  Wildcards in both places: the id's decides.  Two sets: the left side's
+ * wildcard is asked first.  A resource or cluster() where a truth is expected is true when up.
  * A comparison with anything but init whose answer hangs on a resource in init is undecided (the checker has not said its first word), and
  * so is a rule that depends on it (the guide: such a rule is not evaluated).
  */
@@ -46,7 +48,8 @@ struct rules *rules_compile(const struct rules_part *parts, int n, struct rules_
 void rules_free(struct rules *r);
 
 /* Resource name (class.id) has now this health (enum rpt_health; RH_OTHER counts as unknown).  own: its checker has action=, so the default
- * rules (RULES_DEFAULT parts) do not see it through a "?" or "*".  False: no memory, or more than max_resources (4096 unless set). */
+ * rules (RULES_DEFAULT parts) do not see it through a "?" or "*", the peer's remote. neither.  False: no memory, more than max_resources
+ * (4096 unless set), or not the name of a resource (too long, with a wildcard). */
 bool rules_set(struct rules *r, const char *name, int health, bool own);
 void rules_remove(struct rules *r, const char *name);
 void rules_limit(struct rules *r, int max_resources);

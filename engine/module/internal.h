@@ -12,6 +12,19 @@ void mod_tell(struct mod *m);
 void mod_eval(struct mod *m);		/* ask the tables until they have nothing to say */
 void mod_post(struct mod *m, enum fsm_event e);
 unsigned mod_bid(const struct mod *m);
+void mod_own_resource(struct mod *m, const char *name, const char *value, const char *by);	/* one that the module itself publishes */
+/* failover.c */
+void mod_failover_reset(struct mod *m);
+void mod_failover_remote(struct mod *m);	/* what is heard of the peer has changed */
+void mod_failover(struct mod *m);		/* judge, and act where it is time */
+int64_t mod_failover_due(const struct mod *m);	/* when the candidate's action is taken; INT64_MAX without one */
+int64_t mod_failover_next(const struct mod *m);	/* when it wants to be asked again */
+bool mod_failover_holds(const struct mod *m, int kind);
+void mod_split_lost(struct mod *m);		/* the other server was lost */
+void mod_split_found(struct mod *m);
+/* module.c: an action that a rule orders: same way as an operator's, other words */
+uint32_t mod_rule_action(struct mod *m, enum rpt_verb verb, const char *label);
+bool mod_pair_ready(const struct mod *m);
 void mod_beat_all(struct mod *m);	/* a heartbeat on every lan, now */
 
 #endif

@@ -124,8 +124,12 @@ mod_conditions(const struct mod *m)
 		c |= C_NOBID;
 	if (!failover_on(m))
 		c |= C_FAILOFF;
-	if (m->hold)
+	if (m->hold || mod_failover_holds(m, HOLD_RULE))
 		c |= C_HOLD;
+	if (mod_failover_holds(m, HOLD_PENDING))
+		c |= C_PENDING;
+	if (m->conf.witness[0] != '\0' && m->witness != RH_UP && !m->forced_prim)
+		c |= C_NOWITNESS;
 	if (m->autoswap)
 		c |= C_AUTOSWAP;
 	if (m->ask)
@@ -142,8 +146,12 @@ mod_waits_for(const struct mod *m)
 
 	if (m->state != S_WAIT && m->state != S_BLOCKED && m->state != S_CLAIM)
 		return "";
+	if (mod_failover_holds(m, HOLD_RULE) || mod_failover_holds(m, HOLD_PENDING))
+		return m->hold_text;
 	if ((c & C_HOLD) != 0)
 		return "the end of stopwait";
+	if ((c & (C_LOST | C_NOWITNESS)) == (C_LOST | C_NOWITNESS))
+		return "the other server or the splitbrain witness, or the command prim";
 	if ((c & C_NOBID) != 0)
 		return "the other server to become primary, or the command prim (failover is off)";
 	if ((c & (C_KNOWN | C_LOST)) == 0)
@@ -350,7 +358,7 @@ become(struct mod *m, enum fsm_state next)
 		r->prev_state = old->state;
 		r->transitions++;
 		str_copy(r->reason, sizeof(r->reason), m->cause);
-		m->hooks.resource(m->hooks.ctx, "state.local", rpt_state_names[new->state], "heart");
+		mod_own_resource(m, "state.local", rpt_state_names[new->state], "heart");
 		m->hooks.notice(m->hooks.ctx, NT_STATE, "", rpt_state_names[old->state], rpt_state_names[new->state], m->cause);
 	}
 	mod_publish(m);
@@ -437,6 +445,7 @@ mod_eval(struct mod *m)
 	for (i = 0; i < EVAL_MAX; i++) {
 		enum fsm_event e = E_NONE;
 
+		mod_failover(m);
 		if (m->deferred != E_NONE && (fsm_step(m->conf.mode, m->state, m->deferred, NULL)->acts & A_DEFER) == 0) {
 			e = m->deferred;
 			m->deferred = E_NONE;
@@ -485,8 +494,8 @@ mod_script_done(struct mod *m, uint32_t seq, int failures, int64_t now)
 
 /* ---- operators ---- */
 
-static bool
-pair_ready(const struct mod *m)
+bool
+mod_pair_ready(const struct mod *m)
 {
 	unsigned c = mod_conditions(m);
 
@@ -500,20 +509,47 @@ counted(enum rpt_verb verb)
 	return verb == VERB_RESTART || verb == VERB_STOPSTART || verb == VERB_STOPWAIT;
 }
 
-uint32_t
-mod_action(struct mod *m, enum rpt_verb verb, const char *by, const char *identity, int64_t now, char *err, size_t errsize)
+static const char *
+transition_name(enum rpt_verb verb)
+{
+	return verb == VERB_STOPWAIT ? "WAIT_TR" : verb == VERB_STOPSTART ? "STOPSTART" : verb == VERB_RESTART ? "RESTART" :
+	    verb == VERB_SWAP ? "SWAP" : "STOP";
+}
+
+/* Who asked, in the log and as the cause of what follows */
+static void
+say_who(struct mod *m, enum rpt_verb verb, const char *by, const char *rule)
+{
+	if (rule != NULL) {
+		const char *word = verb == VERB_STOPWAIT ? "wait" : rpt_verb_names[verb];
+		char from[SK_TEXT_MAX];
+
+		snprintf(from, sizeof(from), "failover rule %s", rule);
+		mod_say(m, MSG_ACTION_RULE, word, rule);
+		mod_say(m, MSG_TRANSITION, transition_name(verb), from);
+		snprintf(m->cause, sizeof(m->cause), "Action %s from failover rule %s", word, rule);
+	} else if (strcmp(by, "boot") == 0) {
+		mod_say(m, MSG_ACTION_BOOT);
+		str_copy(m->cause, sizeof(m->cause), message_rows[MSG_ACTION_BOOT].format);
+	} else {
+		mod_say(m, MSG_ACTION_CALLED, rpt_verb_names[verb], by);
+		snprintf(m->cause, sizeof(m->cause), "Action %s called by %s", rpt_verb_names[verb], by);
+	}
+}
+
+static uint32_t
+take_action(struct mod *m, enum rpt_verb verb, const char *by, const char *identity, const char *rule, char *err, size_t errsize)
 {
 	struct rpt_module *r = &m->report;
 	enum fsm_event e = verb > VERB_NONE && verb < VERB_COUNT ? verb_events[verb] : E_NONE;
 	enum fsm_state before = m->state;
 	unsigned acts;
 
-	m->now = now;
 	if (e == E_NONE) {
 		snprintf(err, errsize, "not an action");
 		return 0;
 	}
-	if ((fsm_step(m->conf.mode, m->state, e, NULL)->acts & A_REFUSE) != 0 || (verb == VERB_SWAP && !pair_ready(m))) {
+	if ((fsm_step(m->conf.mode, m->state, e, NULL)->acts & A_REFUSE) != 0 || (verb == VERB_SWAP && !mod_pair_ready(m))) {
 		snprintf(err, errsize, "%s is not possible in state %s %s%s", rpt_verb_names[verb], rpt_state_names[r->state],
 		    rpt_status_names[r->status], verb == VERB_SWAP && (before == S_PRIM || before == S_SECOND) ?
 		    ": the other server is not ready" : verb == VERB_PRIM || verb == VERB_SECOND ? ": stop the module first" : "");
@@ -526,13 +562,7 @@ mod_action(struct mod *m, enum rpt_verb verb, const char *by, const char *identi
 	 * automatic_reboot they are part of the loop that maxloop is to end. */
 	if (identity == NULL && verb != VERB_SHUTDOWN && strcmp(by, "boot") != 0)
 		mod_loop(m, LOOP_RESET);
-	if (strcmp(by, "boot") == 0) {
-		mod_say(m, MSG_ACTION_BOOT);
-		str_copy(m->cause, sizeof(m->cause), message_rows[MSG_ACTION_BOOT].format);
-	} else {
-		mod_say(m, MSG_ACTION_CALLED, rpt_verb_names[verb], by);
-		snprintf(m->cause, sizeof(m->cause), "Action %s called by %s", rpt_verb_names[verb], by);
-	}
+	say_who(m, verb, by, rule);
 	if (identity != NULL && counted(verb) && mod_loop(m, LOOP_INC)) {
 		mod_say(m, MSG_STOPPING_LOOP);
 		str_copy(m->cause, sizeof(m->cause), "Stopping loop");
@@ -560,9 +590,11 @@ mod_action(struct mod *m, enum rpt_verb verb, const char *by, const char *identi
 	else if (verb == VERB_STOP || verb == VERB_FORCESTOP)
 		m->rec.wanted = false;
 	mod_persist(m);
-	if (verb == VERB_STOPWAIT) {
+	if (verb == VERB_PRIM && m->rec.split_out)
+		mod_split_found(m);	/* the administrator knows better (user's guide 13.17) */
+	if (verb == VERB_STOPWAIT && rule == NULL) {
 		m->hold = true;
-		m->wake_ms = now + FAILOVER_PERIOD_MS;
+		m->wake_ms = m->now + (m->conf.period_ms > 0 ? m->conf.period_ms : FAILOVER_PERIOD_MS);
 	} else if (verb == VERB_STOP || verb == VERB_FORCESTOP || verb == VERB_SHUTDOWN) {
 		m->hold = false;
 		m->wake_ms = 0;
@@ -582,6 +614,22 @@ mod_action(struct mod *m, enum rpt_verb verb, const char *by, const char *identi
 	return r->action_seq;
 }
 
+uint32_t
+mod_action(struct mod *m, enum rpt_verb verb, const char *by, const char *identity, int64_t now, char *err, size_t errsize)
+{
+	m->now = now;
+	return take_action(m, verb, by, identity, NULL, err, errsize);
+}
+
+uint32_t
+mod_rule_action(struct mod *m, enum rpt_verb verb, const char *label)
+{
+	char err[SK_TEXT_MAX], by[SK_NAME_MAX];
+
+	snprintf(by, sizeof(by), "rule %s", label);
+	return take_action(m, verb, by, label, label, err, sizeof(err));
+}
+
 bool
 mod_set_failover(struct mod *m, bool on, const char *by, char *err, size_t errsize)
 {
@@ -599,10 +647,19 @@ mod_set_failover(struct mod *m, bool on, const char *by, char *err, size_t errsi
 	mod_tell(m);
 	mod_persist(m);
 	mod_say(m, MSG_FAILOVER_SET, on ? "on" : "off", by);
-	m->hooks.resource(m->hooks.ctx, "usersetting.failover", on ? "on" : "off", by);
+	mod_own_resource(m, "usersetting.failover", on ? "on" : "off", by);
 	mod_publish(m);
 	mod_eval(m);
 	return true;
+}
+
+void
+mod_set_watch(struct mod *m, bool errd, bool on, const char *by)
+{
+	*(errd ? &m->rec.errd_off : &m->rec.checkers_off) = !on;
+	mod_persist(m);
+	mod_say(m, errd ? MSG_ERRD_SET : MSG_CHECKER_SET, on ? "on" : "off", by);
+	mod_own_resource(m, errd ? "usersetting.errd" : "usersetting.checker", on ? "on" : "off", by);
 }
 
 void
@@ -610,7 +667,7 @@ mod_set_boot(struct mod *m, int boot)
 {
 	m->conf.boot = boot;
 	m->report.boot = boot;
-	m->hooks.resource(m->hooks.ctx, "usersetting.boot", rpt_boot_names[boot], "heart");
+	mod_own_resource(m, "usersetting.boot", rpt_boot_names[boot], "heart");
 	mod_publish(m);
 }
 

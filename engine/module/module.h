@@ -10,6 +10,7 @@
 #define SK_MODULE_H
 
 #include "fsm/fsm.h"
+#include "fsm/rules.h"
 #include "wire/beat.h"
 #include "wire/message.h"
 #include "wire/report.h"
@@ -17,6 +18,7 @@
 #define MOD_HB_MAX	8	/* = CONF_HB_MAX */
 #define MOD_LOOP_MAX	64	/* largest maxloop (ours) */
 #define FAILOVER_PERIOD_MS 5000	/* user's guide 13.18: period of the failover machine */
+#define FAILOVER_HANDLE_MS 15000	/* and how long an action must be the same before it is taken */
 
 enum mod_defaultprim { DP_ALONE, DP_LASTPRIM, DP_ME, DP_PEER };
 
@@ -39,6 +41,8 @@ struct mod_conf {
 	bool	 encryption;
 	char	 signature[65];
 	int64_t	 config_ms;
+	int64_t	 period_ms, handle_ms;	/* of the failover machine; 0: the defaults */
+	char	 witness[SK_RES_MAX];	/* resource of the splitbrain checker, "" = none */
 };
 
 /* What survives the process: written by the owner whenever persist() asks. */
@@ -47,6 +51,8 @@ struct mod_record {
 	bool	 wanted;		/* it was started and nobody stopped it but the end of the server: for boot="auto" */
 	int	 lastprim;		/* 1 we were primary last, 0 the other was, -1 not known */
 	int	 rank;			/* of a clean halt without peer, else 0 */
+	bool	 split_out;		/* cut off from the other server and from the witness: the other goes on (splitbrain.uptodate down) */
+	bool	 checkers_off, errd_off;	/* what "safekit checker|errd off" set: stays until on */
 	int	 failover;		/* what "safekit failover" set: -1 nothing, 0 off, 1 on */
 	int	 loops;			/* filled entries of loop_ms */
 	int64_t	 loop_ms[MOD_LOOP_MAX + 1];	/* wall clock of the last counted actions, oldest first */
@@ -80,8 +86,30 @@ struct mod_peer {
 	int	 state, status;		/* last published */
 };
 
+/* Why a module stays in WAIT although it might go on */
+enum mod_hold { HOLD_NONE, HOLD_PENDING /* a first verdict */, HOLD_RULE };
+#define NO_RULE	(-1)
+#define WAKE_RULE (-2)		/* the implicit rule: no wait() applies any more */
+/* The failover machine (user's guide 13.18) */
+struct mod_failover {
+	struct rules *rules;		/* the owner's; NULL: none */
+	int	 candidate;		/* the rule whose action is about to be taken, NO_RULE or WAKE_RULE */
+	int64_t	 candidate_ms;		/* since when its action is the same */
+	int64_t	 next_ms;		/* the next evaluation at the latest */
+	bool	 dirty;			/* something that rules look at has changed */
+	int	 hold;			/* enum mod_hold */
+	int	 hold_rule;		/* HOLD_RULE: which; HOLD_PENDING: one of those that have no verdict */
+	int64_t	 hold_wall_ms;
+	int64_t	 since_wall_ms[RULES_MAX];	/* since when each rule has its value */
+	uint8_t	 value[RULES_MAX], at_once[RULES_MAX];	/* at_once: on the splitbrain class only: acts without handle_time */
+};
+
 struct mod {
 	struct mod_conf conf;
+	struct mod_failover fo;
+	int	 witness;		/* enum rpt_health */
+	bool	 split_judge;		/* the peer was lost, the witness has not spoken since */
+	char	 hold_text[SK_TEXT_MAX];	/* what a rule waits for, in words */
 	struct mod_hooks hooks;
 	struct mod_record rec;
 	struct rpt_module report;
@@ -117,6 +145,15 @@ void mod_init(struct mod *m, const struct mod_conf *conf, const struct mod_hooks
 void mod_born(struct mod *m, bool revive);
 /* New configuration; only in STOP (false otherwise). */
 bool mod_reconfigure(struct mod *m, const struct mod_conf *conf);
+/* Configuration changed while the module runs, in ALONE or WAIT: the caller has seen that only what may change does (false: not now). */
+bool mod_change(struct mod *m, const struct mod_conf *conf, int64_t now);
+
+/* The rules that count from now on; the caller keeps them until it has given others (or NULL), and fills in resources anew. */
+void mod_set_rules(struct mod *m, struct rules *rules);
+/* A resource has a value: published, and seen by the rules.  health: what rules take it for (enum rpt_health); own: its checker has an
+ * action of its own.  The caller decides with mod_settle() when it has handed in all that came together. */
+void mod_resource(struct mod *m, const char *name, const char *value, int health, bool own, const char *by);
+bool mod_settled(const struct mod *m);	/* ALONE, PRIM, SECOND or UP and nothing runs: what a detector orders makes sense */
 
 /* An operator's, script's or rule's wish.  by: who, for log and report; identity: NULL for a person (resets maxloop), else the detector
  * (counts).  0 = refused with the reason in err; else the action's number. */
@@ -130,11 +167,16 @@ void mod_script_failed(struct mod *m);	/* one script failed: counted at once */
 void mod_tick(struct mod *m, int64_t now);
 int64_t mod_next(const struct mod *m);	/* when mod_tick() is due */
 bool mod_set_failover(struct mod *m, bool on, const char *by, char *err, size_t errsize);
+void mod_set_watch(struct mod *m, bool errd, bool on, const char *by);	/* what safekit errd|checker on|off sets: kept */
 enum mod_loop { LOOP_INC, LOOP_RESET, LOOP_CHECK };
 bool mod_loop(struct mod *m, enum mod_loop what);	/* true: maxloop reached within loop_interval */
 void mod_set_boot(struct mod *m, int boot);
 bool mod_holds(const struct mod *m);
 unsigned mod_conditions(const struct mod *m);	/* what perceive() is given: for tests and explain */
 const char *mod_waits_for(const struct mod *m);	/* in WAIT: in words */
+/* For explain: what acts on the module and why, see ctl/safekit.h (new reference).  resource(): what the owner knows of a resource besides
+ * its health: {"value","since_ms","by","why"}, new reference or NULL. */
+struct mod_lookup { void *ctx; json_t *(*resource)(void *ctx, const char *name); void (*each)(void *ctx, void (*fn)(void *arg, const char *name), void *arg); };
+json_t *mod_explain(const struct mod *m, int64_t now, const struct mod_lookup *l);
 
 #endif

@@ -6,6 +6,7 @@
 #include "module/module.h"
 #include "module/internal.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,16 +36,20 @@ publish_settings(struct mod *m)
 	char name[SK_RES_MAX];
 	int i;
 
-	m->hooks.resource(m->hooks.ctx, "state.local", rpt_state_names[m->report.state], "heart");
+	mod_own_resource(m, "state.local", rpt_state_names[m->report.state], "heart");
+	mod_own_resource(m, "usersetting.checker", m->rec.checkers_off ? "off" : "on", "heart");
+	mod_own_resource(m, "usersetting.errd", m->rec.errd_off ? "off" : "on", "heart");
+	if (m->conf.witness[0] != '\0')
+		mod_own_resource(m, "splitbrain.uptodate", m->rec.split_out ? "down" : "up", "splitbraincheck");
 	if (m->conf.mode == MODE_MIRROR) {
-		m->hooks.resource(m->hooks.ctx, "state.remote", rpt_state_names[m->report.peer_state], "heart");
-		m->hooks.resource(m->hooks.ctx, "usersetting.failover", m->report.failover ? "on" : "off", "heart");
+		mod_own_resource(m, "state.remote", rpt_state_names[m->report.peer_state], "heart");
+		mod_own_resource(m, "usersetting.failover", m->report.failover ? "on" : "off", "heart");
 	}
-	m->hooks.resource(m->hooks.ctx, "usersetting.boot", rpt_boot_names[m->conf.boot], "heart");
-	m->hooks.resource(m->hooks.ctx, "usersetting.encryption", m->conf.encryption ? "on" : "off", "heart");
+	mod_own_resource(m, "usersetting.boot", rpt_boot_names[m->conf.boot], "heart");
+	mod_own_resource(m, "usersetting.encryption", m->conf.encryption ? "on" : "off", "heart");
 	for (i = 0; i < m->conf.hb_count; i++) {
 		snprintf(name, sizeof(name), "heartbeat.%s", m->conf.hb[i].ident);
-		m->hooks.resource(m->hooks.ctx, name, m->hb[i].state == HB_UP ? "up" : m->hb[i].state == HB_DOWN ? "down" : "init", "heart");
+		mod_own_resource(m, name, m->hb[i].state == HB_UP ? "up" : m->hb[i].state == HB_DOWN ? "down" : "init", "heart");
 	}
 }
 
@@ -91,6 +96,7 @@ mod_init(struct mod *m, const struct mod_conf *conf, const struct mod_hooks *hoo
 		m->conf.maxloop = MOD_LOOP_MAX;
 	report_conf(m);
 	listen_anew(m);
+	mod_failover_reset(m);
 	mod_publish(m);
 	publish_settings(m);
 }
@@ -139,7 +145,41 @@ mod_reconfigure(struct mod *m, const struct mod_conf *conf)
 	return true;
 }
 
+bool
+mod_change(struct mod *m, const struct mod_conf *conf, int64_t now)
+{
+	bool same_beats = m->conf.hb_count == conf->hb_count && memcmp(m->conf.hb, conf->hb, sizeof(conf->hb)) == 0;
+	int failover = m->rec.failover;
+
+	m->now = now;
+	if (m->run_seq != 0 || (m->state != S_ALONE && m->state != S_BLOCKED && m->state != S_WAIT))
+		return false;
+	m->conf = *conf;
+	if (m->conf.maxloop > MOD_LOOP_MAX)
+		m->conf.maxloop = MOD_LOOP_MAX;
+	m->rec.failover = failover;
+	report_conf(m);
+	if (!same_beats)
+		listen_anew(m);
+	mod_tell(m);
+	mod_publish(m);
+	publish_settings(m);
+	return true;
+}
+
 /* ---- sending ---- */
+
+/* How we answer what the other server's rules call remote: they are the same as ours */
+static void
+fill_words(const struct mod *m, struct beat *b)
+{
+	struct rules_word w[RULES_REMOTE_MAX];
+	int i, n = m->fo.rules != NULL ? rules_words(m->fo.rules, w) : 0;
+
+	b->words = (uint8_t)n;
+	for (i = 0; i < n; i++)
+		b->word[i] = (struct beat_word){ w[i].key, w[i].healths };
+}
 
 static void
 fill_beat(struct mod *m, struct beat *b)
@@ -147,7 +187,7 @@ fill_beat(struct mod *m, struct beat *b)
 	const struct fsm_state_row *row = &fsm_states[m->state];
 	char head[2 * sizeof(b->signature) + 1];
 
-	memset(b, 0, sizeof(*b));
+	memset(b, 0, offsetof(struct beat, word));	/* as many words as there are follow */
 	b->from = (uint8_t)m->conf.self;
 	b->module_id = m->conf.id;
 	b->incarnation = m->incarnation;
@@ -167,6 +207,7 @@ fill_beat(struct mod *m, struct beat *b)
 	str_copy(head, sizeof(head), m->conf.signature);
 	if (!str_from_hex(head, b->signature, sizeof(b->signature)))
 		memset(b->signature, 0, sizeof(b->signature));
+	fill_words(m, b);
 }
 
 static void
@@ -202,7 +243,7 @@ remote_state(struct mod *m, int state, int status)
 	m->peer.status = status;
 	mod_say(m, MSG_REMOTE_STATE, rpt_state_names[state], rpt_status_names[status]);
 	if (r->peer_state != state)
-		m->hooks.resource(m->hooks.ctx, "state.remote", rpt_state_names[state], "heart");
+		mod_own_resource(m, "state.remote", rpt_state_names[state], "heart");
 	r->peer_state = state;
 	r->peer_status = status;
 	mod_publish(m);
@@ -219,7 +260,7 @@ hb_change(struct mod *m, int hb, int state)
 	m->hb[hb].state = state;
 	snprintf(name, sizeof(name), "heartbeat.%s", ident);
 	mod_say(m, MSG_RESOURCE, name, value, "heart");
-	m->hooks.resource(m->hooks.ctx, name, value, "heart");
+	mod_own_resource(m, name, value, "heart");
 	snprintf(text, sizeof(text), "Resource %s set to %s by heart", name, value);
 	m->hooks.notice(m->hooks.ctx, state == HB_UP ? NT_HB_RESTORED : NT_HB_LOST, ident, from, value, text);
 	for (i = 0; i < m->conf.hb_count; i++) {
@@ -231,10 +272,13 @@ hb_change(struct mod *m, int hb, int state)
 		if (m->peer.view != BEAT_KNOWN)
 			m->known_ms = m->now;
 		m->peer.view = BEAT_KNOWN;
+		mod_split_found(m);
 	} else if (down == m->conf.hb_count) {
 		m->peer.view = BEAT_LOST;
 		m->split_seen = false;
 		remote_state(m, RS_UNKNOWN, ST_UNKNOWN);
+		mod_failover_remote(m);
+		mod_split_lost(m);
 	}
 	mod_publish(m);
 }
@@ -258,7 +302,7 @@ is_news(const struct mod *m, const struct beat *b)
 void
 mod_receive(struct mod *m, int hb, const struct beat *b, int64_t now)
 {
-	bool changed, news;
+	bool changed, news, words;
 
 	m->now = now;
 	if (m->conf.mode != MODE_MIRROR || hb < 0 || hb >= m->conf.hb_count || b->from == m->conf.self || b->module_id != m->conf.id)
@@ -278,8 +322,10 @@ mod_receive(struct mod *m, int hb, const struct beat *b, int64_t now)
 	m->hb[hb].seq = b->seq;
 	news = is_news(m, b);
 	changed = news && (!m->peer.heard || b->sc != m->peer.beat.sc || b->incarnation != m->peer.beat.incarnation);
+	words = news && (!m->peer.heard || m->peer.view != BEAT_KNOWN || b->words != m->peer.beat.words ||
+	    memcmp(b->word, m->peer.beat.word, b->words * sizeof(b->word[0])) != 0);
 	if (news) {
-		m->peer.beat = *b;
+		memcpy(&m->peer.beat, b, offsetof(struct beat, word) + b->words * sizeof(b->word[0]));
 		m->peer.heard = true;
 		if ((b->flags & F_HELD) == 0)
 			m->split_seen = false;
@@ -289,6 +335,8 @@ mod_receive(struct mod *m, int hb, const struct beat *b, int64_t now)
 		hb_change(m, hb, HB_UP);
 	if (news)
 		remote_state(m, b->state, b->status);
+	if (words)
+		mod_failover_remote(m);
 	if (changed)
 		m->send_now = true;	/* acknowledge at once */
 }
@@ -336,6 +384,8 @@ mod_next(const struct mod *m)
 	int64_t next = m->wake_ms != 0 ? m->wake_ms : INT64_MAX;
 	int i;
 
+	if (mod_failover_next(m) < next)
+		next = mod_failover_next(m);
 	if (claims(m) && m->sc_ms + m->lease_ms / 2 < next)
 		next = m->sc_ms + m->lease_ms / 2;
 	for (i = 0; i < m->conf.hb_count; i++) {

@@ -130,6 +130,11 @@ setup_decode(const json_t *obj, struct setup *s, char *err, size_t errsize)
 	s->mod.maxloop = s->conf.maxloop;
 	s->mod.loop_interval_ms = s->conf.loop_interval_ms;
 	s->mod.automatic_reboot = s->conf.automatic_reboot;
+	s->mod.period_ms = s->conf.period_ms;
+	s->mod.handle_ms = s->conf.handle_ms;
+	for (i = 0; i < (size_t)s->conf.checks_count; i++)
+		if (s->conf.checks[i].kind == CHECK_SPLITBRAIN)
+			snprintf(s->mod.witness, sizeof(s->mod.witness), "splitbrain.%s", s->conf.checks[i].ident);
 	s->mod.boot = rpt_lookup(rpt_boot_names, BOOT_COUNT, text_of(obj, "boot"));
 	if (s->mod.boot < 0)
 		s->mod.boot = BOOT_OFF;
@@ -156,7 +161,8 @@ record_encode(const struct mod_record *r, const char *boot)
 
 	for (i = 0; i < r->loops; i++)
 		json_array_append_new(loops, json_integer(r->loop_ms[i]));
-	return json_pack("{s:b,s:b,s:i,s:i,s:i,s:o,s:s,s:I,s:s}", "running", r->running, "wanted", r->wanted, "lastprim", r->lastprim, "rank", r->rank, "failover",
+	return json_pack("{s:b,s:b,s:b,s:b,s:b,s:i,s:i,s:i,s:o,s:s,s:I,s:s}", "split_out", r->split_out, "checkers_off", r->checkers_off,
+	    "errd_off", r->errd_off, "running", r->running, "wanted", r->wanted, "lastprim", r->lastprim, "rank", r->rank, "failover",
 	    r->failover, "loops", loops, "peer", r->peer, "life", (json_int_t)r->life, "boot", boot);
 }
 
@@ -177,6 +183,9 @@ record_decode(const json_t *obj, struct mod_record *r, char *boot, size_t bootsi
 	memset(r, 0, sizeof(*r));
 	r->running = json_is_true(json_object_get(obj, "running"));
 	r->wanted = json_is_true(json_object_get(obj, "wanted"));
+	r->split_out = json_is_true(json_object_get(obj, "split_out"));
+	r->checkers_off = json_is_true(json_object_get(obj, "checkers_off"));
+	r->errd_off = json_is_true(json_object_get(obj, "errd_off"));
 	r->lastprim = number_within(obj, "lastprim", -1, 1, -1);
 	r->rank = number_within(obj, "rank", 0, 2, 0);
 	r->failover = number_within(obj, "failover", -1, 1, -1);

@@ -25,9 +25,10 @@ get(const uint8_t **p, int bytes)
 }
 
 size_t
-beat_encode(const struct beat *b, uint8_t buf[BEAT_LEN])
+beat_encode(const struct beat *b, uint8_t buf[BEAT_MAX])
 {
 	uint8_t *p = buf;
+	int i;
 
 	p = put(p, BEAT_VERSION, 1);
 	p = put(p, b->from, 1);
@@ -45,13 +46,20 @@ beat_encode(const struct beat *b, uint8_t buf[BEAT_LEN])
 	p = put(p, b->sees, 1);
 	p = put(p, b->failover, 1);
 	memcpy(p, b->signature, sizeof(b->signature));
-	return BEAT_LEN;
+	p += sizeof(b->signature);
+	p = put(p, b->words, 1);
+	for (i = 0; i < b->words; i++) {
+		p = put(p, b->word[i].key, 4);
+		p = put(p, b->word[i].healths, 1);
+	}
+	return (size_t)(p - buf);
 }
 
 bool
 beat_decode(const uint8_t *buf, size_t len, struct beat *b)
 {
-	const uint8_t *p = buf;
+	const uint8_t *p = buf, *end = buf + len;
+	int i;
 
 	if (len < BEAT_LEN || get(&p, 1) != BEAT_VERSION)
 		return false;
@@ -70,6 +78,14 @@ beat_decode(const uint8_t *buf, size_t len, struct beat *b)
 	b->sees = (uint8_t)get(&p, 1);
 	b->failover = (uint8_t)get(&p, 1);
 	memcpy(b->signature, p, sizeof(b->signature));
+	p += sizeof(b->signature);
+	b->words = p < end ? (uint8_t)get(&p, 1) : 0;	/* none: of a version before the words */
+	if (b->words > BEAT_WORDS_MAX || end - p < 5 * b->words)
+		return false;
+	for (i = 0; i < b->words; i++) {
+		b->word[i].key = (uint32_t)get(&p, 4);
+		b->word[i].healths = (uint8_t)get(&p, 1);
+	}
 	return b->from < SK_NODES_MAX && b->state < RS_COUNT && b->status < ST_COUNT && b->rank <= 2 && b->sees <= BEAT_LOST &&
 	    b->failover <= 1;
 }

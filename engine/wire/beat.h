@@ -4,8 +4,8 @@
  *
  * Layout (big-endian), inside a packet of wire/packet.h:
  *   0 version(1) 1 from(1) 2 module id(2) 4 incarnation(8) 12 seq(8) 20 sc(4) 24 ack incarnation(8) 32 ack sc(4) 36 flags(2)
- *   38 state(1) 39 status(1) 40 bid(1) 41 rank(1) 42 sees(1) 43 failover(1) 44 signature(8) = 52 bytes; more bytes are ignored, so
- *   that a later version may add.
+ *   38 state(1) 39 status(1) 40 bid(1) 41 rank(1) 42 sees(1) 43 failover(1) 44 signature(8) = 52 bytes, then
+ *   52 count of words(1), each word key(4) healths(1); more bytes are ignored, so that a later version may add.
  */
 #ifndef SK_BEAT_H
 #define SK_BEAT_H
@@ -13,9 +13,14 @@
 #include "base/base.h"
 
 #define BEAT_VERSION	1
-#define BEAT_LEN	52
+#define BEAT_LEN	52			/* without words */
+#define BEAT_WORDS_MAX	200			/* = RULES_REMOTE_MAX */
+#define BEAT_MAX	(BEAT_LEN + 1 + 5 * BEAT_WORDS_MAX)
 
 enum beat_sees { BEAT_PENDING = 0, BEAT_KNOWN = 1, BEAT_LOST = 2 };
+
+/* The health of the resources that failover rules call remote (fsm/rules.h) */
+struct beat_word { uint32_t key; uint8_t healths; };
 
 struct beat {
 	uint8_t	 from;			/* node index of the sender */
@@ -32,9 +37,11 @@ struct beat {
 	uint8_t	 sees;			/* enum beat_sees: how the sender sees the receiver */
 	uint8_t	 failover;
 	uint8_t	 signature[8];		/* first bytes of the module's configuration signature */
+	uint8_t	 words;			/* how many */
+	struct beat_word word[BEAT_WORDS_MAX];
 };
 
-size_t beat_encode(const struct beat *b, uint8_t buf[BEAT_LEN]);
+size_t beat_encode(const struct beat *b, uint8_t buf[BEAT_MAX]);	/* bytes used */
 bool beat_decode(const uint8_t *buf, size_t len, struct beat *b);	/* false: too short, other version, number out of range */
 
 #endif

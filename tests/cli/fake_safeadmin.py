@@ -5,7 +5,7 @@
 #
 # usage: fake_safeadmin.py STATE_DIR     listens on $SAFEVAR/run/safeadmin.sock until it gets SIGTERM; says "ready" on stdout
 # STATE_DIR holds what the test wants it to know and what it was asked:
-#   modules.json resources.json nodes.json remotes.json   lists of reports; read at each question
+#   modules.json resources.json nodes.json remotes.json   lists of reports; read at each question; procs.json, explain.json: answers
 #   requests.log   one JSON object per line: every request, in order
 #   control        a fifo; a line is a command: {"event": ...} is sent to all subscribers; {"log": {...}} is a new row, kept and sent;
 #                  {"flood": N} makes N rows with no pause; {"drop": true} closes all connections; {"refuse": {"op": [code, message]}}
@@ -123,10 +123,11 @@ def op_action(req):
 OPS = {
     "hello": lambda r: {"node": "node1", "version": "0.1.0", "safe": os.environ["SAFE"], "safevar": os.environ["SAFEVAR"]},
     "get": op_get, "log": op_log, "command": op_command, "loop": op_loop, "boot": op_boot, "print": op_print, "action": op_action,
-    "set": lambda r: {}, "failover": lambda r: {}, "clean": lambda r: {}, "module-changed": lambda r: {}, "cluster-changed": lambda r: {},
+    "set": lambda r: {}, "failover": lambda r: {}, "clean": lambda r: {}, "checker": lambda r: {}, "errd": lambda r: {"procs": stored("procs")} if r["verb"] == "list" else {},
+    "explain": lambda r: {"explain": stored("explain")}, "module-changed": lambda r: {}, "cluster-changed": lambda r: {},
     "cmdlog": lambda r: {"rows": commands[-r["last"]:]}, "confinfo": lambda r: {"rows": stored("confinfo")},
 }
-NEED_MODULE = {"action", "set", "loop", "failover", "boot", "clean", "print"}
+NEED_MODULE = {"action", "set", "loop", "failover", "boot", "clean", "print", "checker", "errd", "explain"}
 
 
 def answer(req):

@@ -12,7 +12,8 @@ unset SAFEMODULE SAFE_BOOT_ID
 BUILD=${TEST_BUILDDIR:-$PWD/build/check}
 K=$BUILD/safekit
 [ -x "$K" ] || tap_skip_all "safekit is not built in $BUILD"
-mkdir -p "$SAFE/private/bin" "$SAFEVAR" "$T/fake"
+mkdir -p "$SAFE/private/bin" "$SAFE/private/conf/include" "$SAFEVAR" "$T/fake"
+cp engine/conf/failover.xml "$SAFE/private/conf/include/"
 ADMIN_PID=''
 
 finish() { admin_stop; rm -rf "$T"; }

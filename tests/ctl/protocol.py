@@ -126,8 +126,9 @@ def make_tree():
         with open(SAFE + "/private/modules/%s/module.json" % name, "w") as f:
             json.dump({"mode": "light", "failover": True, "defaultprim": "alone", "maxloop": 3, "loop_interval_ms": 86400000,
                        "automatic_reboot": False, "boot": "ignore", "boot_delay_ms": 0, "user": True, "nicestop_ms": 300000,
-                       "forcestop_ms": 300000, "userlog": True, "userlogsize_kb": 2048, "signature": "", "heartbeats": [],
-                       "vars": []}, f)
+                       "forcestop_ms": 300000, "userlog": True, "userlogsize_kb": 2048, "polltimer_ms": 30000,
+                       "period_ms": 5000, "handle_ms": 15000, "farm_signature": "", "vip_signature": "", "rfs_signature": "",
+                       "signature": "", "heartbeats": [], "vars": [], "checks": [], "procs": [], "rules": [], "vhosts": []}, f)
 
 
 def start():

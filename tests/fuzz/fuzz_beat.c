@@ -76,11 +76,11 @@ live(const uint8_t *data, size_t size)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	uint8_t again[BEAT_LEN];
+	uint8_t again[BEAT_MAX];
 	struct beat b;
 
 	if (beat_decode(data, size, &b)) {
-		if (size < BEAT_LEN || beat_encode(&b, again) != BEAT_LEN || memcmp(again, data, BEAT_LEN) != 0)
+		if (size < BEAT_LEN || beat_encode(&b, again) != (size_t)(BEAT_LEN + 1 + 5 * b.words) || memcmp(again, data, BEAT_LEN) != 0)
 			abort();
 		if (b.from >= SK_NODES_MAX || b.state >= RS_COUNT || b.status >= ST_COUNT)
 			abort();

@@ -2,26 +2,47 @@
 /*
  * sim.c: seeded histories of a mirror module on two servers.  The real fsm/ and module/ code on a virtual clock and a virtual network
  * that delays, drops, duplicates, reorders and partitions (also one way), with servers that lose power, freeze, lose only their
- * heart process, and operators and detectors that do anything at any time.  After every step the invariants of doc/STATES.md.
+ * heart process, and operators and detectors that do anything at any time; failover rules over resources that flap, told to the other
+ * server, and a splitbrain witness that only some can see.  After every step the invariants of doc/STATES.md.
  *
  * usage: sim [-n HISTORIES] [-s FIRST_SEED] [-v]     -v tells the story of each history (use with -n 1)
  */
 #include "config.h"
+#include "conf/conf.h"
 #include "module/module.h"
 #include "sim/rng.h"
 
 #include <getopt.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define LANS		2
 #define QUEUE_MAX	4096
+/* What rules look at; the last one is the witness */
+#define RESOURCES	11
+static const char *const resource_names[RESOURCES] = { "ping.a", "ping.b", "tcp.a", "intf.a", "intf.b", "custom.a", "custom.b", "custom.c",
+	"custom.d", "custom.e", "splitbrain.w" };
+#define WITNESS		(RESOURCES - 1)
+static const char *const rule_sets[] = {
+	"",
+	"p: if (ping.? == down) then wait(); t: if (tcp.? == down) then restart();",
+	"one_ill: if ((intf.? == DOWN || ping.? == DOWN) && remote.intf.* == UP && remote.ping.* == UP) then wait();"
+	    "both_ill: if ((intf.? == DOWN || ping.? == DOWN) && (remote.intf.? == DOWN || remote.ping.? == DOWN) && isdefaultprim() == FALSE)"
+	    " then wait();"
+	    "hb: if (intf.* == UP && remote.intf.* == UP && heartbeat.? == DOWN && isdefaultprim() == FALSE) then wait();",
+	"a: if (custom.a == down) then stopstart(); b: if (custom.b == down) then swap(); c: if (custom.c == down && tcp.a == down) then stop();"
+	    "d: if (custom.d == down && custom.e == down) then custom.e = up; e: if (custom.e == down) then wait();",
+	"g: if (cluster() == down && ping.a == down) then wait(); h: if (hostname() == \"n2\" && !(tcp.a == up)) then restart();"
+	    "i: if (remote.custom.a == unknown && custom.a == down) then wait();",
+};
+
 #define CALM_MS		400000	/* after healing: enough for two timeouts, slow scripts and a stop in between */
 
 enum what { W_PACKET, W_SCRIPT, W_WAKE, W_CHAOS, W_HEART_BORN, W_PERSIST };
-struct item { int64_t at; uint64_t order; int what, node, hb, life; uint32_t seq; int failures; struct beat beat; struct mod_record *rec; };
+struct item { int64_t at; uint64_t order; int what, node, hb, life; uint32_t seq; int failures; struct beat *beat; struct mod_record *rec; };
 
 struct node {
 	struct mod	 mod;
@@ -38,10 +59,14 @@ struct node {
 	bool		 was_holding;
 	int		 lastprim_before;
 	bool		 forced_before;
+	int		 witness_before;
 	int64_t		 heard_ms;	/* last sign of life that reached it */
 	uint64_t	 heard_life[LANS];
 	uint64_t	 heard_seq[LANS];
 	bool		 on, told;	/* as the operator wants it in the end; stop said */
+	struct rules	*rules;
+	int		 health[RESOURCES];
+	bool		 sees_witness;
 };
 
 static struct {
@@ -55,6 +80,9 @@ static struct {
 	bool		 cut[2][LANS];	/* direction: from node i */
 	int		 drop, dup, delay;	/* percent, percent, ms */
 	int		 timeout;
+	int		 rule_set;
+	bool		 witness;
+	long		 rule_actions, held;
 	int64_t		 rest_ms;
 	bool		 calm, verbose, failed;
 	char		 why[256];
@@ -152,6 +180,16 @@ node_now(const struct node *n)
 	return S.now + n->skew;
 }
 
+/* Only as many words as it has: thousands are under way */
+static struct beat *
+beat_copy(const struct beat *b)
+{
+	struct beat *copy = malloc(sizeof(*copy));
+
+	memcpy(copy, b, offsetof(struct beat, word) + b->words * sizeof(b->word[0]));
+	return copy;
+}
+
 static void
 hook_send(void *ctx, int hb, const struct beat *b)
 {
@@ -160,7 +198,8 @@ hook_send(void *ctx, int hb, const struct beat *b)
 	if (S.cut[me][hb] || rng_below(&S.rng, 100) < (unsigned)S.drop)
 		return;
 	while (copies-- > 0) {
-		struct item it = { .at = S.now + 1 + rng_below(&S.rng, (unsigned)S.delay + 1), .what = W_PACKET, .node = 1 - me, .hb = hb, .beat = *b };
+		struct item it = { .at = S.now + 1 + rng_below(&S.rng, (unsigned)S.delay + 1), .what = W_PACKET, .node = 1 - me, .hb = hb,
+		    .beat = beat_copy(b) };
 
 		push(it);
 	}
@@ -200,6 +239,7 @@ hook_log(void *ctx, enum message m, const char *text)
 	if (m == MSG_DEBUG)
 		broken("n%d: %s", index_of(ctx) + 1, text);
 	story(index_of(ctx), "| %c | %s", message_rows[m].level, text);
+	S.rule_actions += m == MSG_ACTION_RULE;
 }
 
 static void
@@ -270,6 +310,9 @@ look(void)
 			if (other_app && (c & (C_LOST | C_PDEAF)) == 0)
 				broken("n%d becomes primary (%s) beside n%d (%s) without having lost it", i + 1,
 				    fsm_states[n->mod.state].name, 2 - i, fsm_states[other->mod.state].name);
+			/* who has lost the other one and cannot see the witness either does not take over by itself */
+			if (S.witness && (c & C_LOST) != 0 && n->witness_before != RH_UP && n->mod.witness != RH_UP && !n->forced_before)
+				broken("n%d becomes primary (%s) without its witness", i + 1, fsm_states[n->mod.state].name);
 			if ((c & C_LOST) != 0 && S.now - n->heard_ms < S.timeout)
 				broken("n%d calls the peer lost %lld ms after a packet of it", i + 1, (long long)(S.now - n->heard_ms));
 			if ((c & C_FAILOFF) != 0 && n->lastprim_before == 0 && !n->forced_before && n->mod.state != S_SWAP_IN)
@@ -280,11 +323,55 @@ look(void)
 		if (n->power && n->heart) {
 			n->lastprim_before = n->mod.rec.lastprim;
 			n->forced_before = n->mod.forced_prim;
+			n->witness_before = n->mod.witness;
 		}
 	}
 }
 
 /* ---- nodes ---- */
+
+static void
+set_health(int i, int r, int health)
+{
+	struct node *n = &S.n[i];
+
+	n->health[r] = health;
+	if (!n->power || !n->heart)
+		return;
+	story(i, "%s is %s", resource_names[r], rpt_health_names[health]);
+	mod_resource(&n->mod, resource_names[r], rpt_health_names[health], health, false, "sim");
+	if (!n->frozen)
+		mod_settle(&n->mod, node_now(n));
+}
+
+/* What a checker says of the witness: some time after it is so */
+static void
+see_witness(int i, bool sees)
+{
+	S.n[i].sees_witness = sees;
+	set_health(i, WITNESS, sees ? RH_UP : RH_DOWN);
+}
+
+static void
+compile(struct node *n)
+{
+	static const char split[] = "splitbrain_failure: if (splitbrain.uptodate == down) then wait();";
+	struct rules_part parts[2] = { { rule_sets[S.rule_set], 1, 1, RULES_USER }, { split, 1, 1, RULES_DEFAULT } };
+	struct rules_error err;
+	struct rules *old = n->rules;
+	int r;
+
+	n->rules = rules_compile(parts, 2, &err);
+	if (n->rules == NULL) {
+		fprintf(stderr, "sim: rules: %d:%d: %s\n", err.line, err.column, err.text);
+		exit(2);
+	}
+	mod_set_rules(&n->mod, n->rules);
+	rules_free(old);
+	for (r = 0; r < RESOURCES; r++)
+		mod_resource(&n->mod, resource_names[r], rpt_health_names[n->health[r]], n->health[r], false, "sim");
+	mod_resource(&n->mod, "splitbrain.uptodate", n->mod.rec.split_out ? "down" : "up", n->mod.rec.split_out ? RH_DOWN : RH_UP, false, "sim");
+}
 
 static void
 heart_born(int i, bool revive)
@@ -302,6 +389,7 @@ heart_born(int i, bool revive)
 		n->disk.running = true;
 	story(i, "heart is born%s", revive ? " (revive)" : "");
 	mod_init(&n->mod, &conf, &h, &n->disk, (uint64_t)S.now * 1000 + (uint64_t)n->life, node_now(n));
+	compile(n);
 	mod_born(&n->mod, revive);
 }
 
@@ -312,7 +400,8 @@ power_off(int i)
 
 	story(i, "POWER OFF in %s", fsm_states[n->mod.state].name);
 	n->power = n->heart = n->app = n->frozen = false;
-	n->nheld = 0;
+	while (n->nheld > 0)
+		free(n->held[--n->nheld].beat);
 	n->life++;
 }
 
@@ -326,25 +415,27 @@ tick(int i)
 }
 
 static void
-deliver(const struct item *it)
+deliver(struct item *it)	/* it keeps its beat, or the frozen node does */
 {
 	struct node *n = &S.n[it->node];
 
 	if (!n->power || !n->heart)
 		return;
 	if (n->frozen) {
-		if (n->nheld < (int)ARRAY_LEN(n->held))
+		if (n->nheld < (int)ARRAY_LEN(n->held)) {
 			n->held[n->nheld++] = *it;
+			it->beat = NULL;
+		}
 		return;
 	}
 	/* a packet of a life that is over, late or doubled, is no sign of life */
-	if (it->beat.incarnation >= n->heard_life[1 - it->hb] && (it->beat.incarnation > n->heard_life[it->hb] ||
-	    (it->beat.incarnation == n->heard_life[it->hb] && it->beat.seq > n->heard_seq[it->hb]))) {
-		n->heard_life[it->hb] = it->beat.incarnation;
-		n->heard_seq[it->hb] = it->beat.seq;
+	if (it->beat->incarnation >= n->heard_life[1 - it->hb] && (it->beat->incarnation > n->heard_life[it->hb] ||
+	    (it->beat->incarnation == n->heard_life[it->hb] && it->beat->seq > n->heard_seq[it->hb]))) {
+		n->heard_life[it->hb] = it->beat->incarnation;
+		n->heard_seq[it->hb] = it->beat->seq;
 		n->heard_ms = S.now;
 	}
-	mod_receive(&n->mod, it->hb, &it->beat, node_now(n));
+	mod_receive(&n->mod, it->hb, it->beat, node_now(n));
 }
 
 static void
@@ -355,8 +446,10 @@ thaw(int i)
 
 	story(i, "THAWS with %d packets waiting", n->nheld);
 	n->frozen = false;
-	for (k = 0; k < n->nheld; k++)
+	for (k = 0; k < n->nheld; k++) {
 		deliver(&n->held[k]);
+		free(n->held[k].beat);
+	}
 	n->nheld = 0;
 	if (n->power && n->heart)
 		mod_settle(&n->mod, node_now(n));
@@ -407,7 +500,7 @@ chaos(void)
 	struct node *n = &S.n[i];
 	char err[SK_TEXT_MAX];
 
-	switch (rng_below(&S.rng, 20)) {
+	switch (rng_below(&S.rng, 26)) {
 	case 0: case 1:
 		if (n->power)
 			power_off(i);
@@ -438,6 +531,8 @@ chaos(void)
 	case 8:
 		memset(S.cut, 1, sizeof(S.cut));
 		story(-1, "PARTITION");
+		if (S.witness)
+			see_witness(i, false);	/* one side is cut off from everything */
 		break;
 	case 9: case 10:
 		memset(S.cut, 0, sizeof(S.cut));
@@ -463,6 +558,26 @@ chaos(void)
 		if (n->power && n->heart && !n->frozen)
 			mod_set_failover(&n->mod, rng_below(&S.rng, 2) == 0, "SYSTEM/root", err, sizeof(err));
 		break;
+	case 20: case 21: case 22: case 23: {
+		static const int healths[] = { RH_DOWN, RH_DOWN, RH_UP, RH_UP, RH_UP, RH_INIT, RH_UNKNOWN };
+
+		set_health(i, (int)rng_below(&S.rng, RESOURCES - 1), healths[rng_below(&S.rng, ARRAY_LEN(healths))]);
+		break;
+	}
+	case 24:
+		see_witness(i, rng_below(&S.rng, 3) != 0);
+		break;
+	case 25:	/* a dynamic configuration: rules compiled anew, or refused */
+		if (n->power && n->heart && !n->frozen) {
+			struct mod_conf conf = n->mod.conf;
+
+			conf.maxloop = 1 + (int)rng_below(&S.rng, 4);
+			if (mod_change(&n->mod, &conf, node_now(n))) {
+				compile(n);
+				mod_settle(&n->mod, node_now(n));
+			}
+		}
+		break;
 	default:
 		operate(i);
 	}
@@ -472,7 +587,7 @@ chaos(void)
 static void
 calm_down(void)
 {
-	int i;
+	int i, r;
 
 	S.calm = true;
 	memset(S.cut, 0, sizeof(S.cut));
@@ -489,6 +604,9 @@ calm_down(void)
 			heart_born(i, false);
 		}
 		n->on = rng_below(&S.rng, 8) != 0;
+		for (r = 0; r < RESOURCES; r++)
+			set_health(i, r, RH_UP);
+		n->sees_witness = true;
 	}
 }
 
@@ -566,7 +684,7 @@ setup(uint64_t seed)
 	static const int timeouts[] = { 30000, 5000, 2000, 500 };
 	struct mod_conf conf = { .name = "mirror", .id = 1, .mode = MODE_MIRROR, .hb_count = 1 + (seed % 3 != 0), .maxloop = 3,
 	    .loop_interval_ms = 86400000, .signature = "00112233445566778899aabbccddeeff" };
-	int i, l, defaultprim;
+	int i, l, r, defaultprim;
 
 	rng_seed(&S.rng, seed);
 	S.seed = seed;
@@ -584,8 +702,16 @@ setup(uint64_t seed)
 		conf.hb[l].pulse_ms = S.timeout >= 2000 ? 700 : 100;
 		conf.hb[l].timeout_ms = S.timeout;
 	}
+	S.rule_set = (int)rng_below(&S.rng, ARRAY_LEN(rule_sets));
+	S.witness = rng_below(&S.rng, 3) == 0;
+	conf.period_ms = 500;
+	conf.handle_ms = (int64_t)rng_below(&S.rng, 4) * 500;
+	if (S.witness)
+		strcpy(conf.witness, resource_names[WITNESS]);
 	strcpy(conf.nodes[0], "n1");
 	strcpy(conf.nodes[1], "n2");
+	for (i = 0; i < 2; i++)
+		rules_free(S.n[i].rules);
 	memset(S.n, 0, sizeof(S.n));
 	for (i = 0; i < 2; i++) {
 		conf.self = i;
@@ -597,6 +723,9 @@ setup(uint64_t seed)
 		S.n[i].power = true;
 		S.n[i].lastprim_before = -1;
 		S.n[i].heard_ms = -1000000;
+		S.n[i].sees_witness = true;
+		for (r = 0; r < RESOURCES; r++)
+			S.n[i].health[r] = rng_below(&S.rng, 8) == 0 ? RH_INIT : RH_UP;
 		heart_born(i, false);
 	}
 }
@@ -643,6 +772,7 @@ history(uint64_t seed)
 			switch (it.what) {
 			case W_PACKET:
 				deliver(&it);
+				free(it.beat);
 				if (n->power && n->heart && !n->frozen)
 					mod_settle(&n->mod, node_now(n));
 				break;
@@ -688,8 +818,14 @@ history(uint64_t seed)
 	}
 	if (!S.failed)
 		judge_end();
-	while (S.nq > 0)
-		free(S.q[--S.nq].rec);
+	while (S.nq > 0) {
+		S.nq--;
+		free(S.q[S.nq].rec);
+		free(S.q[S.nq].beat);
+	}
+	for (i = 0; i < 2; i++)
+		while (S.n[i].nheld > 0)
+			free(S.n[i].held[--S.n[i].nheld].beat);
 	return !S.failed;
 }
 
@@ -718,10 +854,10 @@ main(int argc, char **argv)
 			printf("ok %llu - histories up to seed %llu\n", (unsigned long long)++batch, (unsigned long long)seed);
 		}
 	}
-	printf("ok %llu - %llu histories: %ld became primary, %ld takeovers, %ld split brains met\n", (unsigned long long)++batch,
-	    (unsigned long long)(seed - first), S.holds, S.takeovers, S.splits);
-	if (n >= 1000 && (S.takeovers == 0 || S.splits == 0))
-		printf("not ok %llu - the histories have no takeover or no split brain: they test nothing\n", (unsigned long long)++batch);
+	printf("ok %llu - %llu histories: %ld became primary, %ld takeovers, %ld split brains met, %ld actions of rules\n", (unsigned long long)++batch,
+	    (unsigned long long)(seed - first), S.holds, S.takeovers, S.splits, S.rule_actions);
+	if (n >= 1000 && (S.takeovers == 0 || S.splits == 0 || S.rule_actions == 0))
+		printf("not ok %llu - the histories have no takeover, no split brain or no rule that acts: they test nothing\n", (unsigned long long)++batch);
 	printf("1..%llu\n", (unsigned long long)batch);
 	return bad > 0;
 }

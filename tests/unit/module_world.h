@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * module_world.h: two servers with the real module.c and pulse.c, a virtual clock, cables to cut, scripts that end when told.
- * Included by t_module.c only.  A beat needs 1 ms; a script 5 ms unless the side holds its scripts.
+ * Included by t_module.c and t_failover.c.  A beat needs 1 ms; a script 5 ms unless the side holds its scripts.
  */
 #ifndef TEST_MODULE_WORLD_H
 #define TEST_MODULE_WORLD_H
@@ -12,12 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MAYBE_UNUSED	__attribute__((unused))	/* not by each of those who include this */
 #define LANS		2
 #define PULSE		100
 #define TIMEOUT		1000
 #define NET_MS		1
 #define SCRIPT_MS	5
-#define WIRE_MAX	4096
+#define WIRE_MAX	512
 #define LOG_MAX		512
 #define BUSY_MAX	500	/* rounds of the loop in one virtual ms: more is a busy loop */
 
@@ -219,7 +220,7 @@ static void
 deliver(void)
 {
 	int i, left = 0, n = W.wire_count;
-	struct flying due[WIRE_MAX];
+	static struct flying due[WIRE_MAX];
 	int count = 0;
 
 	for (i = 0; i < n; i++)
@@ -333,7 +334,7 @@ ran(int i, enum fsm_plan plan)
 	return n;
 }
 
-static int
+static int MAYBE_UNUSED
 noticed(int i, int type, const char *to)
 {
 	int k, n = 0;
@@ -360,7 +361,7 @@ cut(int from, bool yes)
 }
 
 /* n1 PRIM, n2 SECOND */
-static void
+static void MAYBE_UNUSED
 pair_up(void)
 {
 	both_on();

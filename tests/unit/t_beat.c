@@ -39,15 +39,17 @@ static void
 test_round_trip(void **state)
 {
 	static const struct beat zero = { 0 };
-	uint8_t buf[BEAT_LEN + 8] = { 0 };
+	uint8_t buf[BEAT_MAX + 8] = { 0 };
 	struct beat out;
 
-	assert_int_equal(beat_encode(&sample, buf), BEAT_LEN);
-	assert_true(beat_decode(buf, BEAT_LEN, &out));
+	assert_int_equal(beat_encode(&sample, buf), BEAT_LEN + 1);
+	assert_true(beat_decode(buf, BEAT_LEN + 1, &out));
 	assert_same(&sample, &out);
 	assert_true(beat_decode(buf, BEAT_LEN + 8, &out));	/* a later version may add */
 	assert_same(&sample, &out);
-	assert_int_equal(beat_encode(&zero, buf), BEAT_LEN);
+	assert_true(beat_decode(buf, BEAT_LEN, &out));		/* one before the words */
+	assert_same(&sample, &out);
+	assert_int_equal(beat_encode(&zero, buf), BEAT_LEN + 1);
 	assert_true(beat_decode(buf, BEAT_LEN, &out));
 	assert_same(&zero, &out);
 }
@@ -59,7 +61,7 @@ test_layout(void **state)
 	static const uint8_t want[BEAT_LEN] = { BEAT_VERSION, 31, 0x01, 0x02, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18,
 	    0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0x27, 0x28, 0x31, 0x32, 0x33, 0x34, 0x41, 0x42, 0x43, 0x44, 0x45, 0x46, 0x47, 0x48,
 	    0x51, 0x52, 0x53, 0x54, 0x61, 0x62, RS_SECOND, ST_READY, 64, 2, BEAT_LOST, 1, 0xe0, 0xe1, 0xe2, 0xe3, 0xe4, 0xe5, 0xe6, 0xe7 };
-	uint8_t buf[BEAT_LEN];
+	uint8_t buf[BEAT_MAX];
 
 	beat_encode(&sample, buf);
 	assert_memory_equal(buf, want, BEAT_LEN);
@@ -68,7 +70,7 @@ test_layout(void **state)
 static void
 test_every_truncation_is_refused(void **state)
 {
-	uint8_t buf[BEAT_LEN];
+	uint8_t buf[BEAT_MAX];
 	struct beat out;
 	size_t n;
 
@@ -85,7 +87,7 @@ test_ranges(void **state)
 		{ 38, RS_COUNT - 1, RS_COUNT }, { 38, 0, 255 }, { 39, ST_COUNT - 1, ST_COUNT }, { 39, 0, 255 }, { 41, 2, 3 }, { 41, 0, 255 },
 		{ 42, BEAT_LOST, BEAT_LOST + 1 }, { 42, 0, 255 }, { 43, 1, 2 }, { 43, 0, 255 },
 	};
-	uint8_t buf[BEAT_LEN];
+	uint8_t buf[BEAT_MAX];
 	struct beat out;
 	size_t i;
 
@@ -98,6 +100,29 @@ test_ranges(void **state)
 	}
 }
 
+/* The health of resources that rules call remote: as many as fit, and no more than is there */
+static void
+test_words(void **state)
+{
+	struct beat in = sample, out;
+	uint8_t buf[BEAT_MAX];
+	size_t len;
+	int i;
+
+	in.words = BEAT_WORDS_MAX;
+	for (i = 0; i < BEAT_WORDS_MAX; i++)
+		in.word[i] = (struct beat_word){ 0x01020304u * (unsigned)(i + 1), (uint8_t)(i & 31) };
+	len = beat_encode(&in, buf);
+	assert_int_equal(len, BEAT_MAX);
+	assert_true(beat_decode(buf, len, &out));
+	assert_int_equal(out.words, BEAT_WORDS_MAX);
+	for (i = 0; i < BEAT_WORDS_MAX; i++)
+		assert_true(out.word[i].key == in.word[i].key && out.word[i].healths == in.word[i].healths);
+	assert_false(beat_decode(buf, len - 1, &out));
+	buf[BEAT_LEN] = BEAT_WORDS_MAX + 1;
+	assert_false(beat_decode(buf, len, &out));
+}
+
 int
 main(void)
 {
@@ -106,6 +131,7 @@ main(void)
 		cmocka_unit_test(test_layout),
 		cmocka_unit_test(test_every_truncation_is_refused),
 		cmocka_unit_test(test_ranges),
+		cmocka_unit_test(test_words),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -111,9 +111,10 @@ test_refused(void **state)
 		{ "", "env", WHEN_PRIM, "<virtualhostname name=\"\">: expected a host name, 1 to 64 letters, digits, - . _" },
 		{ "a';reboot;'", "env", WHEN_PRIM, "<virtualhostname name=\"a';reboot;'\">: expected a host name, 1 to 64 letters, digits, - . _" },
 		{ "-v", "env", WHEN_PRIM, "<virtualhostname name=\"-v\">: expected a host name, 1 to 64 letters, digits, - . _" },
-		{ "v", "../env", WHEN_PRIM, "<virtualhostname envfile=\"../env\">: expected a file name or an absolute path" },
-		{ "v", "a/b", WHEN_PRIM, "<virtualhostname envfile=\"a/b\">: expected a file name or an absolute path" },
-		{ "v", "", WHEN_PRIM, "<virtualhostname envfile=\"\">: expected a file name or an absolute path" },
+		{ "v", "../env", WHEN_PRIM, "<virtualhostname envfile=\"../env\">: expected a path below bin or an absolute one" },
+		{ "v", "a/../../b", WHEN_PRIM, "<virtualhostname envfile=\"a/../../b\">: expected a path below bin or an absolute one" },
+		{ "v", "a/", WHEN_PRIM, "<virtualhostname envfile=\"a/\">: expected a path below bin or an absolute one" },
+		{ "v", "", WHEN_PRIM, "<virtualhostname envfile=\"\">: expected a path below bin or an absolute one" },
 		{ "v", "env", WHEN_SEC, "<virtualhostname name=\"v\">: expected when=\"prim\", \"second\" or \"both\"" },
 		{ "v", "env", -1, "<virtualhostname name=\"v\">: expected when=\"prim\", \"second\" or \"both\"" },
 		{ "v", "/nowhere/at/all/env", WHEN_PRIM, "/nowhere/at/all/env: No such file or directory" },
@@ -139,6 +140,9 @@ test_files(void **state)
 	assert_true(write_vhost("v", path, WHEN_BOTH, err, sizeof(err)));	/* an absolute one */
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0644);
+	assert_true(write_vhost("v", "etc/vhost/env", WHEN_BOTH, err, sizeof(err)));
+	assert_true(path_format(path, sizeof(path), "%s/etc/vhost/env", dir));
+	assert_int_equal(stat(path, &st), 0);
 }
 
 static int

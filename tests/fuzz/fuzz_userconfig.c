@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * fuzz_conf: any bytes as cluster.xml and as userconfig.xml, and what was accepted through the run form and back.
+ * fuzz_userconfig: any bytes as userconfig.xml, and what was accepted through the run form and back.
  * Aborts where the contract is broken: an answer without a reason, a struct that its own decoder refuses, an unprintable finding.
  */
 #include "config.h"
@@ -30,12 +30,16 @@ check_run_form(const struct conf_module *m)
 	json_t *obj = conf_module_to_json(m), *again;
 	struct conf_module back;
 	char err[256];
+	int i;
 
 	if (obj == NULL || !conf_module_from_json(obj, &back, err, sizeof(err)))
 		abort();
 	again = conf_module_to_json(&back);
-	if (!json_equal(obj, again))
+	if (!json_equal(obj, again) || !conf_module_dynamic(m, &back, err, sizeof(err)))
 		abort();
+	for (i = 0; i < m->rules_count; i++)
+		if (m->rules[i].text == NULL || m->rules[i].line < 1 || m->rules[i].column < 1)
+			abort();
 	json_decref(again);
 	json_decref(obj);
 	conf_module_free(&back);
@@ -47,18 +51,21 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct conf_cluster cluster;
 	static struct conf_errors errs;
 	static struct conf_module m;
-	const char *text = (const char *)data;
-	int rc;
+	int with;
 
-	rc = conf_cluster_parse("fuzz.xml", text, size, &cluster, &errs);
-	check(rc, &errs);
-	if (rc == 0 && (cluster.nodes_count < 1 || cluster.lans_count < 1 || strlen(cluster.signature) != 64))
-		abort();
-	rc = conf_module_parse("fuzz.xml", text, size, NULL, &m, &errs);
-	check(rc, &errs);
-	if (rc == 0) {
-		check_run_form(&m);
-		conf_module_free(&m);
+	if (cluster.lans_count == 0) {
+		conf_failover_file(TEST_SRCDIR "/engine/conf/failover.xml");
+		if (conf_cluster_load(TEST_SRCDIR "/tests/data/guide/cluster.xml", &cluster, &errs) != 0)
+			abort();
+	}
+	for (with = 0; with < 2; with++) {
+		int rc = conf_module_parse("fuzz.xml", (const char *)data, size, with ? &cluster : NULL, &m, &errs);
+
+		check(rc, &errs);
+		if (rc == 0) {
+			check_run_form(&m);
+			conf_module_free(&m);
+		}
 	}
 	return 0;
 }

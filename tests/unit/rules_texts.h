@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* rules_texts.h: rules that users have: the default ones (user's guide 13.18.5) and those of the firewall example (15.15), as printed. */
+#ifndef RULES_TEXTS_H
+#define RULES_TEXTS_H
+
+static const char default_rules[] =
+    "/* rule for module checkers */\n"
+    "module_failure: if (module.? == down) then wait();\n"
+    "/* rule for interface checkers */\n"
+    "interface_failure: if (intf.? == down) then wait();\n"
+    "/* rule for ping checkers */\n"
+    "ping_failure: if (ping.? == down) then wait();\n"
+    "/* rule for tcp checkers */\n"
+    "tcp_failure: if (tcp.? == down) then restart();\n"
+    "/* rule for ip checkers */\n"
+    "ip_failure: if (ip.? == down) then stopstart();\n"
+    "/* rules for splitbrain \xe2\x80\x93 DO NOT TOUCH */\n"
+    "splitbrain_failure: if (splitbrain.uptodate == down) then wait();/* rules for rfs\n"
+    "\xe2\x80\x93 DO NOT TOUCH*/\n"
+    "notuptodate_server:\n"
+    "if ((rfs.uptodate == down && remote.rfs.uptodate == down) ||\n"
+    "(rfs.swapping == down &&\n"
+    "rfs.uptodate == down && remote.rfs.uptodate == unknown) ||\n"
+    "(rfs.uptodate == unknown && remote.rfs.uptodate == down)\n"
+    ")\n"
+    "then wait();\n"
+    "lastprim_server:\n"
+    "if (rfs.uptodate == down && remote.rfs.uptodate == down &&\n"
+    "rfs.lastprimstate == up &&\n"
+    "remote.rfs.lastprimstate == down)\n"
+    "then\n"
+    "rfs.uptodate=up;\n"
+    "swap_server:\n"
+    "if (rfs.swapping == up && rfs.uptodate == down &&\n"
+    "remote.rfs.uptodate == unknown)\n"
+    "then\n"
+    "rfs.uptodate=up;\n"
+    "flow_check:\n"
+    "if (heartbeat.flow == down && (rfs.uptodate == down ||\n"
+    "rfs.uptodate == unknown))\n"
+    "then wait();\n"
+    "degraded_server: if (remote.rfs.degraded == up) then wait();\n";
+
+static const char firewall_rules[] =
+    "<!-- Rule 1. If I am ill and the other is not, then I go to WAIT -->\n"
+    "one_ill:\n"
+    "if ( (intf.? == DOWN || ping.? == DOWN) && remote.intf.* == UP\n"
+    "&& remote.ping.* == UP)\n"
+    "then wait();\n"
+    "<!-- Rule 2. If we are together ill and if I am not the default primary, then I\n"
+    "go to WAIT -->\n"
+    "both_ill:\n"
+    "if ( (intf.? == DOWN || ping.? == DOWN) &&\n"
+    "(remote.intf.? == DOWN || remote.ping.? == DOWN) &&\n"
+    "isdefaultprim() == FALSE )\n"
+    "then wait();\n"
+    "<!-- Rule 3. If we are together OK, but we loose a heartbeat, then if I am not\n"
+    "the default primary, then I go to WAIT -->\n"
+    "heartbeat_loss:\n"
+    "if ( intf.* == UP && ping.* == UP && remote.intf.* == UP\n"
+    "&& remote.ping.* == UP && heartbeat.? == DOWN &&\n"
+    "isdefaultprim() == FALSE )\n"
+    "then wait();\n";
+
+#endif
