@@ -174,6 +174,10 @@ tests_unit_t_cli_parse_LDADD = $(CLI_LIBS) $(CMOCKA_LIBS)
 tests_unit_t_script_env_SOURCES = tests/unit/t_script_env.c
 tests_unit_t_script_env_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_t_script_env_LDADD = $(SCRIPT_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/t_vhost
+tests_unit_t_vhost_SOURCES = tests/unit/t_vhost.c
+tests_unit_t_vhost_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_vhost_LDADD = $(CLI_LIBS) $(CMOCKA_LIBS)
 EXTRA_DIST += tests/cli
 
 UNIT_TESTS += tests/unit/t_link

@@ -159,6 +159,10 @@ struct script_call {
 /* exit status (128 + signal when killed); 0 when there is no such script; -1 it cannot be run (told) */
 int script_call(struct cli *c, struct script_call *s);
 
+/* ---- vhost.c: the environment files of <vhost> (UG 13.8); a relative one goes to bin_dir ---- */
+struct conf_module;
+bool vhost_write(const struct conf_module *m, const char *bin_dir, char *err, size_t errsize);	/* false: err says which and why */
+
 /* ---- modules.c: what is installed and configured here ---- */
 bool module_dir(char *buf, size_t size, const char *module);		/* SAFE/modules/AM */
 bool module_private_dir(char *buf, size_t size, const char *module);	/* SAFE/private/modules/AM */

@@ -204,7 +204,7 @@ static int
 config_apply(struct stage *s)
 {
 	struct cli *c = s->c;
-	char active[PATH_MAX], err[1024];
+	char active[PATH_MAX], bin[PATH_MAX], err[1024];
 	json_t *show;
 	bool ok;
 
@@ -219,6 +219,10 @@ config_apply(struct stage *s)
 		return EXIT_FAILED;
 	}
 	str_copy(s->conf.signature, sizeof(s->conf.signature), s->signature);
+	if (!path_format(bin, sizeof(bin), "%s/bin", s->dir) || !vhost_write(&s->conf, bin, err, sizeof(err))) {
+		cli_error("%s", err);
+		return EXIT_FAILED;
+	}
 	if (!stage_script(s, "config", c->json) || !write_run_form(s) || !key_apply(c->module, s->dir)
 	    || !wrapper_write(s->dir, c->module, s->conf.mode) || !module_private_dir(active, sizeof(active), c->module)
 	    || !keep_config(c->module, active))

@@ -14,7 +14,7 @@ libcli_a_SOURCES = \
 	engine/cli/cli_config.c engine/cli/cli_cluster.c engine/cli/cli_misc.c engine/cli/cli_explain.c \
 	engine/cli/cli_keep.c engine/cli/cli_key.c engine/cli/wrapper.c engine/cli/rules_check.c \
 	engine/cli/redact.h engine/cli/redact.c engine/cli/dump.h engine/cli/cli_dump.c engine/cli/dump_commands.c \
-	engine/cli/plist.h engine/cli/plist.c engine/cli/cli_proc.c
+	engine/cli/plist.h engine/cli/plist.c engine/cli/cli_proc.c engine/cli/vhost.c
 libcli_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS) $(ZIP_CFLAGS)
 CLI_LIBS = libcli.a librules.a libscript.a libsafekit.a $(CONF_LIBS) $(ZIP_LIBS)
 
@@ -43,15 +43,37 @@ nodist_safecompletion_DATA = contrib/completion/safekit
 contrib/completion/safekit: safekit$(EXEEXT)
 	$(AM_V_GEN)$(MKDIR_P) contrib/completion && ./safekit$(EXEEXT) --completion >$@.tmp && mv $@.tmp $@
 
-# SAFE/Application_Modules/*.safe, packed by the program itself
+# SAFE/Application_Modules/*.safe, packed by the program itself: the template's folder, and what it shares with others (engine/modules/common)
+TEMPLATES = mirror farm light leader follower softerrd customchecker vhost postgresql nginx_farm
+SHARED_ALL = prestart poststop
+SHARED_SERVICES = services.sh config confcheck deconfig
+SHARED_mirror = $(SHARED_SERVICES)
+SHARED_farm = $(SHARED_SERVICES) start_both stop_both
+SHARED_follower = $(SHARED_SERVICES) start_both stop_both
 MODULE_FILES = \
-	engine/modules/mirror/conf/userconfig.xml engine/modules/mirror/bin/prestart engine/modules/mirror/bin/start_prim \
-	engine/modules/mirror/bin/stop_prim engine/modules/mirror/bin/poststop \
-	engine/modules/light/conf/userconfig.xml engine/modules/light/bin/prestart engine/modules/light/bin/start_both \
-	engine/modules/light/bin/stop_both engine/modules/light/bin/poststop
+	common/prestart common/poststop common/services.sh common/config common/confcheck common/deconfig common/start_both common/stop_both \
+	mirror/conf/userconfig.xml mirror/bin/start_prim mirror/bin/stop_prim \
+	farm/conf/userconfig.xml \
+	light/conf/userconfig.xml light/bin/start_both light/bin/stop_both \
+	leader/conf/userconfig.xml leader/bin/start_prim leader/bin/stop_prim \
+	follower/conf/userconfig.xml \
+	softerrd/conf/userconfig.xml softerrd/bin/start_prim softerrd/bin/stop_prim softerrd/bin/start_second softerrd/bin/stop_second \
+	softerrd/bin/mybin softerrd/bin/myotherbin softerrd/bin/myappli softerrd/bin/restart_myappli \
+	customchecker/conf/userconfig.xml customchecker/bin/start_prim customchecker/bin/stop_prim customchecker/bin/checker \
+	vhost/conf/userconfig.xml vhost/bin/start_prim vhost/bin/stop_prim \
+	postgresql/conf/userconfig.xml postgresql/bin/postgres.sh postgresql/bin/config postgresql/bin/confcheck \
+	postgresql/bin/start_prim postgresql/bin/stop_prim \
+	nginx_farm/conf/userconfig.xml nginx_farm/bin/nginx.sh nginx_farm/bin/nginx.conf.in nginx_farm/bin/config \
+	nginx_farm/bin/confcheck nginx_farm/bin/start_both nginx_farm/bin/stop_both
 safeappdir = $(safedir)/Application_Modules
-nodist_safeapp_DATA = mirror.safe light.safe
-mirror.safe light.safe: safekit$(EXEEXT) $(MODULE_FILES)
-	$(AM_V_GEN)./safekit$(EXEEXT) --pack $(srcdir)/engine/modules/$(@:.safe=) $@
-EXTRA_DIST += $(MODULE_FILES)
-CLEANFILES += safekit.8 contrib/completion/safekit mirror.safe light.safe
+TEMPLATE_FILES = $(TEMPLATES:=.safe)
+nodist_safeapp_DATA = $(TEMPLATE_FILES)
+# names, not folders, from the list: nothing that lies about in a work tree gets into a template
+$(TEMPLATE_FILES): %.safe: safekit$(EXEEXT) $(addprefix engine/modules/,$(MODULE_FILES))
+	$(AM_V_GEN)rm -rf templates/$* && $(MKDIR_P) templates/$*/bin templates/$*/conf && \
+	for f in $(patsubst $*/%,%,$(filter $*/%,$(MODULE_FILES))); do \
+		cp -p $(srcdir)/engine/modules/$*/$$f templates/$*/$$f || exit 1; done && \
+	for f in $(SHARED_ALL) $(SHARED_$*); do cp -p $(srcdir)/engine/modules/common/$$f templates/$*/bin/$$f || exit 1; done && \
+	./safekit$(EXEEXT) --pack templates/$* $@ && rm -rf templates/$*
+EXTRA_DIST += $(addprefix engine/modules/,$(MODULE_FILES))
+CLEANFILES += safekit.8 contrib/completion/safekit $(TEMPLATE_FILES)
