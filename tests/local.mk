@@ -94,7 +94,10 @@ tests_unit_t_syslog_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_t_syslog_LDADD = $(PUB_LIBS) $(CMOCKA_LIBS)
 
 # benches are built on demand: make tests/bench/bench_<name>
-EXTRA_PROGRAMS = tests/bench/bench_journal
+EXTRA_PROGRAMS = tests/bench/bench_journal tests/bench/bench_errd
+tests_bench_bench_errd_SOURCES = tests/bench/bench_errd.c
+tests_bench_bench_errd_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(JANSSON_CFLAGS)
+tests_bench_bench_errd_LDADD = $(ERRD_LIBS)
 tests_bench_bench_journal_SOURCES = tests/bench/bench_journal.c
 tests_bench_bench_journal_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 tests_bench_bench_journal_LDADD = $(PUB_LIBS)
@@ -238,3 +241,8 @@ UNIT_TESTS += tests/unit/t_check
 tests_unit_t_check_SOURCES = tests/unit/t_check.c
 tests_unit_t_check_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS) $(MNL_CFLAGS)
 tests_unit_t_check_LDADD = $(CHECK_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/t_procs
+tests_unit_t_procs_SOURCES = tests/unit/t_procs.c
+tests_unit_t_procs_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_procs_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define COMM_CUT	15		/* bytes of a command name that the kernel keeps (TASK_COMM_LEN - 1) */
+#define DELETED		" (deleted)"	/* behind an exe whose file was replaced, as an upgrade does */
 #define KERNEL_THREAD	0x00200000ul	/* PF_KTHREAD of the flags in stat */
 
 /* Whose argv[1] is what users call the process.  The rest of a name may be a version: python3.11 */
@@ -128,6 +129,8 @@ take_names(struct proc *p, int dir, const char *argv, size_t n)
 	snprintf(file, sizeof(file), "%d/exe", (int)p->pid);
 	len = readlinkat(dir, file, exe, sizeof(exe) - 1);
 	if (len > 0) {
+		if (len > (ssize_t)strlen(DELETED) && memcmp(exe + len - strlen(DELETED), DELETED, strlen(DELETED)) == 0)
+			len -= (ssize_t)strlen(DELETED);
 		exe[len] = '\0';
 		completes(p, exe);
 	}

@@ -190,6 +190,7 @@ int do_cluster_export(struct cli *c);
 int do_boot(struct cli *c);		/* cli_misc.c */
 int do_safeagent(struct cli *c);
 int do_paths(struct cli *c);
+int do_kill(struct cli *c);		/* cli_proc.c */
 int do_run(struct cli *c);
 
 #endif

@@ -213,6 +213,12 @@ do_man(struct cli *c)
 	puts(".TP\n.B SAFEVAR/cluster\ncluster.xml, cluster.key and state.json");
 	puts(".TP\n.B SAFEVAR/commandlog\nthe commands that changed something; at 1 MiB it becomes commandlog.1");
 	puts(".TP\n.B SAFE/private/bin/boundcmd\nboundcmd SECONDS COMMAND runs a command; exit status 2 when it did not end in time");
+	puts(".TP\n.B SAFE/private/bin/processtree\nprocesstree list [all|NAME] [REGEX] shows processes by command name and arguments, as a "
+	    "tree except for all; processtree kill NAME [REGEX] or kill all REGEX also ends them: SIGTERM, and SIGKILL 5 seconds later");
+	puts(".TP\n.B SAFE/private/bin/errdpoll_running\nwrites SAFEVAR/errdpoll_reserrd: pid, command name, argument list and parent of "
+	    "each process, for the <proc> tags of userconfig.xml");
+	puts(".TP\n.B SAFE/private/bin/gencron\ngencron del|add USER all|COMMAND \\-c COMMENT comments entries of the user's crontab out, or "
+	    "in again, in stop_prim and start_prim");
 	return EXIT_DONE;
 }
 

@@ -11,7 +11,8 @@ libcli_a_SOURCES = \
 	engine/cli/cli.h engine/cli/cli.c engine/cli/parse.c engine/cli/verbs.c engine/cli/help.c engine/cli/show.c \
 	engine/cli/cmdlog.c engine/cli/tree.c engine/cli/zip.c engine/cli/script.c engine/cli/modules.c \
 	engine/cli/cli_control.c engine/cli/cli_state.c engine/cli/cli_log.c engine/cli/cli_module.c \
-	engine/cli/cli_config.c engine/cli/cli_cluster.c engine/cli/cli_misc.c
+	engine/cli/cli_config.c engine/cli/cli_cluster.c engine/cli/cli_misc.c \
+	engine/cli/plist.h engine/cli/plist.c engine/cli/cli_proc.c
 libcli_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS) $(ZIP_CFLAGS)
 CLI_LIBS = libcli.a libscript.a libsafekit.a $(CONF_LIBS) $(ZIP_LIBS)
 
@@ -23,6 +24,13 @@ safekit_LDADD = $(CLI_LIBS)
 safebin_PROGRAMS += boundcmd
 boundcmd_SOURCES = engine/cli/boundcmd.c
 boundcmd_LDADD = libbase.a
+safebin_PROGRAMS += processtree errdpoll_running gencron
+processtree_SOURCES = engine/cli/processtree.c engine/cli/plist.h engine/cli/plist.c
+processtree_LDADD = libbase.a
+errdpoll_running_SOURCES = engine/cli/errdpoll_running.c engine/cli/plist.h engine/cli/plist.c
+errdpoll_running_LDADD = libbase.a
+gencron_SOURCES = engine/cli/gencron.c
+gencron_LDADD = libbase.a
 
 # made by the program from its own table
 nodist_safeman8_DATA = safekit.8

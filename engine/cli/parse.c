@@ -14,7 +14,7 @@
 static const struct { const char *name; char key; } options[] = {
 	{ "-m", 'm' }, { "-i", 'i' }, { "-u", 'u' }, { "-s", 's' }, { "-t", 't' }, { "-l", 'l' }, { "-M", 'M' }, { "-A", 'A' },
 	{ "-I", 'I' }, { "-v", 'v' }, { "-lq", 'q' }, { "-r", 'r' }, { "-h", 'h' }, { "--help", 'h' }, { "--json", 'J' },
-	{ "--from", 'F' },
+	{ "--from", 'F' }, { "-name=", 'N' }, { "-argregex=", 'R' }, { "-level=", 'L' },	/* "=": its value is in the same word */
 };
 
 /* Options that take a value whatever the verb: those may be skipped in search of the verb */
@@ -42,15 +42,26 @@ plain_dash(const char *arg, char *buf, size_t size)
 	return buf;
 }
 
+/* The value of NAME=VALUE where name ends with "=", in the word itself; NULL: that is not this option */
+static const char *
+assigned(const char *name, const char *arg)
+{
+	size_t dash = strncmp(arg, "\xe2\x80\x93", 3) == 0 ? 3 : 1, n = strlen(name);
+
+	if (name[n - 1] != '=' || arg[0] == '\0' || (dash == 1 && arg[0] != '-') || strncmp(arg + dash, name + 1, n - 1) != 0)
+		return NULL;
+	return arg + dash + n - 1;
+}
+
 static char
 option_key(const char *arg)
 {
 	char buf[16];
+	const char *plain = plain_dash(arg, buf, sizeof(buf));
 	size_t i;
 
-	arg = plain_dash(arg, buf, sizeof(buf));
 	for (i = 0; i < ARRAY_LEN(options); i++)
-		if (strcmp(options[i].name, arg) == 0)
+		if (strcmp(options[i].name, plain) == 0 || assigned(options[i].name, arg) != NULL)
 			return options[i].key;
 	return 0;
 }
@@ -60,6 +71,8 @@ is_option(const char *arg)
 {
 	char buf[64];
 
+	if (option_key(arg) != 0)
+		return true;
 	arg = plain_dash(arg, buf, sizeof(buf));
 	return arg[0] == '-' && arg[1] != '\0';
 }
@@ -204,7 +217,7 @@ static bool
 take_option(struct cli *c, char key, int argc, char **argv, int *at, char *err, size_t errsize)
 {
 	const struct verb *v = c->verb;
-	const char *row = key == 0 || key == ':' ? NULL : strchr(v->options, key);
+	const char *row = key == 0 || key == ':' ? NULL : strchr(v->options, key), *value;
 
 	if (key == 'h' || key == 'u') {		/* for every verb */
 		if (key == 'h') {
@@ -226,7 +239,12 @@ take_option(struct cli *c, char key, int argc, char **argv, int *at, char *err, 
 		c->opt[(int)key] = "";
 		return true;
 	}
-	if (*at + 1 >= argc || (is_option(argv[*at + 1]) && option_key(argv[*at + 1]) != 0)) {
+	value = assigned(option_name(key), argv[*at]);
+	if (value != NULL && value[0] != '\0') {
+		c->opt[(int)key] = value;
+		return true;
+	}
+	if (value != NULL || *at + 1 >= argc || (is_option(argv[*at + 1]) && option_key(argv[*at + 1]) != 0)) {
 		snprintf(err, errsize, "safekit %s: option %s needs a value: expected: safekit %s %s", v->name, option_name(key), v->name,
 		    v->syntax);
 		return false;

@@ -37,6 +37,11 @@ const struct verb verbs[] = {
 	    "Stops all modules and waits until they are stopped", "" },
 	{ "failover", "on|off -m AM [-i identity]", "m:i:", 1, 1, "on off", CTL, do_failover,
 	    "Switches the automatic failover of a mirror module", "To be given on all servers of the module." },
+	{ "kill", "-name=process_name [-argregex=regex] -level=test|terminate|9|15 [-m AM]", "m:N:R:L:J", 0, 0, "", V_TRIES, do_kill,
+	    "Lists processes by name and arguments, and sends them a signal",
+	    "-name: the command name, as errd compares it; -argregex: a regular expression searched in the argument list with the executable. "
+	    "-level: test lists only; terminate and 15 send SIGTERM, 9 sends SIGKILL. Programs of the suite and what the command was started "
+	    "by are spared. Exit status 0 also when there is no such process, 1 when a signal could not be sent." },
 	{ "set", "-r class.id -v value -m AM [-i identity]", "m:i:r:v:", 0, 0, "", V_ADMIN | V_MODULE, do_set, "Sets a resource",
 	    "For checkers: safekit set -r custom.disk -v down -m AM. Health is up, down or unknown; other values are shown as they are. "
 	    "Resources have a history of their own, so this is not in the command log." },

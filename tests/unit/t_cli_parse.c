@@ -88,6 +88,34 @@ test_a_key_means_what_the_verb_says(void **state)
 	assert_string_equal(c.opt['l'], "en");
 }
 
+/* safekit kill: -name=value is one word, with the dash of the guide too, and a value may be long and hold "=" */
+static void
+test_assigned_options(void **state)
+{
+	static const char *const same[] = { "kill -name=vi -argregex=.*my=file.* -level=9 -m AM", "-level=9 kill -argregex=.*my=file.* -name=vi",
+	    "kill \xe2\x80\x93name=vi \xe2\x80\x93" "argregex=.*my=file.* \xe2\x80\x93level=9" };
+	struct cli c;
+	char err[512], line[256];
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(same); i++) {
+		assert_true(parse(&c, same[i], NULL, err, sizeof(err)));
+		assert_string_equal(c.verb->name, "kill");
+		assert_string_equal(c.opt['N'], "vi");
+		assert_string_equal(c.opt['R'], ".*my=file.*");
+		assert_string_equal(c.opt['L'], "9");
+		assert_int_equal(c.nwords, 0);
+	}
+	snprintf(line, sizeof(line), "kill \xe2\x80\x93" "argregex=%0100d -level=test", 7);
+	assert_true(parse(&c, line, NULL, err, sizeof(err)));
+	assert_int_equal(strlen(c.opt['R']), 100);
+	assert_false(parse(&c, "kill -name vi -level=9", NULL, err, sizeof(err)));
+	assert_non_null(strstr(err, "unknown option -name: expected: safekit kill -name=process_name"));
+	assert_false(parse(&c, "kill -name= -level=9", NULL, err, sizeof(err)));
+	assert_non_null(strstr(err, "option -name= needs a value"));
+	assert_false(parse(&c, "start -m AM -name=x", NULL, err, sizeof(err)));
+}
+
 static void
 test_run_keeps_its_words(void **state)
 {
@@ -164,7 +192,7 @@ test_the_table_agrees_with_itself(void **state)
 				fail_msg("%s: option %c is not in \"%s\"", v->name, *p, v->syntax);
 		}
 		for (p = v->syntax; (p = strchr(p, '-')) != NULL; p++) {
-			bool option = p == v->syntax || strchr(" [|", p[-1]) != NULL;
+			bool option = (p == v->syntax || strchr(" [|", p[-1]) != NULL) && p[strcspn(p, "= ]|")] != '=';
 
 			if (option && strncmp(p, "-lq", 3) != 0 && strchr(v->options, p[1]) == NULL)
 				fail_msg("%s: -%c of \"%s\" is not taken", v->name, p[1], v->syntax);
@@ -184,7 +212,7 @@ static void
 test_any_words(void **state)
 {
 	static const char *const some[] = { "-m", "-i", "-u", "-s", "-t", "-l", "-M", "-A", "-I", "-v", "-lq", "-r", "-h", "--json", "--from",
-	    "--", "-", "\xe2\x80\x93m", "\xe2\x80\x93", "AM", "on", "off", "x", "module", "cluster", "install", "config", "lock", "7", "/f",
+	    "-name=", "-name=x", "\xe2\x80\x93level=9", "-argregex", "kill", "--", "-", "\xe2\x80\x93m", "\xe2\x80\x93", "AM", "on", "off", "x", "module", "cluster", "install", "config", "lock", "7", "/f",
 	    "-p", "help", "start", "state", "set", "boot", "log", "printi", "waitstate", "PRIM",
 	    "a-word-that-is-much-longer-than-any-word-safekit-knows-and-any-buffer-it-may-have-for-one-of-them" };
 	char *argv[10];
@@ -219,6 +247,7 @@ main(void)
 		cmocka_unit_test(test_options_stand_anywhere),
 		cmocka_unit_test(test_verbs_of_two_words),
 		cmocka_unit_test(test_a_key_means_what_the_verb_says),
+		cmocka_unit_test(test_assigned_options),
 		cmocka_unit_test(test_run_keeps_its_words),
 		cmocka_unit_test(test_module_from_the_environment),
 		cmocka_unit_test(test_typing_errors_say_what_was_expected),
