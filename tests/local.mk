@@ -228,9 +228,14 @@ tests_unit_t_writer_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS) -lpthread
 
 # errd with real processes
 UNIT_TESTS += tests/unit/t_errd
-tests_unit_t_errd_SOURCES = tests/unit/t_errd.c
-tests_unit_t_errd_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS)
-tests_unit_t_errd_LDADD = $(ERRD_LIBS) $(CMOCKA_LIBS)
+# its own objects: children get 2 s here
+tests_unit_t_errd_SOURCES = tests/unit/t_errd.c $(liberrd_a_SOURCES)
+tests_unit_t_errd_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS) -DERRD_HANDLER_MS=2000 -DERRD_SYSTEMCTL_MS=2000
+tests_unit_t_errd_LDADD = $(BASE_LIBS) $(UV_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/t_procs
+tests_unit_t_procs_SOURCES = tests/unit/t_procs.c
+tests_unit_t_procs_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_procs_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 
 # checkd
 check_PROGRAMS += tests/ctl/runform
@@ -241,8 +246,3 @@ UNIT_TESTS += tests/unit/t_check
 tests_unit_t_check_SOURCES = tests/unit/t_check.c
 tests_unit_t_check_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS) $(MNL_CFLAGS)
 tests_unit_t_check_LDADD = $(CHECK_LIBS) $(CMOCKA_LIBS)
-
-UNIT_TESTS += tests/unit/t_procs
-tests_unit_t_procs_SOURCES = tests/unit/t_procs.c
-tests_unit_t_procs_CPPFLAGS = $(UNIT_CPPFLAGS)
-tests_unit_t_procs_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)

@@ -138,9 +138,11 @@ deaths(struct errd *e, uv_loop_t *loop, int rounds)
 	int i;
 
 	for (i = 0; i < rounds; i++) {
+		struct timespec pause_between = { .tv_nsec = 60000000 };	/* errd looks more rarely at a storm of deaths */
 		pid_t pid = child("bench-one");
 		double began;
 
+		nanosleep(&pause_between, NULL);
 		errd_classes(e, 1u << WHEN_PRIM, true);
 		up = false;
 		run_until(loop, &up);
