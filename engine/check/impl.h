@@ -92,6 +92,11 @@ struct row *table_row(struct table *t, uint32_t rank, uint32_t serial);	/* NULL:
 uv_loop_t *table_loop(struct table *t);
 const struct check_hooks *table_hooks(struct table *t);
 
+/* ---- row.c ---- */
+struct row *row_new(struct table *t, struct names *names, uint32_t serial, const struct conf_check *c);	/* off; NULL: no memory */
+void row_free(struct row *r);	/* is off; memory goes when its timer has closed */
+bool row_conf_same(const struct conf_check *a, const struct conf_check *b);	/* for a checker; what heart makes of it (action) aside */
+
 /* ---- what rows of a kind share; made at first use ---- */
 struct tcp_shared;
 struct ping_shared;
