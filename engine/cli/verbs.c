@@ -37,7 +37,7 @@ const struct verb verbs[] = {
 	    "Stops all modules and waits until they are stopped", "" },
 	{ "failover", "on|off -m AM [-i identity]", "m:i:", 1, 1, "on off", CTL, do_failover,
 	    "Switches the automatic failover of a mirror module", "To be given on all servers of the module." },
-	{ "errd", "suspend|resume|on|off|list|enable CLASS|disable CLASS -m AM", "m:i:J", 1, 2, "enable disable suspend resume on off list /",
+	{ "errd", "suspend|resume|on|off|list|enable CLASS|disable CLASS -m AM [-i identity]", "m:i:J", 1, 2, "enable disable suspend resume on off list /",
 	    V_ADMIN | V_MODULE, do_errd, "Controls the monitoring of processes",
 	    "suspend (or off) and resume (or on): the monitoring of all processes of <errd>; it lasts over stop and start of the module; "
 	    "usersetting.errd shows it. enable, disable: the processes of a class of your own. list: what is watched, and with which "
