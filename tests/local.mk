@@ -38,7 +38,6 @@ tests_sim_group_sim_SOURCES = tests/sim/group_sim.c
 tests_sim_group_sim_LDADD = $(CLUSTER_LIBS)
 
 if ENABLE_FUZZ
-check_PROGRAMS += tests/fuzz/fuzz_packet tests/fuzz/fuzz_group
 tests_fuzz_fuzz_packet_SOURCES = tests/fuzz/fuzz_packet.c
 tests_fuzz_fuzz_packet_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_packet_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
@@ -77,7 +76,6 @@ tests_unit_t_guide_CPPFLAGS = $(UNIT_CPPFLAGS) $(XML_CFLAGS)
 tests_unit_t_guide_LDADD = $(CONF_LIBS) $(CMOCKA_LIBS)
 
 if ENABLE_FUZZ
-check_PROGRAMS += tests/fuzz/fuzz_userconfig tests/fuzz/fuzz_cluster
 tests_fuzz_fuzz_userconfig_SOURCES = tests/fuzz/fuzz_userconfig.c
 tests_fuzz_fuzz_userconfig_CPPFLAGS = $(AM_CPPFLAGS) $(XML_CFLAGS) $(JANSSON_CFLAGS) -DTEST_SRCDIR='"$(abs_top_srcdir)"'
 tests_fuzz_fuzz_userconfig_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
@@ -238,9 +236,12 @@ tests_unit_t_uplink_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS)
 tests_unit_t_uplink_LDADD = $(SAFEKIT_LIBS) $(UV_LIBS) $(CMOCKA_LIBS) -lpthread
 
 # fuzz targets of what hearts and readers send; tests/fuzz/run runs all of them for a few seconds
-FUZZ_TESTS = tests/fuzz/fuzz_beat tests/fuzz/fuzz_ctlmsg tests/fuzz/fuzz_report tests/fuzz/fuzz_setup tests/fuzz/fuzz_rules tests/fuzz/fuzz_safe
+FUZZ_TESTS = tests/fuzz/fuzz_beat tests/fuzz/fuzz_ctlmsg tests/fuzz/fuzz_report tests/fuzz/fuzz_setup tests/fuzz/fuzz_rules tests/fuzz/fuzz_safe \
+	tests/fuzz/fuzz_packet tests/fuzz/fuzz_group tests/fuzz/fuzz_userconfig tests/fuzz/fuzz_cluster
 if ENABLE_FUZZ
 check_PROGRAMS += $(FUZZ_TESTS)
+.PHONY: fuzz
+fuzz: $(FUZZ_TESTS)
 endif
 FUZZ_COMPILE = $(AM_CFLAGS) -fsanitize=fuzzer
 FUZZ_LINK = $(AM_LDFLAGS) -fsanitize=fuzzer

@@ -40,3 +40,15 @@ build_tree() {
 		fi
 	)
 }
+
+# build_fuzz FOLDER: the fuzz targets, with clang and the sanitizers; nothing else
+build_fuzz() {
+	mkdir -p "$1" || return
+	(
+		cd "$1" || exit
+		if [ ! -e Makefile ] || [ ../../configure -nt config.status ]; then
+			../../configure -q CC=clang --enable-fuzz --enable-sanitizers --without-snmp || exit
+		fi
+		make -s V=1 ARFLAGS=cr -j"$(nproc 2>/dev/null || echo 2)" fuzz
+	)
+}
