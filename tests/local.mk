@@ -240,9 +240,9 @@ FUZZ_TESTS = tests/fuzz/fuzz_beat tests/fuzz/fuzz_ctlmsg tests/fuzz/fuzz_report 
 	tests/fuzz/fuzz_packet tests/fuzz/fuzz_group tests/fuzz/fuzz_userconfig tests/fuzz/fuzz_cluster
 if ENABLE_FUZZ
 check_PROGRAMS += $(FUZZ_TESTS)
-.PHONY: fuzz
 fuzz: $(FUZZ_TESTS)
 endif
+.PHONY: fuzz
 FUZZ_COMPILE = $(AM_CFLAGS) -fsanitize=fuzzer
 FUZZ_LINK = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_beat_SOURCES = tests/fuzz/fuzz_beat.c

@@ -35,6 +35,7 @@ static const char *const rule_sets[] = {
 	    "hb: if (intf.* == UP && remote.intf.* == UP && heartbeat.? == DOWN && isdefaultprim() == FALSE) then wait();",
 	"a: if (custom.a == down) then stopstart(); b: if (custom.b == down) then swap(); c: if (custom.c == down && tcp.a == down) then stop();"
 	    "d: if (custom.d == down && custom.e == down) then custom.e = up; e: if (custom.e == down) then wait();",
+	NULL,	/* made at random, see random_rules() */
 	"g: if (cluster() == down && ping.a == down) then wait(); h: if (hostname() == \"n2\" && !(tcp.a == up)) then restart();"
 	    "i: if (remote.custom.a == unknown && custom.a == down) then wait();",
 };
@@ -81,6 +82,7 @@ static struct {
 	int		 drop, dup, delay;	/* percent, percent, ms */
 	int		 timeout;
 	int		 rule_set;
+	char		 rules[4096];	/* the same on both servers */
 	bool		 witness;
 	long		 rule_actions, held;
 	int64_t		 rest_ms;
@@ -356,7 +358,7 @@ static void
 compile(struct node *n)
 {
 	static const char split[] = "splitbrain_failure: if (splitbrain.uptodate == down) then wait();";
-	struct rules_part parts[2] = { { rule_sets[S.rule_set], 1, 1, RULES_USER }, { split, 1, 1, RULES_DEFAULT } };
+	struct rules_part parts[2] = { { S.rules, 1, 1, RULES_USER }, { split, 1, 1, RULES_DEFAULT } };
 	struct rules_error err;
 	struct rules *old = n->rules;
 	int r;
@@ -678,6 +680,61 @@ rests(void)
 	return S.now - S.rest_ms > 2 * S.timeout + 2000;
 }
 
+static void PRINTFLIKE(2, 3)
+add_text(size_t *len, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	*len += (size_t)vsnprintf(S.rules + *len, sizeof(S.rules) - *len, fmt, ap);
+	va_end(ap);
+}
+
+/* One thing that is not so while everything is well: what a calm end has to come to */
+static void
+random_atom(size_t *len)
+{
+	static const char *const classes[] = { "ping", "tcp", "intf", "custom", "heartbeat", "?" }, *const ids[] = { "a", "b", "c", "?" };
+	const char *class_name = classes[rng_below(&S.rng, ARRAY_LEN(classes))], *id = ids[rng_below(&S.rng, ARRAY_LEN(ids))];
+	const char *where = rng_below(&S.rng, 3) == 0 ? "remote." : rng_below(&S.rng, 4) == 0 ? "local." : "";
+
+	switch (rng_below(&S.rng, 6)) {
+	case 0:
+		add_text(len, "cluster() == down");
+		break;
+	case 1:
+		add_text(len, "(hostname() == \"n%u\" && %stcp.a == down)", 1 + rng_below(&S.rng, 2), where);
+		break;
+	case 2:
+		add_text(len, "!(ping.%s == up || ping.%s == unknown)", id[0] == '?' ? "a" : "b", "zz");
+		break;
+	case 3:
+		add_text(len, "(%s%s.%s == init && TRUE)", where, class_name, id);
+		break;
+	default:
+		add_text(len, "%s%s.%s == %s", where, class_name, id, rng_below(&S.rng, 3) == 0 ? "DOWN" : "down");
+	}
+}
+
+static void
+random_rules(void)
+{
+	static const char *const actions[] = { "wait()", "wait()", "restart()", "stopstart()", "swap()", "stop()", "custom.d = up", "ping.b = up" };
+	size_t len = 0;
+	int i, k, n = 1 + (int)rng_below(&S.rng, 6), atoms;
+
+	for (i = 0; i < n; i++) {
+		add_text(&len, "r%d: if (", i);
+		atoms = 1 + (int)rng_below(&S.rng, 3);
+		for (k = 0; k < atoms; k++) {
+			if (k > 0)
+				add_text(&len, rng_below(&S.rng, 2) == 0 ? " && " : " || ");
+			random_atom(&len);
+		}
+		add_text(&len, ") then %s;\n", actions[rng_below(&S.rng, ARRAY_LEN(actions))]);
+	}
+}
+
 static void
 setup(uint64_t seed)
 {
@@ -703,6 +760,11 @@ setup(uint64_t seed)
 		conf.hb[l].timeout_ms = S.timeout;
 	}
 	S.rule_set = (int)rng_below(&S.rng, ARRAY_LEN(rule_sets));
+	if (rule_sets[S.rule_set] != NULL)
+		str_copy(S.rules, sizeof(S.rules), rule_sets[S.rule_set]);
+	else
+		random_rules();
+	story(-1, "rules: %s", S.rules);
 	S.witness = rng_below(&S.rng, 3) == 0;
 	conf.period_ms = 500;
 	conf.handle_ms = (int64_t)rng_below(&S.rng, 4) * 500;
