@@ -26,7 +26,7 @@
 #define AGAIN_MS	1000	/* before the first new start, doubled up to AGAIN_MAX_MS (ours) */
 #define AGAIN_MAX_MS	60000
 #define LIVED_MS	60000	/* who lived so long begins with AGAIN_MS again (ours) */
-#define LOG_LOOK_MS	10000	/* how often the size of outputs is looked at (ours) */
+#define LOG_LOOK_MS	2000	/* how often the size of outputs is looked at (ours) */
 
 static void start(struct child *c);
 static void say(struct child *c, enum message m, const char *fmt, ...) PRINTFLIKE(3, 4);

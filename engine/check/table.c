@@ -303,7 +303,7 @@ take_same(struct table *t, const struct conf_check *c, int guess)
 bool
 table_setup(struct table *t, const struct check_setup *s, const struct conf_check *checks, int n, char *err, size_t errsize)
 {
-	struct row **rows = calloc((size_t)n + 1, sizeof(*rows)), *kept;
+	struct row **rows = calloc((size_t)n + 1, sizeof(struct row *)), *kept;
 	int i;
 
 	if (rows == NULL || !customs_setup(t->shared.customs, s)) {

@@ -140,6 +140,17 @@ def itself():
     with open("/proc/sys/net/ipv4/ip_local_port_range") as f:
         before = f.read()
     write("/proc/sys/net/ipv4/ip_local_port_range", "40000 40000")
+    # when it can give none, that is no word about the service
+    with socket.socket() as s, socket.create_server(("127.0.0.1", 30000)) as service:
+        s.bind(("0.0.0.0", 40000))
+        d = Checkd(build, top)
+        d.setup('<tcp ident="t" when="prim">%s</tcp>' % to("127.0.0.1", port=30000))
+        d.classes("prim")
+        ok(d.until(tcp__t="unknown", seconds=3) and any(o.get("log") == 609 for o in d.said), "no port left for our end: unknown, and said",
+           d.said)
+        s.close()
+        ok(d.until(tcp__t="up", seconds=3), "... and up when there is one")
+        d.end()
     with socket.socket() as s:
         ok(s.connect_ex(("127.0.0.1", 40000)) == 0, "this kernel connects a port with itself")
     d = Checkd(build, top)
@@ -357,6 +368,12 @@ def custom_wrong():
     d.classes("prim")
     o = d.wait(lambda o: "log" in o)
     ok(o is not None and "(status 3)" in o["text"], "a checker that ends: its status is said", o)
+    write(d.bin + "/mychecker", "#!/bin/sh\ni=0; while [ $i -lt 300 ]; do echo 0123456789; i=$((i+1)); done; echo >%s/wrote; exec sleep 100\n"
+          % d.var, 0o755)
+    d.setup('<custom ident="loud" when="prim" exec="mychecker"/>', user='<user logging="userlog" userlogsize="1"/>')
+    until(lambda: os.path.exists(d.var + "/wrote"))
+    log = [d.var + "/" + f for f in os.listdir(d.var) if f.endswith("_custom.loud.ulog")][0]
+    ok(until(lambda: os.stat(log).st_size == 0, 5), "an output that has grown beyond userlogsize is emptied", os.stat(log))
     d.end()
 
 
