@@ -146,6 +146,9 @@ struct conf_module;
 struct conf_errors;
 bool rules_check(const struct conf_module *m, const char *userconfig, struct conf_errors *errs);
 
+/* ---- exec_check.c: are the programs there that it names?  What is not: in errs ---- */
+void exec_check(const struct conf_module *m, const char *bin, const char *userconfig, struct conf_errors *errs);
+
 /* ---- script.c: run a script of a module for the CLI and wait for it ---- */
 struct conf_var;
 struct script_call {

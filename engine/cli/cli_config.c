@@ -79,6 +79,8 @@ stage_load(struct stage *s)
 	s->loaded = conf_module_load(file, has_cluster ? &cluster : NULL, &s->conf, &s->errs) == 0;
 	if (s->loaded && !conf_has_errors(&s->errs))
 		(void)rules_check(&s->conf, file, &s->errs);
+	if (s->loaded)
+		exec_check(&s->conf, bin, file, &s->errs);
 	name_sources(s);
 	if (!s->loaded || conf_has_errors(&s->errs))
 		return false;

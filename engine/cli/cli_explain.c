@@ -261,7 +261,7 @@ put_release(FILE *to, const json_t *e, const char *module)
 	size_t i;
 
 	if (json_array_size(list) > 0)
-		fputs("\nWhat to do:\n", to);
+		fputs("\nWhat would release it:\n", to);
 	json_array_foreach(list, i, text)
 		put_line(to, "  - ", json_string_value(text) != NULL ? json_string_value(text) : "");
 	if (is(e, "checkers", "off") || is(e, "errd", "off") || ms_of(loop, "count") > 0)

@@ -58,7 +58,7 @@ test_held_by_a_rule(void **state)
 	    "    This is made from an action= attribute in userconfig.xml. It looks at\n"
 	    "      ping.router is down since 2016-05-20 13:06:45 (2 h 1 min ago), said by pingcheck: no answer within 5 s\n"
 	    "\n"
-	    "What to do:\n"
+	    "What would release it:\n"
 	    "  - ping.router becomes up or unknown\n"
 	    "  - safekit checker off -m mirror, to start without checkers\n"
 	    "\n"
@@ -112,7 +112,7 @@ test_little_and_strange(void **state)
 	    "\n"
 	    "Next: rule x is true and orders stop now\n"
 	    "\n"
-	    "What to do:\n");
+	    "What would release it:\n");
 }
 
 int
