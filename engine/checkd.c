@@ -246,6 +246,21 @@ keep_standard_files(void)
 		close(fd);
 }
 
+static void
+count_handle(uv_handle_t *h, void *arg)
+{
+	++*(int *)arg;
+}
+
+static int
+open_handles(void)
+{
+	int n = 0;
+
+	uv_walk(D.loop, count_handle, &n);
+	return n;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -277,7 +292,11 @@ main(int argc, char **argv)
 	D.talk = talk_open(D.loop, CHECK_LINE_FD, &lines);
 	if (D.table == NULL || D.errd == NULL || D.talk == NULL)
 		fatal("checkd %s: no memory", D.module);
-	uv_run(D.loop, UV_RUN_DEFAULT);
-	uv_loop_close(D.loop);
+	while (!D.ending)
+		uv_run(D.loop, UV_RUN_ONCE);
+	while (open_handles() > 0)
+		uv_run(D.loop, UV_RUN_ONCE);
+	if (uv_loop_close(D.loop) != 0)
+		_exit(D.status);	/* a thread waits for a name server: exit() would wait for it */
 	return D.status;
 }

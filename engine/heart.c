@@ -8,7 +8,7 @@
  */
 #include "config.h"
 #include "act/script_env.h"
-#include "heart.h"
+#include "heart/heart.h"
 
 #include <sys/eventfd.h>
 #include <sys/file.h>

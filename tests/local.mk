@@ -107,7 +107,10 @@ tests_unit_t_syslog_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_t_syslog_LDADD = $(PUB_LIBS) $(CMOCKA_LIBS)
 
 # benches are built on demand: make tests/bench/bench_<name>
-EXTRA_PROGRAMS = tests/bench/bench_journal
+EXTRA_PROGRAMS = tests/bench/bench_journal tests/bench/bench_errd
+tests_bench_bench_errd_SOURCES = tests/bench/bench_errd.c
+tests_bench_bench_errd_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(JANSSON_CFLAGS)
+tests_bench_bench_errd_LDADD = $(ERRD_LIBS)
 tests_bench_bench_journal_SOURCES = tests/bench/bench_journal.c
 tests_bench_bench_journal_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 tests_bench_bench_journal_LDADD = $(PUB_LIBS)
@@ -278,9 +281,10 @@ tests_unit_t_writer_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS) -lpthread
 
 # errd with real processes
 UNIT_TESTS += tests/unit/t_errd
-tests_unit_t_errd_SOURCES = tests/unit/t_errd.c
-tests_unit_t_errd_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS)
-tests_unit_t_errd_LDADD = $(ERRD_LIBS) $(CMOCKA_LIBS)
+# its own objects: children get 2 s here
+tests_unit_t_errd_SOURCES = tests/unit/t_errd.c $(liberrd_a_SOURCES)
+tests_unit_t_errd_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS) -DERRD_HANDLER_MS=2000 -DERRD_SYSTEMCTL_MS=2000
+tests_unit_t_errd_LDADD = $(BASE_LIBS) $(UV_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/t_procs
 tests_unit_t_procs_SOURCES = tests/unit/t_procs.c
 tests_unit_t_procs_CPPFLAGS = $(UNIT_CPPFLAGS)

@@ -8,20 +8,16 @@
  * a "safekit set" that it had just begun must not speak after it.
  */
 #include "config.h"
-#include "check/impl.h"
+#include "check/custom.h"
 
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define TERM_MS		1000	/* from SIGTERM to SIGKILL: an order to heart waits for it (ours) */
@@ -32,189 +28,8 @@
 #define LIVED_MS	60000	/* who lived so long begins with AGAIN_MS again (ours) */
 #define LOG_LOOK_MS	10000	/* how often the size of outputs is looked at (ours) */
 
-struct customs {
-	struct table	*t;
-	char		*module, *bin, *var;
-	char		**env;
-	bool		 userlog;
-	int		 userlogsize_kb;
-	struct child	*first;
-	int		 dying;
-	uv_signal_t	 sigchld;
-	struct rlimit	 files;		/* as we found it: children get that */
-	bool		 end;		/* free when the last child has gone */
-};
-
-struct child {
-	struct customs	*of;
-	struct child	*next;
-	struct row	*row;		/* NULL: dying, its row is off or gone */
-	char		 name[SK_RES_MAX];
-	pid_t		 pid;		/* 0: not running */
-	pid_t		 group;		/* what is left of it after pid, 0: nothing */
-	int		 log_fd;	/* output, one file as long as the row is on; -1: none */
-	int		 exec_fd;	/* errno of an exec that failed comes here; -1: none */
-	int64_t		 started_ms, again_ms, killed_ms;
-	enum { WAIT_START, RUNS, TERMED, KILLED, GROUP } state;
-	uv_timer_t	 timer;
-};
-
 static void start(struct child *c);
 static void say(struct child *c, enum message m, const char *fmt, ...) PRINTFLIKE(3, 4);
-
-/* ---- making a process ---- */
-
-static int
-open_log(const struct customs *s, const char *name)
-{
-	char path[1024], when[32];
-	time_t now = time(NULL);
-	struct tm tm;
-	int fd;
-
-	if (!s->userlog)
-		return -1;
-	localtime_r(&now, &tm);
-	strftime(when, sizeof(when), "%Y-%m-%dT%H%M%S", &tm);
-	if (!path_format(path, sizeof(path), "%s/userlog_%s_%s.ulog", s->var, when, name))
-		return -1;
-	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0640);
-	if (fd == -1)
-		warn_errno("%s", path);
-	return fd;
-}
-
-/* After fork(), with threads around: nothing but system calls */
-static _Noreturn void
-become(const struct customs *s, const char *file, char **argv, char **env, int out, pid_t parent, int report)
-{
-	static const int spared[] = { SIGKILL, SIGSTOP };
-	sigset_t none;
-	size_t i;
-	int sig, null = open("/dev/null", O_RDWR), err;
-
-	for (sig = 1; sig < NSIG; sig++) {
-		for (i = 0; i < ARRAY_LEN(spared) && sig != spared[i]; i++)
-			;
-		if (i == ARRAY_LEN(spared))
-			signal(sig, SIG_DFL);
-	}
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	setsid();
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	setrlimit(RLIMIT_NOFILE, &s->files);
-	if (getppid() != parent)
-		_exit(127);
-	dup2(null, 0);
-	dup2(out != -1 ? out : null, 1);
-	dup2(1, 2);
-	if (null > 2)
-		close(null);
-	if (chdir(s->bin) == 0)
-		execve(file, argv, env);
-	err = errno;
-	(void)!write(report, &err, sizeof(err));
-	_exit(127);
-}
-
-/* argv: program, module, resource, words of arg.  One allocation for the array; the texts belong to others. */
-static char **
-make_argv(const struct customs *s, const struct row *r, char *file, char **words, int n)
-{
-	char **argv = calloc((size_t)n + 4, sizeof(*argv));
-	int i;
-
-	if (argv == NULL)
-		return NULL;
-	argv[0] = file;
-	argv[1] = s->module;
-	argv[2] = (char *)(uintptr_t)r->name;
-	for (i = 0; i < n; i++)
-		argv[3 + i] = words[i];
-	return argv;
-}
-
-/* The environment with SAFECHECKER: an array of our own, texts borrowed but the last */
-static char **
-make_env(const struct customs *s, char *checker)
-{
-	size_t i, n = 0, k = 0;
-	char **env;
-
-	while (s->env != NULL && s->env[n] != NULL)
-		n++;
-	env = calloc(n + 2, sizeof(*env));
-	if (env == NULL)
-		return NULL;
-	for (i = 0; i < n; i++)
-		if (strncmp(s->env[i], "SAFECHECKER=", 12) != 0)
-			env[k++] = s->env[i];
-	env[k] = checker;
-	return env;
-}
-
-/* Fork; whether exec works is seen when the child ends (exec_fd), so that a file server that hangs does not hold us.  Signals wait
- * meanwhile: libuv's handlers in the child would speak to our loop.  0 or errno. */
-static int
-spawn(struct child *c, const char *file, char **argv, char **env)
-{
-	pid_t pid, parent = getpid();
-	sigset_t all, before;
-	int pipefd[2], err = 0;
-
-	if (pipe2(pipefd, O_CLOEXEC | O_NONBLOCK) == -1)
-		return errno;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	pid = fork();
-	if (pid == 0)
-		become(c->of, file, argv, env, c->log_fd, parent, pipefd[1]);
-	if (pid == -1)
-		err = errno;
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	close(pipefd[1]);
-	if (pid == -1) {
-		close(pipefd[0]);
-		return err;
-	}
-	c->exec_fd = pipefd[0];
-	c->pid = pid;
-	return 0;
-}
-
-static void
-shut(int *fd)
-{
-	if (*fd != -1)
-		close(*fd);
-	*fd = -1;
-}
-
-static int
-run(struct child *c)
-{
-	const struct row *r = c->row;
-	char file[1024], checker[SK_NAME_MAX + 16], **words, **argv = NULL, **env = NULL;
-	int n, err = EINVAL;
-
-	if (!path_format(file, sizeof(file), "%s%s%s", r->conf.exec[0] == '/' ? "" : c->of->bin, r->conf.exec[0] == '/' ? "" : "/",
-	    r->conf.exec))
-		return ENAMETOOLONG;
-	words = words_split(r->conf.arg, &n);
-	if (words == NULL)
-		return n < 0 ? EINVAL : ENOMEM;
-	snprintf(checker, sizeof(checker), "SAFECHECKER=%s", r->by);
-	argv = make_argv(c->of, r, file, words, n);
-	env = make_env(c->of, checker);
-	if (c->log_fd == -1)
-		c->log_fd = open_log(c->of, r->name);
-	err = argv != NULL && env != NULL ? spawn(c, file, argv, env) : ENOMEM;
-	free(argv);
-	free(env);
-	free(words);
-	return err;
-}
 
 /* ---- a child's life ---- */
 
@@ -222,21 +37,6 @@ static void
 free_child(uv_handle_t *h)
 {
 	free(h->data);
-}
-
-static void
-free_customs(uv_handle_t *h)
-{
-	struct customs *s = h->data;
-	size_t i;
-
-	for (i = 0; s->env != NULL && s->env[i] != NULL; i++)
-		free(s->env[i]);
-	free(s->env);
-	free(s->module);
-	free(s->bin);
-	free(s->var);
-	free(s);
 }
 
 static struct child *
@@ -260,15 +60,15 @@ gone(struct child *c)
 	for (p = &s->first; *p != c; p = &(*p)->next)
 		;
 	*p = c->next;
-	shut(&c->log_fd);
-	shut(&c->exec_fd);
+	child_shut(&c->log_fd);
+	child_shut(&c->exec_fd);
 	uv_close((uv_handle_t *)&c->timer, free_child);
 	s->dying--;
 	waits = of_name(s, c->name, c);	/* its row went on again meanwhile */
 	if (waits != NULL && waits->state == WAIT_START && waits->row != NULL)
 		start(waits);
 	if (s->end && s->first == NULL)
-		uv_close((uv_handle_t *)&s->sigchld, free_customs);
+		uv_close((uv_handle_t *)&s->sigchld, customs_closed);
 	else if (s->dying == 0 && !s->end)
 		table_quiet(s->t);
 }
@@ -342,7 +142,7 @@ start(struct child *c)
 		return;		/* its predecessor: gone() calls us */
 	if (c->again_ms != 0)
 		h->resource(h->ctx, c->name, "init", c->row->by, "");
-	err = run(c);
+	err = child_run(c);
 	c->started_ms = clock_mono_ms();
 	if (err != 0) {
 		say_cannot(c, err);
@@ -403,7 +203,7 @@ ended(struct child *c)
 		if (clock_mono_ms() - c->started_ms >= LIVED_MS)
 			c->again_ms = 0;
 	}
-	shut(&c->exec_fd);
+	child_shut(&c->exec_fd);
 	watch_group(c);
 }
 
@@ -498,48 +298,6 @@ customs_new(struct table *t)
 	return s;
 }
 
-static char **
-copy_env(char **env)
-{
-	size_t n = 0, i;
-	char **copy;
-
-	while (env != NULL && env[n] != NULL)
-		n++;
-	copy = calloc(n + 1, sizeof(*copy));
-	for (i = 0; copy != NULL && i < n; i++)
-		copy[i] = strdup(env[i]);
-	return copy;
-}
-
-bool
-customs_setup(struct customs *s, const struct check_setup *from)
-{
-	char *module = strdup(from->module), *bin = strdup(from->bin), *var = strdup(from->var), **env = copy_env(from->env);
-	size_t i;
-
-	if (module == NULL || bin == NULL || var == NULL || env == NULL) {
-		free(module);
-		free(bin);
-		free(var);
-		free(env);
-		return false;
-	}
-	for (i = 0; s->env != NULL && s->env[i] != NULL; i++)
-		free(s->env[i]);
-	free(s->env);
-	free(s->module);
-	free(s->bin);
-	free(s->var);
-	s->module = module;
-	s->bin = bin;
-	s->var = var;
-	s->env = env;
-	s->userlog = from->userlog;
-	s->userlogsize_kb = from->userlogsize_kb;
-	return true;
-}
-
 int
 customs_dying(const struct customs *s)
 {
@@ -564,5 +322,5 @@ customs_free(struct customs *s)
 	s->end = true;
 	uv_ref((uv_handle_t *)&s->sigchld);	/* children on their way out are waited for */
 	if (s->first == NULL)
-		uv_close((uv_handle_t *)&s->sigchld, free_customs);
+		uv_close((uv_handle_t *)&s->sigchld, customs_closed);
 }

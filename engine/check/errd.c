@@ -108,6 +108,7 @@ errd_judge(struct errd_row *r, int64_t now)
 
 	if (!r->watched || r->due > now || r->handler != NULL)
 		return;
+	r->told_error = false;
 	if (c->atleast >= 0 && r->count < c->atleast) {
 		if (!r->settled) {		/* once: it may be between fork and exec */
 			r->settled = true;
@@ -190,12 +191,19 @@ errd_arm(struct errd *e)
 void
 errd_look_soon(struct errd *e, int64_t delay_ms)
 {
-	int64_t at = clock_mono_ms() + delay_ms;
+	int64_t now = clock_mono_ms(), at = now + delay_ms, first;
 
-	if (at < e->last_look + ERRD_RESCAN_MS)
-		at = e->last_look + ERRD_RESCAN_MS;
-	if (at < e->next_look)
+	if (now - e->burst_began >= 1000) {
+		e->burst_began = now;
+		e->burst = 0;
+	}
+	first = e->last_look + (e->burst < ERRD_BURST ? ERRD_RESCAN_MS : ERRD_STORM_MS);
+	if (at < first)
+		at = first;
+	if (at < e->next_look) {
 		e->next_look = at;
+		e->burst++;
+	}
 	errd_arm(e);
 }
 

@@ -225,7 +225,6 @@ judge_unit(struct errd_row *r, const char *answer)
 		return;
 	}
 	r->tries = 0;
-	r->told_error = false;
 	errd_watch_only(r, is_active(state) ? (pid_t)number : 0);
 	r->count = is_active(state) ? 1 : 0;
 	errd_judge(r, clock_mono_ms());

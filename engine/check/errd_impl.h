@@ -7,9 +7,13 @@
 #include "base/procs.h"
 
 #define ERRD_SETTLE_MS	1000	/* after its enable a process that is missing gets so long to appear (ours): fork is seen before exec */
-#define ERRD_RESCAN_MS	20	/* between two looks because of deaths (ours): bounds the cost of a storm of them */
+#define ERRD_RESCAN_MS	20	/* between two looks because of deaths (ours)... */
+#define ERRD_BURST	20	/* ... for so many of them in a second; then */
+#define ERRD_STORM_MS	200	/* so long: something dies all the time, and a look costs about 10 ms beside 500 processes */
+#ifndef ERRD_HANDLER_MS		/* the unit test does not wait that long */
 #define ERRD_HANDLER_MS	300000	/* for a handler (ours) */
 #define ERRD_SYSTEMCTL_MS 10000	/* for systemctl (ours) */
+#endif
 #define ERRD_ANSWER_MAX	4096	/* bytes of its answer (ours) */
 #define ERRD_PIDS_MAX	4096	/* processes of a row with a pidfd (ours); those beyond are counted at the polls */
 
@@ -66,6 +70,8 @@ struct errd {
 	struct errd_hooks hooks;
 	uv_timer_t	*timer;		/* of its own memory: it closes after us */
 	int64_t		 polltimer, next_poll, next_look, last_look;	/* next_look: INT64_MAX none */
+	int64_t		 burst_began;
+	int		 burst;		/* looks because of deaths in the second from burst_began */
 	unsigned	 when_on;
 	bool		 on;
 	struct errd_row	**rows;

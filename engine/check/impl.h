@@ -58,8 +58,10 @@ struct row {
 	int		 rank;		/* place in the table */
 	uint32_t	 serial;	/* never used twice */
 	enum row_value	 value;
+	uint32_t	 why;		/* hash of the reason that was told */
 	bool		 said;		/* MSG_CHECK_ERROR */
 	enum row_phase { PHASE_IDLE, PHASE_NAMES, PHASE_PROBE } phase;
+	bool		 last_look;	/* time is over; one more round of the loop */
 	int64_t		 base_ms;	/* when it went on */
 	uv_timer_t	 timer;
 	struct target	*targets;
@@ -90,6 +92,11 @@ struct row *table_row(struct table *t, uint32_t rank, uint32_t serial);	/* NULL:
 uv_loop_t *table_loop(struct table *t);
 const struct check_hooks *table_hooks(struct table *t);
 
+/* ---- row.c ---- */
+struct row *row_new(struct table *t, struct names *names, uint32_t serial, const struct conf_check *c);	/* off; NULL: no memory */
+void row_free(struct row *r);	/* is off; memory goes when its timer has closed */
+bool row_conf_same(const struct conf_check *a, const struct conf_check *b);	/* for a checker; what heart makes of it (action) aside */
+
 /* ---- what rows of a kind share; made at first use ---- */
 struct tcp_shared;
 struct ping_shared;
@@ -105,10 +112,10 @@ void table_changed_links(struct table *t);	/* rt: tell the rows */
 
 /* ---- custom.c: children ---- */
 struct customs *customs_new(struct table *t);
-bool customs_setup(struct customs *c, const struct check_setup *s);
-int customs_dying(const struct customs *c);	/* children on their way out; customs_quiet() when that becomes 0 */
-void customs_kill(struct customs *c);
-void customs_free(struct customs *c);
+bool customs_setup(struct customs *s, const struct check_setup *from);
+int customs_dying(const struct customs *s);	/* children on their way out; table_quiet() when that becomes 0 */
+void customs_kill(struct customs *s);
+void customs_free(struct customs *s);
 void table_quiet(struct table *t);
 void peek_free(struct peek *p);
 

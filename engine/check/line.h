@@ -20,8 +20,8 @@
  *	{"op":"witness","ms":n}		splitbrain: ping the witnesses so often from now on (from the heartbeat timeout)
  *	{"op":"quit"}			end
  * checkd -> heart
- *	{"resource":"tcp.web","value":"up|down|init|unknown","by":"tcpcheck","why":"connection refused"}	when it changes, and once when
- *		it is known first; why: short, for explain, "" when up
+ *	{"resource":"tcp.web","value":"up|down|init|unknown","by":"tcpcheck","why":"connection refused"}	when value or
+ *		why changes, and once when it is known first; why: short, for explain, "" when up
  *	{"action":"restart|stopstart|stop|...","by":"errd","identity":"errd"}	heart judges it as safekit ... -i would be
  *	{"log":key,"origin":"errd","text":"event atleast on proc appli"}	key: of wire/message.h
  *	{"ack":n}, {"reply":n,...}

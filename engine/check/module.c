@@ -262,6 +262,6 @@ peek_free(struct peek *p)
 }
 
 const struct kind check_module = {
-	.kind = CHECK_MODULE, .names = true, .interval_max = LOOK_MS, .begin = module_begin, .probe = module_probe, .expire = module_expire, .stop = module_stop,
-	.end = module_end,
+	.kind = CHECK_MODULE, .names = true, .interval_max = LOOK_MS, .begin = module_begin, .probe = module_probe,
+	.expire = module_expire, .stop = module_stop, .end = module_end,
 };

@@ -48,6 +48,7 @@ struct ping {
 	uint16_t	 seq;
 	int64_t		 deadline;
 	int		 count, sent, error;
+	bool		 no_socket;	/* for one of the addresses */
 	union addr	 addrs[ADDRS_MAX * 2];
 };
 
@@ -100,6 +101,8 @@ on_reply(uv_poll_t *poll, int status, int events)
 	uint8_t buf[512], *p;
 	int i;
 
+	if (status < 0)		/* libuv stops at an error, and "unreachable" for one of many hosts is none of the others' */
+		uv_poll_start(poll, UV_READABLE, on_reply);
 	for (i = 0; i < BURST; i++) {
 		union addr from = { .sa = { 0 } };
 		socklen_t len = sizeof(from);
@@ -107,12 +110,12 @@ on_reply(uv_poll_t *poll, int status, int events)
 		size_t head = 0;
 		struct row *r;
 
-		if (n <= 0)
+		if (n == -1 && errno == EAGAIN)
 			return;
 		p = buf;
 		if (k->raw && k->family == AF_INET)
 			head = (size_t)(buf[0] & 15) * 4;
-		if (from.sa.sa_family != k->family || (size_t)n < head)
+		if (n <= 0 || from.sa.sa_family != k->family || n < (ssize_t)head)
 			continue;
 		r = match(k->of, &from, p + head, (size_t)n - head, k->raw);
 		if (r != NULL)
@@ -233,8 +236,10 @@ send_one(struct row *r, const union addr *to)
 	uint8_t pkt[HEAD + sizeof(b)] = { to->sa.sa_family == AF_INET ? ICMP_ECHO : ICMP6_ECHO_REQUEST };
 	uint16_t seq = htons(g->seq), sum;
 
-	if (k == NULL)
+	if (k == NULL) {
+		g->no_socket = true;
 		return errno;
+	}
 	memcpy(b.nonce, s->nonce, sizeof(b.nonce));
 	memcpy(pkt + 4, &s->id, sizeof(s->id));
 	memcpy(pkt + 6, &seq, sizeof(seq));
@@ -275,6 +280,7 @@ ping_probe(struct row *r)
 	g->check++;
 	g->seq = 0;
 	g->sent = g->error = 0;
+	g->no_socket = false;
 	g->count = row_addrs(r, g->addrs, ARRAY_LEN(g->addrs));
 	for (i = 0; i < g->count; i++) {
 		if (g->addrs[i].sa.sa_family == AF_INET)
@@ -296,10 +302,10 @@ ping_expire(struct row *r)
 		send_all(r);
 	else if (g->sent > 0)
 		row_verdict(r, ROW_DOWN, "%.80s: no answer within %lld ms", r->conf.addr, (long long)row_timeout(r));
-	else if (reason[0] != '\0')
+	else if (reason[0] != '\0' && !g->no_socket)
 		row_verdict(r, ROW_DOWN, "%.80s: %s", r->conf.addr, reason);
 	else
-		row_verdict(r, ROW_UNKNOWN, "ping of %.80s: %s", r->conf.addr, strerror(g->error));
+		row_verdict(r, ROW_UNKNOWN, "no packet for %.80s: %s", r->conf.addr, strerror(g->error));
 }
 
 static bool

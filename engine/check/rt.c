@@ -133,6 +133,8 @@ on_readable(uv_poll_t *poll, int status, int events)
 	bool changed = false;
 	int i;
 
+	if (status < 0)		/* libuv stops at an error, and ENOBUFS is one */
+		uv_poll_start(poll, UV_READABLE, on_readable);
 	for (i = 0; i < BURST; i++) {
 		ssize_t n = mnl_socket_recvfrom(rt->nl, buf, sizeof(buf));
 

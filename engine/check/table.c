@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLANKS	" \t\r\n"
-
 struct table {
 	uv_loop_t	*loop;
 	struct check_hooks hooks;
@@ -47,9 +45,15 @@ static void on_timer(uv_timer_t *timer);
 static void
 set_value(struct row *r, enum row_value v, const char *why)
 {
-	if (r->value == v && v != ROW_INIT)
+	uint32_t hash = 2166136261u;	/* FNV-1a: the text itself is heart's to keep */
+	const char *p;
+
+	for (p = why; *p != '\0'; p++)
+		hash = (hash ^ (unsigned char)*p) * 16777619u;
+	if (r->value == v && r->why == hash && v != ROW_INIT)
 		return;
 	r->value = v;
+	r->why = hash;
 	r->t->hooks.resource(r->t->hooks.ctx, r->name, value_names[v], r->by, why);
 }
 
@@ -91,6 +95,7 @@ sleep_until_next(struct row *r)
 void
 row_wait(struct row *r, int64_t ms)
 {
+	r->last_look = false;
 	uv_timer_start(&r->timer, on_timer, ms > 0 ? (uint64_t)ms : 0, 0);
 }
 
@@ -182,6 +187,12 @@ on_timer(uv_timer_t *timer)
 {
 	struct row *r = timer->data;
 
+	/* A process that was stopped meanwhile must not blame others: what waits in the sockets is read first (by the loop, after timers) */
+	if (r->phase != PHASE_IDLE && !r->last_look) {
+		r->last_look = true;
+		uv_timer_start(timer, on_timer, 1, 0);
+		return;
+	}
 	switch (r->phase) {
 	case PHASE_IDLE:
 		check_now(r);
@@ -269,119 +280,7 @@ apply_classes(struct table *t)
 	}
 }
 
-/* ---- making rows ---- */
-
-static void
-conf_free(struct conf_check *c)
-{
-	free(c->addr);
-	free(c->exec);
-	free(c->arg);
-}
-
-static bool
-conf_copy(struct conf_check *to, const struct conf_check *from)
-{
-	*to = *from;
-	to->addr = strdup(from->addr != NULL ? from->addr : "");
-	to->exec = strdup(from->exec != NULL ? from->exec : "");
-	to->arg = strdup(from->arg != NULL ? from->arg : "");
-	return to->addr != NULL && to->exec != NULL && to->arg != NULL;
-}
-
-static bool
-same_text(const char *a, const char *b)
-{
-	return strcmp(a != NULL ? a : "", b != NULL ? b : "") == 0;
-}
-
-static bool
-conf_same(const struct conf_check *a, const struct conf_check *b)
-{
-	return a->kind == b->kind && strcmp(a->ident, b->ident) == 0 && a->when == b->when && same_text(a->addr, b->addr) &&
-	    strcmp(a->intf, b->intf) == 0 && a->port == b->port && a->interval_ms == b->interval_ms && a->timeout_ms == b->timeout_ms &&
-	    strcmp(a->module, b->module) == 0 && a->secure == b->secure && same_text(a->exec, b->exec) && same_text(a->arg, b->arg);
-}
-
-static void
-row_close(uv_handle_t *h)
-{
-	struct row *r = h->data;
-	int i;
-
-	for (i = 0; i < r->ntargets; i++)
-		free(r->targets[i].text);
-	free(r->targets);
-	conf_free(&r->conf);
-	free(r);
-}
-
-static void
-row_free(struct row *r)
-{
-	int i;
-
-	for (i = 0; i < r->ntargets; i++)
-		name_put(r->targets[i].name);
-	uv_close((uv_handle_t *)&r->timer, row_close);
-}
-
-/* addr of the configuration: one name or address; several with blanks between for witnesses */
-static bool
-make_targets(struct row *r)
-{
-	const char *s = r->conf.addr;
-	struct target *x;
-	size_t n;
-
-	if (!r->kind->names)
-		return true;
-	for (s += strspn(s, BLANKS); *s != '\0' && r->ntargets < TARGETS_MAX; s += strspn(s, BLANKS)) {
-		n = strcspn(s, BLANKS);
-		x = reallocarray(r->targets, (size_t)r->ntargets + 1, sizeof(*x));
-		if (x == NULL)
-			return false;
-		r->targets = x;
-		x += r->ntargets;
-		memset(x, 0, sizeof(*x));
-		x->text = strndup(s, n);
-		if (x->text == NULL)
-			return false;
-		r->ntargets++;
-		x->numeric = addr_parse(x->text, r->conf.port, &x->addr);
-		if (!x->numeric && (x->name = name_get(r->t->names, x->text)) == NULL)
-			return false;
-		s += n;
-	}
-	return true;
-}
-
-static struct row *
-row_new(struct table *t, const struct conf_check *c)
-{
-	struct row *r = calloc(1, sizeof(*r));
-	const char *by;
-
-	if (r == NULL)
-		return NULL;
-	r->t = t;
-	r->serial = ++t->serials;
-	r->kind = check_kinds[c->kind];
-	uv_timer_init(t->loop, &r->timer);
-	r->timer.data = r;
-	snprintf(r->name, sizeof(r->name), "%s.%s", conf_check_classes[c->kind], c->ident);
-	by = conf_check_origins[c->kind];
-	if (by[0] == '\0' && c->exec != NULL) {
-		by = strrchr(c->exec, '/');
-		by = by != NULL ? by + 1 : c->exec;
-	}
-	str_copy(r->by, sizeof(r->by), by);
-	str_make_utf8(r->by);
-	if (conf_copy(&r->conf, c) && make_targets(r))
-		return r;
-	row_free(r);
-	return NULL;
-}
+/* ---- the configuration ---- */
 
 static struct row *
 take_same(struct table *t, const struct conf_check *c, int guess)
@@ -392,7 +291,7 @@ take_same(struct table *t, const struct conf_check *c, int guess)
 		int at = (guess + i) % t->count;	/* most often it stands where it stood */
 		struct row *r = t->rows[at];
 
-		if (r != NULL && conf_same(&r->conf, c)) {
+		if (r != NULL && row_conf_same(&r->conf, c)) {
 			t->rows[at] = NULL;
 			return r;
 		}
@@ -413,7 +312,7 @@ table_setup(struct table *t, const struct check_setup *s, const struct conf_chec
 		return false;
 	}
 	for (i = 0; i < n; i++) {
-		rows[i] = row_new(t, &checks[i]);
+		rows[i] = row_new(t, t->names, ++t->serials, &checks[i]);
 		if (rows[i] != NULL)
 			continue;
 		while (i-- > 0)

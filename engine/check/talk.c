@@ -158,7 +158,7 @@ on_poll(uv_poll_t *poll, int status, int events)
 
 	if ((events & UV_WRITABLE) != 0)
 		flush_out(l);
-	if ((events & UV_READABLE) == 0 || l->ended)
+	if ((status == 0 && (events & UV_READABLE) == 0) || l->ended)	/* an error: recv() tells */
 		return;
 	if (!make_room(&l->in, &l->in_room, l->in_len + 16384)) {
 		end(l, "no memory for its line");

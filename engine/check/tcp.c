@@ -44,9 +44,11 @@ static void
 drop_oldest(struct tcp_shared *s)
 {
 	struct lingering *l = &s->ring[s->first];
+	char said[4096];
+	int i;
 
-	while (recv(l->fd, NULL, 1u << 20, MSG_DONTWAIT | MSG_TRUNC) > 0)	/* bytes left unread would turn our FIN into a reset */
-		;
+	for (i = 0; i < 16 && recv(l->fd, said, sizeof(said), MSG_DONTWAIT) > 0; i++)
+		;	/* bytes left unread would turn our FIN into a reset; who sends more than that gets one */
 	close(l->fd);
 	s->first = (s->first + 1) % LINGER_MAX;
 	s->count--;
@@ -170,6 +172,18 @@ tcp_end(struct row *r)
 	r->priv = NULL;
 }
 
+/* Nobody listens on a port from which the kernel has just chosen our own end: a connection with itself */
+static bool
+is_self(const struct tcp *p)
+{
+	const union addr *to = &p->addrs[p->at];
+	union addr from = { .sa = { 0 } };
+	socklen_t len = sizeof(from);
+
+	return getsockname(p->fd, &from.sa, &len) == 0 && addr_same(&from, to) &&
+	    (to->sa.sa_family == AF_INET ? from.in.sin_port == to->in.sin_port : from.in6.sin6_port == to->in6.sin6_port);
+}
+
 static void
 connected(struct row *r)
 {
@@ -203,7 +217,7 @@ progress(struct tcp *p)
 	const union addr *a = &p->addrs[p->at];
 
 	if (connect(p->fd, &a->sa, addr_len(a)) == 0 || errno == EISCONN)
-		return 0;
+		return is_self(p) ? ECONNREFUSED : 0;
 	return errno == EINPROGRESS || errno == EINTR ? EALREADY : errno;
 }
 

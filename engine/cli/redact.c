@@ -15,6 +15,7 @@
 #include <strings.h>
 
 #define SECRET_MIN	4	/* bytes: shorter ones would blacken half of a log (ours) */
+#define WORD_MAX	8	/* letters (ours) */
 #define SECRET_MAX	4096
 #define SECRETS_MAX	1000
 
@@ -110,6 +111,17 @@ redact_remember(struct redact *r, const char *secret, size_t n)
 	more[r->n] = strndup(secret, n);
 	if (more[r->n] != NULL)
 		r->n++;
+}
+
+/* "The key: see below" in a comment must not blacken every "see" of a log: a short word of letters is remembered only when it is quoted */
+static bool
+is_word(const char *v, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n && isalpha((unsigned char)v[i]); i++)
+		;
+	return i == n && n < WORD_MAX;
 }
 
 /* Also as it looks once the entities of XML are resolved: so it stands in module.json and in environments */
@@ -213,7 +225,8 @@ take_name(struct scan *s, size_t begin, size_t at)
 		put(s->out, t + begin, n);
 		return at;
 	}
-	remember_value(s->r, t + value, end - value);
+	if (strchr("\"'>", t[value - 1]) != NULL || !is_word(t + value, end - value))
+		remember_value(s->r, t + value, end - value);
 	s->r->hidden++;
 	put(s->out, t + begin, value - begin);
 	put(s->out, "***", 3);

@@ -42,7 +42,7 @@ const struct verb verbs[] = {
 	    "-name: the command name, as errd compares it; -argregex: a regular expression searched in the argument list with the executable. "
 	    "-level: test lists only; terminate and 15 send SIGTERM, 9 sends SIGKILL. Programs of the suite and what the command was started "
 	    "by are spared. Exit status 0 also when there is no such process, 1 when a signal could not be sent." },
-	{ "errd", "suspend|resume|on|off|list|enable CLASS|disable CLASS -m AM", "m:i:J", 1, 2, "enable disable suspend resume on off list /",
+	{ "errd", "suspend|resume|on|off|list|enable CLASS|disable CLASS -m AM [-i identity]", "m:i:J", 1, 2, "enable disable suspend resume on off list /",
 	    V_ADMIN | V_MODULE, do_errd, "Controls the monitoring of processes",
 	    "suspend (or off) and resume (or on): the monitoring of all processes of <errd>; it lasts over stop and start of the module; "
 	    "usersetting.errd shows it. enable, disable: the processes of a class of your own. list: what is watched, and with which "

@@ -11,6 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define REPEAT_MAX	1000	/* of one {m,n} in a regular expression (ours) */
+#define REPEATS_MAX	65536	/* of all in one expression (ours) */
+
 xmlChar *
 conf_attr_raw(xmlNode *node, const char *name)
 {
@@ -124,7 +127,7 @@ conf_attr_copy(const struct conf_doc *d, xmlNode *node, const char *name, size_t
 {
 	xmlChar *raw = conf_attr_raw(node, name);
 	size_t len = raw != NULL ? strlen((char *)raw) : 0;
-	char *text = malloc(len + 1);
+	char *text = calloc(1, len + 1);
 	bool good = false;
 
 	if (text == NULL) {
@@ -180,15 +183,46 @@ conf_attr_host(const struct conf_doc *d, xmlNode *node, const char *name, char o
 	return str_copy(out, CONF_HOST_MAX, text);
 }
 
+/* regcomp() copies what {m,n} and a + behind a group repeat: nested, that takes gigabytes (22 times ")+": 2 GB).  Counts how many copies the
+ * whole expression can make, as if all of them were nested; 0: one {} alone is too much. */
+static unsigned long
+copies_of(const char *re)
+{
+	unsigned long copies = 1, n, biggest;
+	const char *p;
+
+	for (p = re; *p != '\0' && copies <= REPEATS_MAX; p++) {
+		if (*p == '+' && p > re && p[-1] == ')')
+			copies *= 2;
+		if (*p != '{')
+			continue;
+		for (biggest = 0; p[1] != '\0' && strchr("0123456789,", p[1]) != NULL; p++) {
+			n = strtoul(p + 1, NULL, 10);	/* at a comma: 0 */
+			biggest = n > biggest ? n : biggest;
+		}
+		if (biggest > REPEAT_MAX)
+			return 0;
+		copies *= biggest > 1 ? biggest : 1;
+	}
+	return copies;
+}
+
 bool
 conf_attr_regex(const struct conf_doc *d, xmlNode *node, const char *name, char **out)
 {
+	unsigned long copies;
 	char why[128];
 	regex_t re;
 	int rc;
 
 	if (!conf_attr_copy(d, node, name, 1, CONF_REGEX_MAX, out))
 		return false;
+	copies = copies_of(*out);
+	if (copies == 0 || copies > REPEATS_MAX) {
+		conf_say(d, 'E', node, "%s=\"" CONF_SHOW "\" of <%s> repeats too much: expected at most %d in one {} and %d in all that are nested", name,
+		    *out, node->name, REPEAT_MAX, REPEATS_MAX);
+		return false;
+	}
 	rc = regcomp(&re, *out, REG_EXTENDED | REG_NOSUB);
 	if (rc == 0) {
 		regfree(&re);
@@ -197,6 +231,14 @@ conf_attr_regex(const struct conf_doc *d, xmlNode *node, const char *name, char 
 	regerror(rc, &re, why, sizeof(why));
 	conf_say(d, 'E', node, "%s=\"" CONF_SHOW "\" of <%s>: %s: expected a POSIX extended regular expression", name, *out, node->name, why);
 	return false;
+}
+
+void
+conf_when_fits(const struct conf_doc *d, const xmlNode *node, int when, int mode)
+{
+	if (mode != MODE_MIRROR && (when == WHEN_PRIM || when == WHEN_SECOND || when == WHEN_SEC))
+		conf_say(d, 'W', node, "<%s> of class %s never starts in a %s module, whose scripts are start_both and stop_both: expected both or pre",
+		    node->name, conf_when_names[when], rpt_mode_names[mode]);
 }
 
 /* What a relative path may not do: leave its folder. */

@@ -78,6 +78,7 @@ add_check(struct reader *r, xmlNode *node, int kind)
 	c->interval_ms = INTERVAL_DEFAULT;
 	c->timeout_ms = TIMEOUT_DEFAULT;
 	c->when = word_of(r->d, node, "when", conf_when_names, WHEN_OTHER, kind == CHECK_IP ? WHEN_PRIM : WHEN_PRE);
+	conf_when_fits(r->d, node, c->when, m->mode);
 	c->action = word_of(r->d, node, "action", conf_do_names, DO_EXEC, DO_DEFAULT);
 	conf_attr_name(r->d, node, "ident", c->ident);
 	if (c->action > DO_NOACTION && strlen(c->ident) > RULE_IDENT_MAX)

@@ -106,6 +106,7 @@ read_proc(const struct conf_doc *d, xmlNode *node, struct conf_module *m)
 		conf_say(d, 'E', node, "<proc name=\"%s\" service=\"yes\"> has a regular expression: expected name to be the name of the service",
 		    p->name);
 	read_class(d, node, p);
+	conf_when_fits(d, node, p->when, m->mode);
 	read_action(d, node, p);
 	read_criteria(d, node, p);
 }

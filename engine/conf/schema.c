@@ -7,7 +7,7 @@
  * is not asked: its time doubles with each optional attribute that is there (<rfs> has 23) and grows with the square of the tags in a
  * tag; this walk is linear, and each tag of the schema is looked up once per file.
  * It reads the patterns that our schemas use: element, attribute, ref, optional, zeroOrMore, oneOrMore, interleave, group, choice (of
- * tags, or of words), value, text, empty.  Tags may stand in any order; t_conf compares its verdicts with those of libxml2.
+ * tags, or of words), value, text, empty.  Tags may stand in any order; t_guide compares its verdicts with those of libxml2.
  * Called by: cluster.c, module.c.  Never does: look at what a value means.
  */
 #include "config.h"
@@ -191,7 +191,7 @@ find(const struct item *items, int count, const xmlChar *name)
 {
 	int i;
 
-	for (i = 0; i < count && strcmp(items[i].name, (const char *)name) != 0; i++)
+	for (i = 0; i < count && !xmlStrEqual((const xmlChar *)items[i].name, name); i++)
 		;
 	return i;
 }
@@ -209,7 +209,7 @@ check_words(struct walker *w, xmlNode *node, const struct item *it)
 		return;
 	}
 	for (i = 0; i < it->words_count; i++) {
-		if (strcmp(it->words[i], text) == 0)
+		if (xmlStrEqual((const xmlChar *)it->words[i], (const xmlChar *)text))
 			return;
 		list_add(list, "", it->words[i], "");
 	}
@@ -304,7 +304,7 @@ check_root(struct walker *w, const xmlNode *grammar)
 
 	memset(&start, 0, sizeof(start));
 	collect(conf_xml_child(grammar, "start"), false, false, &start);
-	if (w->d->root->ns == NULL && strcmp(start.tags[0].name, (const char *)w->d->root->name) == 0) {
+	if (start.tags_count > 0 && w->d->root->ns == NULL && xmlStrEqual((const xmlChar *)start.tags[0].name, w->d->root->name)) {
 		check(w, w->d->root, start.tags[0].pattern);
 	} else {
 		conf_say(w->d, 'E', w->d->root, "unknown tag <" CONF_SHOW ">: expected the file to be one <%s>", w->d->root->name,

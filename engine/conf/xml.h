@@ -91,6 +91,7 @@ bool conf_attr_host(const struct conf_doc *d, xmlNode *node, const char *name, c
 bool conf_is_ip(const char *s);
 bool conf_is_host(const char *s);
 bool conf_is_inside(const char *path);	/* relative, and stays below where it begins */
+void conf_when_fits(const struct conf_doc *d, const xmlNode *node, int when, int mode);	/* is there a script of that name? W */
 /* The place of number count in *list, zeroed; *list has grown.  NULL: no memory (said). */
 void *conf_grow(const struct conf_doc *d, const xmlNode *node, void **list, int count, size_t size);
 

@@ -667,6 +667,8 @@ registry_heart_says(struct admin *a, void *instance, const json_t *obj)
 		take_report(a, m, part);
 	else if ((part = json_object_get(obj, "resource")) != NULL)
 		take_resource(a, m, part);
+	else if (json_is_string(part = json_object_get(obj, "resource-gone")))
+		picture_drop_resource(&a->picture, m->name, json_string_value(part));
 	else if ((part = json_object_get(obj, "log")) != NULL)
 		take_log(a, m, part);
 	else if ((part = json_object_get(obj, "notice")) != NULL)

@@ -27,7 +27,7 @@
 #include "base/base.h"
 #include "wire/report.h"
 
-#define RULES_MAX		2000	/* rules of a module (ours) */
+#define RULES_MAX		5000	/* rules of a module (ours): one for each of 4096 checks, and the user's */
 #define RULES_TEXT_MAX		(1u << 20)	/* bytes of one part (ours) */
 #define RULES_DEPTH_MAX		64	/* brackets and ! within each other (ours) */
 #define RULES_REMOTE_MAX	200	/* different remote resources: 5 bytes each in a heartbeat (ours) */

@@ -125,6 +125,19 @@ place(const struct picture_module *m, const char *name)
 	return lo;
 }
 
+void
+picture_drop_resource(struct picture *p, const char *module, const char *name)
+{
+	struct picture_module *m = picture_find(p, module);
+	size_t i = m != NULL ? place(m, name) : 0;
+
+	if (m == NULL || i == m->count || strcmp(m->res[i].name, name) != 0)
+		return;
+	p->listener(p->ctx, PC_RESOURCE_GONE, &m->res[i]);
+	m->count--;
+	memmove(&m->res[i], &m->res[i + 1], (m->count - i) * sizeof(m->res[0]));
+}
+
 const struct rpt_resource *
 picture_put_resource(struct picture *p, const char *module, const char *longname, const char *longvalue, const char *by,
     int64_t assigned_ms, uint32_t (*index)(void *ctx, const char *module, const char *name), void *index_ctx, bool *changed)

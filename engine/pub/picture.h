@@ -44,6 +44,7 @@ void picture_drop_module(struct picture *p, uint32_t id);
 const struct rpt_resource *picture_put_resource(struct picture *p, const char *module, const char *name, const char *value,
     const char *by, int64_t assigned_ms, uint32_t (*index)(void *ctx, const char *module, const char *name), void *index_ctx, bool *changed);
 void picture_drop_resources(struct picture *p, const char *module);
+void picture_drop_resource(struct picture *p, const char *module, const char *name);	/* one that is no more; absent is fine */
 void picture_put_nodes(struct picture *p, const struct rpt_node *nodes, int count);	/* another cluster configuration */
 void picture_put_node(struct picture *p, const struct rpt_node *n);			/* by index */
 void picture_put_remotes(struct picture *p, const struct rpt_remote *rows, size_t count);

@@ -89,6 +89,9 @@ static const struct rule { const char *what, *text; char level; int line; const 
 	{ "no exec", CHECK("<custom ident=\"a\" when=\"pre\"/>"), 'E', 2, "<custom> lacks the attribute exec" },
 	{ "module twice", CHECK("<module name=\"m\"/>\n<module name=\"m\"><to addr=\"127.0.0.1\"/></module>"), 'E', 3, "resource module.m_127.0.0.1 again" },
 	{ "module ident", CHECK("<module name=\"m\" ident=\"i\"><to addr=\"a\"/>\n<to addr=\"b\"/></module>"), 'E', 3, "has several <to>" },
+	{ "prim in light", LIGHT("<check>" TCP("", "") "</check>"), 'W', 2, "<tcp> of class prim never starts in a light module" },
+	{ "ip in farm", FARM("<check><ip ident=\"a\"><to addr=\"x\"/></ip></check>"), 'W', 2, "<ip> of class prim never starts in a farm module" },
+	{ "proc in light", LIGHT("<user/><errd>" PROC("") "</errd>"), 'W', 2, "<proc> of class prim never starts" },
 	{ "two splitbrains", CHECK("<splitbrain ident=\"a\" exec=\"ping\" arg=\"x\"/>\n<splitbrain ident=\"b\" exec=\"ping\" arg=\"x\"/>"), 'E', 3,
 	    "<splitbrain> again" },
 	{ "splitbrain exec", CHECK("<splitbrain ident=\"a\" exec=\"arp\" arg=\"x\"/>"), 'E', 2, "exec=\"arp\" of <splitbrain>: expected one of ping" },
@@ -104,6 +107,10 @@ static const struct rule { const char *what, *text; char level; int line; const 
 	{ "proc name", ERRD("<proc name=\"a b\" class=\"prim\"/>"), 'E', 2, "say it with nameregex" },
 	{ "nameregex", ERRD(PROC("nameregex=\"(a\"")), 'E', 2, "expected a POSIX extended regular expression" },
 	{ "argregex", ERRD(PROC("argregex=\"[a\"")), 'E', 2, "argregex=\"[a\" of <proc>" },
+	{ "regex of gigabytes", ERRD(PROC("argregex=\"((a{1,255}){1,255}){1,255}\"")), 'E', 2, "repeats too much" },
+	{ "regex doubled", ERRD(PROC("argregex=\"(((((((((((((((((((((a+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+\"")), 'E', 2, "repeats too much" },
+	{ "regex counted", ERRD(PROC("argregex=\"a{1,1001}\"")), 'E', 2, "at most 1000 in one {}" },
+	{ "regex usual", ERRD(PROC("argregex=\"^([0-9]{1,3}[.]){3}[0-9]+ (x|y)+ a{2,}$\" action=\"noaction\" atleast=\"-1\"")), 'W', 2, "neither" },
 	{ "service with regex", ERRD(PROC("service=\"yes\" argregex=\"a\"")), 'E', 2, "has a regular expression" },
 	{ "handler", ERRD(PROC("action=\"handler\"")), 'E', 2, "a new class name for the handler (user's guide 13.9)" },
 	{ "swap", ERRD(PROC("action=\"swap\"")), 'E', 2, "action=\"swap\" of <proc> is a handler" },
@@ -473,7 +480,7 @@ test_as_many_checks_as_may_be(void **state)
 	for (n = CONF_CHECKS_MAX; n <= CONF_CHECKS_MAX + 1; n++) {
 		len = (size_t)sprintf(text, "<safe><service mode=\"light\"><check>");
 		for (i = 0; i < n; i++)
-			len += (size_t)snprintf(text + len, room - len, "\n<tcp ident=\"t%d\" when=\"prim\" action=\"restart\"><to addr=\"127.0.0.1\" port=\"80\" "
+			len += (size_t)snprintf(text + len, room - len, "\n<tcp ident=\"t%d\" when=\"both\" action=\"restart\"><to addr=\"127.0.0.1\" port=\"80\" "
 			    "interval=\"1s\" timeout=\"500ms\"/></tcp>", i);
 		snprintf(text + len, room - len, "</check></service></safe>");
 		begin = clock();

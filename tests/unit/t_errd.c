@@ -67,26 +67,25 @@ said(void *ctx, int message, const char *origin, const char *text)
 }
 
 static void
-stop_waiting(uv_timer_t *t)
+tick(uv_timer_t *t)
 {
-	*(bool *)t->data = true;
 }
 
+/* UV_RUN_ONCE that runs a timer which is already due waits for one more event afterwards: the tick is that event */
 static void
 expect_like(const char *want)
 {
-	bool late = false;
+	int64_t until = clock_mono_ms() + LONG_MS;
 	uv_timer_t t;
 
 	uv_timer_init(&loop, &t);
-	t.data = &late;
 	uv_update_time(&loop);
-	uv_timer_start(&t, stop_waiting, LONG_MS, 0);
-	while (read_upto == told_count && !late)
+	uv_timer_start(&t, tick, 5, 5);
+	while (read_upto == told_count && clock_mono_ms() < until)
 		uv_run(&loop, UV_RUN_ONCE);
 	uv_close((uv_handle_t *)&t, NULL);
 	uv_run(&loop, UV_RUN_NOWAIT);
-	if (late)
+	if (read_upto == told_count)
 		fail_msg("nothing came, expected \"%s\"", want);
 	assert_string_equal(told[read_upto++], want);
 }
@@ -316,7 +315,6 @@ t_number(void **state)
 	expect_like("action stopstart by errd as errd");
 	start(appli, NULL);
 	end(d);		/* the look after this death finds the new one: still one, and nothing is repeated before the poll */
-	uv_run(&loop, UV_RUN_ONCE);
 	start(appli, NULL);
 	errd_classes(E, 0, true);
 	expect("proc.%s init", appli);
@@ -670,6 +668,12 @@ t_handler_holds_judgement(void **state)
 	expect_no_more();
 }
 
+static void
+t_handler_times_out(void **state)
+{
+	handler_case("#!/bin/sh\nsleep 1000\n%.0s", "timed out after 2 s: killed", true);
+}
+
 /* Its class went off by heart's word: the end is logged, no action comes */
 static void
 t_handler_of_class_off(void **state)
@@ -775,6 +779,62 @@ t_service(void **state)
 	free(was);
 }
 
+/* A systemctl that does not answer, and whose output somebody else holds open */
+static void
+t_service_times_out(void **state)
+{
+	char path[256], *was = strdup(getenv("PATH"));
+	struct conf_proc c = row("web", WHEN_PRIM, DO_RESTART);
+	char *text;
+	uint64_t holder;
+
+	snprintf(path, sizeof(path), "%s:%s", top, was);
+	setenv("PATH", path, 1);
+	script("systemctl", "#!/bin/sh\nsetsid sleep 1000 &\necho $! >%s/holder\nsleep 1000\n", top);
+	c.service = true;
+	configure(&c, 1, NEVER_MS);
+	errd_classes(E, PRIM, true);
+	expect_like("proc.web init");
+	expect_like("proc.web unknown: systemctl show: no answer within 2 s");
+	expect_like("errd 609 Checker web cannot run: systemctl show: no answer within 2 s");
+	expect_no_more();
+	setenv("PATH", was, 1);
+	free(was);
+	assert_true(path_read(in_top("holder"), &text, 4096) > 0);
+	text[strcspn(text, "\n")] = '\0';
+	assert_true(str_to_u64(text, 2, INT32_MAX, &holder));
+	kill((pid_t)holder, SIGKILL);
+	free(text);
+}
+
+/* Deaths faster than looks: nothing is held twice or lost, and the class still ends with init */
+static void
+t_storm(void **state)
+{
+	struct conf_proc c = row(appli, WHEN_PRIM, DO_NOACTION);
+	int i;
+
+	c.atleast = 2;
+	start(appli, NULL);
+	configure(&c, 1, NEVER_MS);
+	start(appli, NULL);
+	errd_classes(E, PRIM, true);
+	expect("proc.%s init", appli);
+	expect("proc.%s up", appli);
+	for (i = 0; i < 40; i++) {
+		end(children[children_count - 1]);
+		start(appli, NULL);
+		uv_run(&loop, UV_RUN_NOWAIT);
+	}
+	while (read_upto < told_count)		/* up and down, as the looks met it */
+		assert_non_null(strstr(told[read_upto++], appli));
+	end(children[children_count - 1]);
+	end(children[children_count - 1]);
+	start(appli, NULL);
+	errd_classes(E, 0, true);
+	assert_string_equal(told[told_count - 1] + strlen("proc.") + strlen(appli), " init");
+}
+
 #define T(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -784,7 +844,8 @@ main(void)
 		T(t_death), T(t_missing_is_repeated_each_poll), T(t_number), T(t_atmax), T(t_selection), T(t_row_names), T(t_script),
 		T(t_start_after), T(t_off_is_silent), T(t_enable), T(t_reconfigure), T(t_list), T(t_handler), T(t_handler_fails),
 		T(t_handler_killed), T(t_handler_cannot_run), T(t_handler_holds_judgement), T(t_handler_of_class_off),
-		T(t_handler_killed_at_the_end), T(t_service),
+		T(t_handler_times_out), T(t_handler_killed_at_the_end), T(t_service),
+		T(t_service_times_out), T(t_storm),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

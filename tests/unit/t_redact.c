@@ -66,6 +66,21 @@ test_what_was_seen_is_known_everywhere(void **state)
 	redact_free(&r);
 }
 
+static void
+test_words_of_comments_stay(void **state)
+{
+	static const char text[] = "# the key: this one\nTOKEN=abcdefgh\nPASS=\"word\"\n";
+	struct redact r = { 0 };
+	char *out = redact_text(&r, text, strlen(text));
+
+	assert_string_equal(out, "# the key: *** one\nTOKEN=***\nPASS=\"***\"\n");
+	free(out);
+	out = redact_known(&r, "this word abcdefgh", 18);
+	assert_string_equal(out, "this *** ***");
+	free(out);
+	redact_free(&r);
+}
+
 /* Every end of a text, so that nothing is read beyond it */
 static void
 test_any_end(void **state)
@@ -95,6 +110,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_what_was_seen_is_known_everywhere),
+		cmocka_unit_test(test_words_of_comments_stay),
 		cmocka_unit_test(test_any_end),
 	};
 

@@ -364,7 +364,7 @@ repeat(const char *head, const char *each, int n, const char *tail)
 }
 
 static const struct { const char *head, *each; int fits, n; const char *tail, *says; } limits[] = {
-	{ "", "l#: if (TRUE) then wait();\n", RULES_MAX, RULES_MAX + 1, "", "more than 2000 rules" },
+	{ "", "l#: if (TRUE) then wait();\n", RULES_MAX, RULES_MAX + 1, "", "more than 5000 rules" },
 	{ "a: if (", "!", RULES_DEPTH_MAX, RULES_DEPTH_MAX + 1, "TRUE) then wait();", "more than 64 brackets and '!'" },
 	{ "", "l", RULES_LABEL_MAX - 1, RULES_LABEL_MAX, ": if (TRUE) then wait();", "a label of 64 characters: expected at most 63" },
 	{ "a: if (c.", "x", SK_RES_MAX - 3, SK_RES_MAX - 2, ") then wait();", "a resource of 128 bytes: expected at most 127" },

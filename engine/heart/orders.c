@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* heart_orders.c: what safeadmin passes on from operators, scripts and checkers: one function an order. */
+/* orders.c: what safeadmin passes on from operators, scripts and checkers: one function an order. */
 #include "config.h"
-#include "heart.h"
+#include "heart/heart.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * heart_check.c: what is watched beside the scripts: checkd's life along the module's, the values it tells, the compiled rules.
+ * check.c: what is watched beside the scripts: checkd's life along the module's, the values it tells, the compiled rules.
  *
  * Before scripts run that stop something, what watches it is turned off and has said its last word (checkd acknowledges): the end of a
  * process that stop_prim ends is no error.  After scripts that start something it is turned on.
  */
 #include "config.h"
-#include "heart.h"
+#include "heart/heart.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -338,12 +338,38 @@ compile_rules(void)
 	return r;
 }
 
+/* Nobody watches it any more: it is not shown, and unknown to the rules */
+static void
+drop_resource(const char *name)
+{
+	if (H.rules != NULL)
+		rules_remove(H.rules, name);
+	uplink_send(H.up, json_pack("{s:s}", "resource-gone", name), false);
+	json_object_del(H.notes, name);
+	json_object_del(H.resources, name);	/* last: name may be its own key */
+}
+
+static bool
+is_stale(const char *name, const json_t *before)
+{
+	int i;
+
+	if (strncmp(name, "heartbeat.", strlen("heartbeat.")) == 0) {
+		for (i = 0; i < H.mod.conf.hb_count; i++)
+			if (strcmp(name + strlen("heartbeat."), H.mod.conf.hb[i].ident) == 0)
+				return false;
+		return true;
+	}
+	return json_object_get(before, name) != NULL && json_object_get(H.watched, name) == NULL;
+}
+
 void
 heart_check_setup(void)
 {
 	struct rules *old = H.rules;
 	const char *name;
 	json_t *row, *before = H.watched;
+	void *next;
 
 	H.watched = json_object();
 	list_watched();
@@ -351,9 +377,9 @@ heart_check_setup(void)
 	mod_set_rules(&H.mod, H.rules);
 	rules_free(old);
 	/* what is known already, then what is new */
-	json_object_foreach(H.resources, name, row) {
-		if (json_object_get(before, name) != NULL && json_object_get(H.watched, name) == NULL)
-			assign(name, "unknown", "heart");	/* nobody watches it any more */
+	json_object_foreach_safe(H.resources, next, name, row) {
+		if (is_stale(name, before))
+			drop_resource(name);
 		else if (json_object_get(H.watched, name) == NULL && H.rules != NULL)
 			rules_set(H.rules, name, rpt_health_of(value_of(name)), false);
 	}

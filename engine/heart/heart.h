@@ -50,11 +50,11 @@ void heart_notice(int type, const char *object, const char *from, const char *to
 bool heart_apply(const json_t *setup, const char **code, char *err, size_t errsize);	/* code: usage or refused */
 void heart_quit(void);
 
-/* heart_orders.c: what safeadmin passes on */
+/* orders.c: what safeadmin passes on */
 void heart_order(void *ctx, json_t *o);
 void heart_reply(const json_t *order, bool ok, const char *code, const char *message, json_t *more);	/* more: stolen, may be NULL */
 
-/* heart_check.c: resources, rules, checkd */
+/* heart/check.c: resources, rules, checkd */
 bool heart_check_init(const char *am);
 void heart_check_free(void);
 void heart_check_setup(void);			/* H.setup is new */
