@@ -165,6 +165,7 @@ int script_call(struct cli *c, struct script_call *s);
 /* ---- vhost.c: the environment files of <vhost> (UG 13.8); a relative one goes to bin_dir ---- */
 struct conf_module;
 bool vhost_write(const struct conf_module *m, const char *bin_dir, char *err, size_t errsize);	/* false: err says which and why */
+bool vhost_remove(const char *dir, char *err, size_t errsize);	/* those below dir/bin that dir/module.json names */
 
 /* ---- modules.c: what is installed and configured here ---- */
 bool module_dir(char *buf, size_t size, const char *module);		/* SAFE/modules/AM */

@@ -189,6 +189,8 @@ remove_made(const char *dir, const char *module, char *err, size_t errsize)
 		snprintf(err, errsize, "the name of the folder is too long");
 		return false;
 	}
+	if (!vhost_remove(dir, err, errsize))
+		return false;
 	for (i = 0; i < ARRAY_LEN(file); i++) {
 		if (unlink(file[i]) == -1 && errno != ENOENT) {
 			snprintf(err, errsize, "%.400s: %s", file[i], strerror(errno));

@@ -43,7 +43,7 @@ nodist_safecompletion_DATA = contrib/completion/safekit
 contrib/completion/safekit: safekit$(EXEEXT)
 	$(AM_V_GEN)$(MKDIR_P) contrib/completion && ./safekit$(EXEEXT) --completion >$@.tmp && mv $@.tmp $@
 
-# SAFE/Application_Modules/*.safe, packed by the program itself: the template's folder, and what it shares with others (engine/modules/common)
+# SAFE/Application_Modules/*.safe, packed by the program itself: the template's folder, and what it shares with others (common)
 TEMPLATES = mirror farm light leader follower softerrd customchecker vhost postgresql nginx_farm
 SHARED_ALL = prestart poststop
 SHARED_SERVICES = services.sh config confcheck deconfig

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * vhost.c: <virtualhostname> -> the environment file that scripts of the module source (UG 13.8): LD_PRELOAD of SAFE/lib/libvhost.so and
- * SAFE_VHOSTNAME.  Called by: config.  Never does: run anything, remove a file that an earlier configuration had named.
+ * SAFE_VHOSTNAME.  Called by: config, module restore.  Never does: run anything, remove a file outside of the module.
  *
  * when= is honoured where the file is read: a program keeps the environment that it was started with, so what counts is the role that the
  * script which starts it serves.  Its name tells (start_prim, stop_second), else the state among its arguments.
@@ -10,10 +10,12 @@
 #include "cli/cli.h"
 #include "conf/conf.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* What the script's name or its state must not be, for the name to be given (ours): a handler or a checker serves every role */
 struct role { const char *when, *scripts, *next, *current; };	/* shell patterns; next: of $2; current: of $1/$2, with force or not */
@@ -134,4 +136,31 @@ vhost_write(const struct conf_module *m, const char *bin_dir, char *err, size_t 
 		if (!write_one(&m->vhosts[i], bin_dir, library, err, errsize))
 			return false;
 	return true;
+}
+
+/* What bin/ of a run form has from vhost_write(); absolute ones belong to nobody's copy */
+bool
+vhost_remove(const char *dir, char *err, size_t errsize)
+{
+	char file[PATH_MAX];
+	json_t *obj = path_format(file, sizeof(file), "%s/module.json", dir) ? json_load_file(file, 0, NULL) : NULL;
+	struct conf_module m;
+	bool ok = true;
+	int i;
+
+	if (obj == NULL || !conf_module_from_json(obj, &m, err, errsize)) {	/* no run form: nothing of ours */
+		json_decref(obj);
+		return true;
+	}
+	for (i = 0; ok && i < m.vhosts_count; i++) {
+		if (m.vhosts[i].envfile[0] == '/' || strstr(m.vhosts[i].envfile, "..") != NULL
+		    || !path_format(file, sizeof(file), "%s/bin/%s", dir, m.vhosts[i].envfile))
+			continue;
+		ok = unlink(file) == 0 || errno == ENOENT;
+		if (!ok)
+			snprintf(err, errsize, "%.400s: %s", file, strerror(errno));
+	}
+	conf_module_free(&m);
+	json_decref(obj);
+	return ok;
 }
