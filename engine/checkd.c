@@ -3,13 +3,13 @@
  * checkd.c: the process that checks for one module.  Wiring only: lines from heart become calls of the table of checkers and of errd, and
  * what these find becomes lines to heart.
  *
- * Started by heart: checkd -m AM with a socket as descriptor 3 (check/line.h).  Ends with it: when the socket ends, or on SIGTERM.
+ * Started by heart: checkd -m AM with a socket as descriptor 3 (wire/checkline.h).  Ends with it: when the socket ends, or on SIGTERM.
  */
 #include "config.h"
 #include "act/script_env.h"
 #include "check/check.h"
 #include "check/errd.h"
-#include "check/line.h"
+#include "wire/checkline.h"
 #include "check/talk.h"
 #include "wire/message.h"
 
@@ -194,7 +194,7 @@ on_object(void *ctx, const json_t *o)
 		{ "setup", order_setup }, { "classes", order_classes }, { "errd", order_errd }, { "witness", order_witness },
 		{ "quit", order_quit },
 	};
-	const char *op = json_string_value(json_object_get(o, "op")), *wrong = "expected an op of check/line.h";
+	const char *op = json_string_value(json_object_get(o, "op")), *wrong = "expected an op of wire/checkline.h";
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(orders); i++)

@@ -2,7 +2,7 @@
 /* watch.c: checkd's life, and the two directions of the line. */
 #include "config.h"
 #include "act/watch.h"
-#include "check/line.h"
+#include "wire/checkline.h"
 #include "conf/conf.h"
 
 #include <sys/eventfd.h>

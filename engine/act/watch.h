@@ -2,7 +2,7 @@
 /*
  * watch.h: heart's line to its checkd: starts it, starts it anew, tells it what to watch, hears what it says.
  *
- * Owns: the process checkd of one module and the socketpair to it (check/line.h says what is spoken).  Called by: heart's loop thread; all
+ * Owns: the process checkd of one module and the socketpair to it (wire/checkline.h says what is spoken).  Called by: heart's loop thread; all
  * calls return at once: the process is started and waited for in a thread of its own.  Never does: judge what a checker says.
  */
 #ifndef SK_WATCH_H

@@ -36,7 +36,7 @@ void errd_setup(struct errd *e, const struct conf_proc *procs, int n, int64_t po
 void errd_classes(struct errd *e, unsigned when_on, bool on);
 /* safekit errd enable|disable CLASS.  false: no row is of that class (err) */
 bool errd_enable(struct errd *e, const char *class_name, bool on, char *err, size_t errsize);
-/* New reference: array, see check/line.h; also writes it as a table to SAFEUSERVAR/errdlist.  NULL: no memory */
+/* New reference: array, see wire/checkline.h; also writes it as a table to SAFEUSERVAR/errdlist.  NULL: no memory */
 json_t *errd_list(const struct errd *e);
 void errd_free(struct errd *e);		/* kills handlers with their groups; memory goes when the loop has run the close callbacks */
 

@@ -2,7 +2,7 @@
 /* talk.c: checkd's end of the line to heart: JSON objects, one per line, bounded both ways. */
 #include "config.h"
 #include "base/base.h"
-#include "check/line.h"
+#include "wire/checkline.h"
 #include "check/talk.h"
 
 #include <sys/socket.h>

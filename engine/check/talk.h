@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * talk.h: checkd's end of the line to heart (check/line.h says what is spoken).
+ * talk.h: checkd's end of the line to heart (wire/checkline.h says what is spoken).
  *
  * Owns: the descriptor, what waits in both directions (bounded).  Called by: checkd, from its loop thread.  Never does: block.
  */

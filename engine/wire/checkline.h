@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * line.h: what heart and its checkd say to each other: JSON objects, one per line, over a socketpair (checkd's descriptor 3).
+ * checkline.h: what heart and its checkd say to each other: JSON objects, one per line, over a socketpair (checkd's descriptor 3).
  *
  * checkd -m AM is started by heart when a module that has checks or processes to watch leaves STOP, and ends with it (end of file on
  * descriptor 3 means: heart is gone, end now, kill the custom checkers).  It owns every built-in checker of the module as rows of one
@@ -26,8 +26,8 @@
  *	{"log":key,"origin":"errd","text":"event atleast on proc appli"}	key: of wire/message.h
  *	{"ack":n}, {"reply":n,...}
  */
-#ifndef SK_CHECK_LINE_H
-#define SK_CHECK_LINE_H
+#ifndef SK_CHECKLINE_H
+#define SK_CHECKLINE_H
 
 #define CHECK_LINE_FD	3
 #define CHECK_LINE_MAX	(16u << 20)	/* bytes of one line (ours: a configuration of 4096 checks is 1.3 MB, its variables may be more) */
