@@ -121,7 +121,7 @@ read_lan(const struct conf_doc *d, xmlNode *node, struct conf_cluster *c)
 {
 	struct conf_lan *lan;
 	xmlNode *n;
-	bool connect;
+	bool connect, admin;
 	int i;
 
 	if (c->lans_count == SK_LANS_MAX) {
@@ -134,6 +134,10 @@ read_lan(const struct conf_doc *d, xmlNode *node, struct conf_cluster *c)
 	for (i = 0; i < c->lans_count; i++)
 		if (lan->name[0] != '\0' && strcmp(c->lans[i].name, lan->name) == 0)
 			conf_say(d, 'E', node, "lan \"%s\" again: expected each lan to have a name of its own", lan->name);
+	if (conf_attr_on(d, node, "admin", &admin)) {	/* 7.4 notes 2.2: the console connects where admin="on" */
+		lan->console = admin;
+		conf_say(d, 'W', node, "admin of <lan> is obsolete: expected console=\"%s\" instead", admin ? "on" : "off");
+	}
 	conf_attr_on(d, node, "console", &lan->console);
 	conf_attr_on(d, node, "framework", &lan->framework);
 	conf_attr_on(d, node, "command", &lan->command);

@@ -179,6 +179,7 @@ static const struct rule cluster_rules[] = {
 	{ "two commands", TWO(LAN("\"a\" command=\"on\"", N1 N2), LAN("\"b\" command=\"on\"", N1 N2)), 'E', 6, "both have command" },
 	{ "command lacks", TWO(LAN("\"a\"", N1 N2), LAN("\"b\" console=\"off\" command=\"on\"", N1)), 'E', 6, "command=\"on\" but lacks n2" },
 	{ "command framework", TWO(LAN("\"a\"", N1 N2), LAN("\"b\" framework=\"off\" command=\"on\"", N1 N2)), 'E', 6, "framework=\"off\"" },
+	{ "admin", TWO(LAN("\"a\"", N1 N2), LAN("\"b\" admin=\"off\"", N1)), 'W', 6, "admin of <lan> is obsolete: expected console=\"off\"" },
 	{ "default command", TWO(LAN("\"a\" console=\"off\"", N1), LAN("\"b\"", N1 N2)), 'W', 2, "commands go through lan \"a\"" },
 	{ "one node", TWO("", LAN("\"a\"", N1)), 'W', 1, "at least 2 nodes" },
 	{ "addr empty", ADDR(""), 'E', 3, "addr=\"\" of <node>" },
