@@ -49,6 +49,21 @@ module_id(const char *module)
 	return (uint32_t)id;
 }
 
+/* Applied by another version: the configuration that is active cannot be used by this one. */
+static bool
+is_unusable(const char *module)
+{
+	struct conf_module *conf = calloc(1, sizeof(*conf));
+	int64_t date;
+	char err[512];
+	bool good = conf == NULL || module_active(module, conf, &date, err, sizeof(err));
+
+	if (good && conf != NULL)
+		conf_module_free(conf);
+	free(conf);
+	return !good;
+}
+
 bool
 module_state(struct cli *c, const char *what, struct rpt_module *m)
 {
@@ -56,6 +71,8 @@ module_state(struct cli *c, const char *what, struct rpt_module *m)
 
 	if (!cli_module_report(c, c->module, m, &found))
 		return false;
+	if (found && m->state == RS_UNKNOWN && is_unusable(c->module))
+		found = false;	/* safeadmin starts no heart for it, so nothing of it runs */
 	if (found && m->state == RS_UNKNOWN && wait_known(c) && !cli_module_report(c, c->module, m, &found))
 		return false;
 	if (!found) {

@@ -6,6 +6,7 @@
  * told that its module was running, so that it stops what its predecessor left and starts anew (counted against maxloop).
  */
 #include "config.h"
+#include "conf/conf.h"
 #include "ctl/admin.h"
 #include "ctl/registry.h"
 #include "wire/packet.h"
@@ -21,7 +22,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CONF_MAX	(1u << 20)	/* bytes of module.json (ours) */
+#define CONF_MAX	(8u << 20)	/* bytes of module.json (ours): 4096 checks are 1.3 MB */
 #define RESPAWN_MIN_MS	100
 #define RESPAWN_MAX_MS	5000
 
@@ -214,7 +215,7 @@ spawn(struct instance *m)
 	uv_process_options_t o = { .exit_cb = heart_exited, .file = file, .args = args, .flags = UV_PROCESS_DETACHED, .stdio_count = 3, .stdio = io };
 	int rc;
 
-	if (m->client != NULL || m->process != NULL || m->leaving || m->admin->ending)
+	if (m->client != NULL || m->process != NULL || m->leaving || m->unusable || m->admin->ending)
 		return;
 	if (heart_lives(m)) {	/* it will say hello; look again in case it does not live long */
 		spawn_later(m, 1000);
@@ -306,6 +307,24 @@ instance_free(struct instance *m)
 	free(m);
 }
 
+/* A heart would refuse it as well: better said once, with what to do, than by a heart that dies again and again. */
+static void
+note_unusable(struct instance *m)
+{
+	struct conf_module *c = calloc(1, sizeof(*c));
+	char err[256], text[SK_TEXT_MAX];
+	bool good = c != NULL && conf_module_from_json(m->conf, c, err, sizeof(err));
+
+	if (good)
+		conf_module_free(c);
+	m->unusable = c != NULL && !good;
+	free(c);
+	if (!m->unusable)
+		return;
+	snprintf(text, sizeof(text), "the active configuration is of another version (%s): safekit config -m %s applies it again", err, m->name);
+	admin_say(m->admin, m->name, MSG_CONFIG_REFUSED, text);
+}
+
 static bool
 instance_load(struct instance *m, char *err, size_t errsize)
 {
@@ -326,6 +345,7 @@ instance_load(struct instance *m, char *err, size_t errsize)
 	m->conf = conf;
 	m->config_ms = mtime;
 	m->id = (int)id;
+	note_unusable(m);
 	return true;
 }
 
@@ -483,6 +503,7 @@ registry_changed(struct admin *a, const char *name, char *err, size_t errsize)
 	}
 	if (!instance_load(m, err, errsize))
 		return false;
+	spawn(m);	/* where there was none because of what was loaded before */
 	send_setup(a, m);
 	member_info_changed(a);
 	return true;

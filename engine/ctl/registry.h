@@ -12,6 +12,7 @@ struct instance {
 	char		 name[SK_NAME_MAX];
 	int		 id;
 	json_t		*conf;		/* module.json */
+	bool		 unusable;	/* conf is of another version: no heart until it has been applied again; said once */
 	int64_t		 config_ms;
 	struct client	*client;	/* the connection of its heart, NULL while it is away */
 	int		 pid;
