@@ -2,7 +2,7 @@
 /*
  * conf.h: text -> const struct, or a list of errors with file and line.
  *
- * Owns: cluster.xml and userconfig.xml: reading, RELAX NG validation (libxml2), macros, durations, defaults, meaning checks.
+ * Owns: cluster.xml and userconfig.xml: reading (libxml2), validation by the RELAX NG schemas, macros, durations, defaults, meaning checks.
  * Called by: the CLI (config, confcheck), safeadmin (cluster.xml).  Never does: open a socket, resolve a name, decide.
  * Numbers that are not ours carry the section of the user's guide (UG) or of the 8.2 notes (RN).
  */
