@@ -378,7 +378,9 @@ def test_slow_reader(c, pid):
             break
     ok(c.ask("hello")["ok"], "one that asks and never reads holds nobody up")
     grown = memory_kb(pid) - before
-    ok(grown < 100 << 10, "and costs less than 100 MiB", "%d KiB after %d bytes of questions" % (grown, sent))
+    # the address sanitizer keeps up to 256 MiB of what was freed
+    most = 400 if "ASAN_OPTIONS" in os.environ else 100
+    ok(grown < most << 10, "and costs less than %d MiB" % most, "%d KiB after %d bytes of questions" % (grown, sent))
     s.close()
 
 
