@@ -416,9 +416,9 @@ say_waiting(struct mod *m)
 {
 	const char *what = m->run_seq == 0 ? mod_waits_for(m) : "";
 
-	if (m->waits_for != NULL && strcmp(m->waits_for, what) == 0)
+	if (strcmp(m->waits_for, what) == 0)
 		return;
-	m->waits_for = what;
+	str_copy(m->waits_for, sizeof(m->waits_for), what);
 	if (what[0] == '\0')
 		return;
 	mod_say(m, MSG_WAITING, what);

@@ -184,6 +184,7 @@ test_the_first_verdict_is_waited_for(void **state)
 	set(0, "ping.gw", "down");
 	pass(10);
 	state_is(0, S_BLOCKED);	/* nothing runs that could flap: at once */
+	assert_int_equal(said(0, "Waiting for failover rule ping_failure"), 1);
 	assert_int_equal(said(0, "Action wait from failover rule ping_failure"), 1);
 	assert_int_equal(W.s[0].m.report.loop_count, 0);
 	set(0, "ping.gw", "up");
