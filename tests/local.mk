@@ -225,6 +225,11 @@ tests_unit_t_picture_SOURCES = tests/unit/t_picture.c engine/pub/picture.c
 tests_unit_t_picture_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_t_picture_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/t_watch
+tests_unit_t_watch_SOURCES = tests/unit/t_watch.c engine/act/watch.c
+tests_unit_t_watch_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_t_watch_LDADD = $(MODULE_LIBS) libconf.a $(BASE_LIBS) $(UV_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS) -lpthread
+
 UNIT_TESTS += tests/unit/t_runner
 tests_unit_t_runner_SOURCES = tests/unit/t_runner.c engine/act/runner.c
 tests_unit_t_runner_CPPFLAGS = $(UNIT_CPPFLAGS)

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
@@ -20,7 +21,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define RESTART_MS	1000	/* between a death and the next start (ours) */
+#define RESTART_MS	1000	/* between a death and the next start (ours); */
+#define RESTART_MAX_MS	60000	/* twice as long each time, up to this, until one has lived so long */
 #define END_MS		5000	/* from "quit" to SIGKILL (ours) */
 #define OUT_MAX		(16u << 20)	/* what checkd has not read yet (ours) */
 
@@ -54,6 +56,8 @@ struct watch {
 	bool		 checkers, errd;
 	uint32_t	 seq;
 	bool		 waiting;	/* for the acknowledgement of seq */
+	int64_t		 born_ms;
+	uint64_t	 pause_ms;	/* before the next start */
 };
 
 static void on_again(uv_timer_t *t);
@@ -110,10 +114,11 @@ send_signal(struct watch *w, int sig)
 		(void)syscall(SYS_pidfd_send_signal, fd, sig, NULL, 0);
 }
 
+/* The process has ended and its thread has said so, the last that it does.  Not joined: it has no priority, and may get no processor. */
 static void
-join(struct watch *w)
+let_go(struct watch *w)
 {
-	pthread_join(w->thread, NULL);
+	pthread_detach(w->thread);
 	w->threaded = false;
 	if (atomic_load(&w->life.pidfd) != -1)
 		close(atomic_load(&w->life.pidfd));
@@ -190,8 +195,10 @@ start(struct watch *w)
 
 	if (w->threaded || !w->wanted)
 		return;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1 || fcntl(pair[0], F_SETFL, O_NONBLOCK) == -1 ||
-	    (w->poll = calloc(1, sizeof(*w->poll))) == NULL) {
+	w->poll = calloc(1, sizeof(*w->poll));
+	if (w->poll == NULL || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == -1) {
+		free(w->poll);
+		w->poll = NULL;
 		uv_timer_start(&w->again, on_again, RESTART_MS, 0);
 		return;
 	}
@@ -211,6 +218,7 @@ start(struct watch *w)
 		return;
 	}
 	w->threaded = true;
+	w->born_ms = clock_mono_ms();
 	send_line(w, w->setup);
 	if (w->told != NULL)
 		send_line(w, w->told);
@@ -245,9 +253,10 @@ on_note(uv_poll_t *p, int status, int events)
 
 	if (read(w->life.note_fd, &n, sizeof(n)) != sizeof(n) || !w->threaded)
 		return;
-	join(w);
+	let_go(w);
 	uv_timer_stop(&w->end);
 	drop_line(w);
+	w->hooks.reply(w->hooks.ctx, 0, NULL);
 	acked(w);
 	if (!w->wanted)
 		return;
@@ -256,8 +265,10 @@ on_note(uv_poll_t *p, int status, int events)
 		return;
 	}
 	describe(w->life.status, how, sizeof(how));
+	w->pause_ms = w->pause_ms == 0 || clock_mono_ms() - w->born_ms >= RESTART_MAX_MS ? RESTART_MS :
+	    2 * w->pause_ms > RESTART_MAX_MS ? RESTART_MAX_MS : 2 * w->pause_ms;
 	w->hooks.died(w->hooks.ctx, how);
-	uv_timer_start(&w->again, on_again, RESTART_MS, 0);
+	uv_timer_start(&w->again, on_again, w->pause_ms, 0);
 }
 
 /* ---- what it says ---- */
@@ -350,8 +361,8 @@ on_io(uv_poll_t *p, int status, int events)
 		} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
 			/* its end comes through the thread; what only closed the line is no use to us */
 			uv_poll_stop(p);
-			if (w->threaded)
-				uv_timer_start(&w->end, on_end, END_MS, 0);
+			if (w->threaded && !uv_is_active((uv_handle_t *)&w->end))
+				uv_timer_start(&w->end, on_end, END_MS, END_MS);
 		}
 	}
 }
@@ -464,6 +475,7 @@ watch_stop(struct watch *w)
 
 	w->wanted = false;
 	w->classes = 0;
+	w->pause_ms = 0;
 	uv_timer_stop(&w->again);
 	if (!watch_running(w))
 		return;
@@ -471,7 +483,7 @@ watch_stop(struct watch *w)
 	quit = json_pack("{s:s}", "op", "quit");
 	send_line(w, quit);
 	json_decref(quit);
-	uv_timer_start(&w->end, on_end, END_MS, 0);
+	uv_timer_start(&w->end, on_end, END_MS, END_MS);
 }
 
 void
@@ -482,8 +494,12 @@ watch_free(struct watch *w)
 	w->wanted = false;
 	drop_line(w);	/* end of file tells it to end, with its children */
 	if (w->threaded) {
+		struct pollfd ended = { w->life.note_fd, POLLIN, 0 };
+
 		send_signal(w, SIGTERM);
-		join(w);
+		while (poll(&ended, 1, END_MS) == 0)
+			send_signal(w, SIGKILL);
+		pthread_join(w->thread, NULL);
 	}
 	json_decref(w->setup);
 	json_decref(w->told);

@@ -18,7 +18,8 @@ struct watch_hooks {
 	void (*resource)(void *ctx, const char *name, const char *value, const char *by, const char *why);
 	void (*action)(void *ctx, const char *verb, const char *by, const char *identity);
 	void (*log)(void *ctx, unsigned key, const char *origin, const char *text);	/* key: of wire/message.h */
-	void (*reply)(void *ctx, uint32_t id, json_t *answer);	/* to watch_ask(); answer NULL: checkd is gone.  Borrowed */
+	void (*reply)(void *ctx, uint32_t id, json_t *answer);	/* to watch_ask(); NULL: checkd is
+		 * gone, of what it was asked nothing more is answered.  Borrowed */
 	void (*acked)(void *ctx);		/* what watch_classes() turned off says nothing any more */
 	void (*died)(void *ctx, const char *how);	/* unexpectedly; it is being started again */
 };

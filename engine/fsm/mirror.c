@@ -48,6 +48,7 @@ static const struct fsm_see mirror_see[] = {
 	{ BIT(S_CLAIM),		C_PSECOND,			0,				E_YIELD },
 	{ BIT(S_CLAIM),		C_PCLAIM,			C_WIN,				E_YIELD },
 	{ BIT(S_CLAIM),		C_LOST,				0,				E_TAKE },
+	{ BIT(S_CLAIM),		C_KNOWN | C_PDEAF | C_NOWITNESS, 0,				E_NONE },	/* it may take, with its witness */
 	{ BIT(S_CLAIM),		C_KNOWN | C_PDEAF,		C_PCLAIM,			E_TAKE },	/* will never acknowledge */
 	{ BIT(S_CLAIM),		C_KNOWN | C_ACK,		C_PCLAIM,			E_TAKE },
 
@@ -65,6 +66,7 @@ static const struct fsm_see mirror_see[] = {
 	{ BIT(S_SECOND),	C_LOST | C_NOWITNESS,		0,				E_NONE },	/* its verdict, or a rule, decides */
 	{ BIT(S_SECOND),	C_LOST | C_FAILOFF,		0,				E_BLOCK_FAILOVER },
 	{ BIT(S_SECOND),	C_LOST,				0,				E_LOST },
+	{ BIT(S_SECOND),	C_KNOWN | C_PDEAF | C_NOWITNESS, C_PHELD,			E_NONE },
 	{ BIT(S_SECOND),	C_KNOWN | C_PCLAIM,		C_PHELD | C_WIN,		E_NONE },	/* its claim goes first */
 	{ BIT(S_SECOND),	C_KNOWN | C_FAILOFF,		C_PHELD,			E_BLOCK_FAILOVER },
 	{ BIT(S_SECOND),	C_KNOWN,			C_PHELD,			E_RELEASED },
@@ -75,6 +77,7 @@ static const struct fsm_see mirror_see[] = {
 	{ BIT(S_SECOND_CLAIM),	C_PCLAIM,			C_WIN,				E_YIELD },
 	{ BIT(S_SECOND_CLAIM),	C_LOST | C_NOWITNESS,		0,				E_YIELD },
 	{ BIT(S_SECOND_CLAIM),	C_LOST,				0,				E_TAKE_LOST },
+	{ BIT(S_SECOND_CLAIM),	C_KNOWN | C_PDEAF | C_NOWITNESS, 0,				E_YIELD },
 	{ BIT(S_SECOND_CLAIM),	C_KNOWN | C_PDEAF,		C_PCLAIM,			E_TAKE },
 	{ BIT(S_SECOND_CLAIM),	C_KNOWN | C_ACK,		C_PCLAIM,			E_TAKE },
 
@@ -83,7 +86,8 @@ static const struct fsm_see mirror_see[] = {
 	{ BIT(S_SWAP_TAKE),	C_PGIVEN | C_ACK,		0,				E_TAKE },
 
 	{ BIT(S_SWAP_GIVEN),	C_PHELD,			0,				E_SWAPPED },
-	{ BIT(S_SWAP_GIVEN),	C_LOST | C_NOWITNESS,		0,				E_NONE },
+	{ BIT(S_SWAP_GIVEN),	C_LOST | C_NOWITNESS,		0,				E_SWAPPED },	/* secondary: as there */
+	{ BIT(S_SWAP_GIVEN),	C_KNOWN | C_PDEAF | C_NOWITNESS, C_PSECOND | C_PCLAIM,		E_SWAPPED },
 	{ BIT(S_SWAP_GIVEN),	C_LOST,				0,				E_CLAIM },
 	{ BIT(S_SWAP_GIVEN),	C_KNOWN,			C_PSECOND | C_PCLAIM,		E_CLAIM },
 
@@ -92,6 +96,7 @@ static const struct fsm_see mirror_see[] = {
 	{ BIT(S_SWAP_CLAIM),	C_PSECOND,			0,				E_YIELD },
 	{ BIT(S_SWAP_CLAIM),	C_LOST | C_NOWITNESS,		0,				E_YIELD },
 	{ BIT(S_SWAP_CLAIM),	C_LOST,				0,				E_TAKE },
+	{ BIT(S_SWAP_CLAIM),	C_KNOWN | C_PDEAF | C_NOWITNESS, 0,				E_YIELD },
 	{ BIT(S_SWAP_CLAIM),	C_KNOWN | C_PDEAF,		C_PCLAIM,			E_TAKE },
 	{ BIT(S_SWAP_CLAIM),	C_KNOWN | C_ACK,		C_PCLAIM,			E_TAKE },
 };

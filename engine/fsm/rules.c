@@ -7,7 +7,6 @@
  */
 #include "config.h"
 #include "fsm/rules_impl.h"
-#include "conf/conf.h"	/* CONF_CHECKS_MAX */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,7 +31,7 @@ rules_compile(const struct rules_part *parts, int n, struct rules_error *err)
 		rules_free(r);
 		return NULL;
 	}
-	r->max_resources = CONF_CHECKS_MAX;
+	r->max_resources = RULES_RESOURCES_MAX;
 	*err = (struct rules_error){ .text = "" };
 	return r;
 }

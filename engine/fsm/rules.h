@@ -32,6 +32,7 @@
 #define RULES_DEPTH_MAX		64	/* brackets and ! within each other (ours) */
 #define RULES_REMOTE_MAX	200	/* different remote resources: 5 bytes each in a heartbeat (ours) */
 #define RULES_LABEL_MAX		64
+#define RULES_RESOURCES_MAX	16384	/* ours: 4096 checks, 1024 processes, 4096 of safekit set, what 5000 rules assign, the module's own */
 
 enum rule_order { RULE_STOP, RULE_STOPSTART, RULE_WAIT, RULE_RESTART, RULE_SWAP, RULE_ASSIGN, RULE_ORDERS };
 extern const char *const rule_order_names[RULE_ORDERS];	/* "stop" ... "swap", "assign" */
@@ -49,7 +50,7 @@ void rules_free(struct rules *r);
 
 /* Resource name (class.id) has now this health (enum rpt_health; RH_OTHER counts as unknown).  own: its checker has action=, so the default
  * rules (RULES_DEFAULT parts) do not see it through a "?" or "*", the peer's remote. neither.  False: no memory, more than max_resources
- * (4096 unless set), or not the name of a resource (too long, with a wildcard). */
+ * (RULES_RESOURCES_MAX unless set), or not the name of a resource (too long, with a wildcard). */
 bool rules_set(struct rules *r, const char *name, int health, bool own);
 void rules_remove(struct rules *r, const char *name);
 void rules_limit(struct rules *r, int max_resources);

@@ -71,15 +71,15 @@ heart_set(const char *name, const char *value, const char *by, const char *why)
 	}
 }
 
-/* Everything of these classes begins or ends: no verdict */
+/* Everything of these classes begins or ends, processes or what checkers look at: no verdict */
 static void
-set_init(unsigned classes)
+set_init(unsigned classes, bool checkers, bool procs)
 {
 	const char *name;
 	json_t *row;
 
 	json_object_foreach(H.watched, name, row)
-		if ((classes & 1u << json_integer_value(json_object_get(row, "when"))) != 0)
+		if ((is_proc(name) ? procs : checkers) && (classes & 1u << json_integer_value(json_object_get(row, "when"))) != 0)
 			assign(name, "init", json_string_value(json_object_get(row, "by")));
 }
 
@@ -122,6 +122,20 @@ on_log(void *ctx, unsigned key, const char *origin, const char *text)
 	heart_log(i < MSG_COUNT ? (enum message)i : MSG_USER_I, origin, text);
 }
 
+/* checkd is gone, with what it was asked */
+static void
+refuse_asked(void)
+{
+	const char *number;
+	json_t *order;
+	void *tmp;
+
+	json_object_foreach_safe(H.asked, tmp, number, order) {
+		heart_reply(order, false, "refused", "the process checkd has ended: try again", NULL);
+		json_object_del(H.asked, number);
+	}
+}
+
 static void
 on_reply(void *ctx, uint32_t id, json_t *answer)
 {
@@ -129,6 +143,10 @@ on_reply(void *ctx, uint32_t id, json_t *answer)
 	json_t *order, *procs = json_object_get(answer, "procs");
 	const char *message = json_string_value(json_object_get(answer, "message"));
 
+	if (answer == NULL) {
+		refuse_asked();
+		return;
+	}
 	snprintf(number, sizeof(number), "%u", id);
 	order = json_incref(json_object_get(H.asked, number));
 	if (order == NULL)
@@ -158,19 +176,14 @@ static void
 on_died(void *ctx, const char *how)
 {
 	char text[SK_TEXT_MAX];
-	const char *name, *number;
-	json_t *row, *order;
-	void *tmp;
+	const char *name;
+	json_t *row;
 
 	snprintf(text, sizeof(text), "Process checkd ended unexpectedly (%s): checkers are unknown until it is started again", how);
 	heart_log(MSG_CHECKD_DIED, "heart", text);
 	json_object_foreach(H.watched, name, row)
 		if (is_on(name, row))
 			assign(name, "unknown", "heart");
-	json_object_foreach_safe(H.asked, tmp, number, order) {
-		heart_reply(order, false, "refused", "the process checkd has ended: try again", NULL);
-		json_object_del(H.asked, number);
-	}
 	mod_settle(&H.mod, clock_mono_ms());
 	heart_rearm();
 }
@@ -231,7 +244,7 @@ heart_run(enum fsm_plan plan, uint32_t seq, const char *action)
 	if (off != 0) {
 		H.classes &= ~off;
 		tell_classes();
-		set_init(off);
+		set_init(off, true, true);
 	}
 	H.plan_waits = true;
 	if (!H.ack_waits)
@@ -252,7 +265,7 @@ heart_run_done(uint32_t seq)
 	if (on == 0)
 		return;
 	H.classes |= on;
-	set_init(on);
+	set_init(on, true, true);
 	tell_classes();
 }
 
@@ -264,13 +277,18 @@ heart_stopped(void)
 		return;
 	H.classes = 0;
 	watch_stop(H.watch);
-	set_init(CHECKER_CLASSES);
+	set_init(CHECKER_CLASSES, true, true);
 }
 
 void
-heart_watch_again(void)
+heart_watch_set(bool errd, bool on, const char *by)
 {
-	set_init(CHECKER_CLASSES);
+	bool was = !(errd ? H.mod.rec.errd_off : H.mod.rec.checkers_off);
+
+	mod_set_watch(&H.mod, errd, on, by);
+	if (on == was)
+		return;		/* and checkd has nothing to say anew */
+	set_init(CHECKER_CLASSES, !errd, errd);
 	tell_classes();
 	mod_settle(&H.mod, clock_mono_ms());
 }

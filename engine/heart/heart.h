@@ -63,7 +63,7 @@ void heart_run_killed(void);
 void heart_run_done(uint32_t seq);		/* what they started is watched */
 void heart_stopped(void);			/* the module is in STOP: nothing is watched */
 void heart_set(const char *name, const char *value, const char *by, const char *why);	/* from outside of the module */
-void heart_watch_again(void);			/* what safekit checker|errd said has changed */
+void heart_watch_set(bool errd, bool on, const char *by);	/* safekit checker|errd on|off */
 bool heart_ask_checkd(json_t *order, json_t *what);	/* order: answered when checkd has; what: what it is asked, stolen */
 json_t *heart_explain(void);
 

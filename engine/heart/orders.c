@@ -128,8 +128,7 @@ order_checker(const json_t *o)
 
 	if (!on_or_off(o, &on))
 		return;
-	mod_set_watch(&H.mod, false, on, member(o, "by", "unknown"));
-	heart_watch_again();
+	heart_watch_set(false, on, member(o, "by", "unknown"));
 	heart_reply(o, true, NULL, NULL, NULL);
 }
 
@@ -157,8 +156,7 @@ order_errd(json_t *o)
 	bool on = strcmp(verb, "resume") == 0 || strcmp(verb, "on") == 0, off = strcmp(verb, "suspend") == 0 || strcmp(verb, "off") == 0;
 
 	if (on || off) {
-		mod_set_watch(&H.mod, true, on, member(o, "by", "unknown"));
-		heart_watch_again();
+		heart_watch_set(true, on, member(o, "by", "unknown"));
 		heart_reply(o, true, NULL, NULL, NULL);
 	} else if (strcmp(verb, "list") == 0) {
 		if (!heart_ask_checkd(o, json_pack("{s:s,s:s}", "op", "errd", "verb", "list")))

@@ -103,6 +103,8 @@ mod_set_rules(struct mod *m, struct rules *rules)
 	if (m->fo.hold == HOLD_RULE)
 		m->fo.hold = HOLD_PENDING;	/* its number may mean another rule now: judged anew */
 	m->fo.candidate = m->fo.hold_rule = NO_RULE;
+	if (rules == NULL)
+		forget(m);
 	m->fo.dirty = true;
 }
 
@@ -200,6 +202,18 @@ first_rule(const struct mod *m, int value, bool wait_only)
 	return NO_RULE;
 }
 
+/* The splitbrain rule goes before all: the other server does not wait for what another rule would have us do first. */
+static int
+first_running(const struct mod *m)
+{
+	int i;
+
+	for (i = 0; i < rules_count(m->fo.rules); i++)
+		if (m->fo.at_once[i] && rules_row(m->fo.rules, i)->value == RULE_TRUE)
+			return i;
+	return first_rule(m, RULE_TRUE, false);
+}
+
 static int
 order_of(const struct mod *m, int rule)
 {
@@ -243,31 +257,28 @@ judge_waiting(struct mod *m)
 	struct mod_failover *f = &m->fo;
 	int wait = first_rule(m, RULE_TRUE, true), pending = first_rule(m, RULE_UNDECIDED, true);
 	int other = first_rule(m, RULE_TRUE, false);
+	bool counts = other != NO_RULE && order_of(m, other) != RULE_WAIT;	/* a way out: the module is held until it is taken */
 
-	if (other != NO_RULE && order_of(m, other) != RULE_WAIT) {
-		if (due(m, other)) {
-			f->candidate = NO_RULE;
-			mod_rule_action(m, orders[order_of(m, other)].verb, rules_row(f->rules, other)->label);
-		}
+	if (counts && due(m, other)) {
+		f->candidate = NO_RULE;
+		mod_rule_action(m, orders[order_of(m, other)].verb, rules_row(f->rules, other)->label);
 		return;
 	}
-	if (wait != NO_RULE) {
+	if (!counts && (wait != NO_RULE || pending != NO_RULE))
 		f->candidate = NO_RULE;
+	if (wait != NO_RULE)
 		hold(m, HOLD_RULE, wait);
-	} else if (pending != NO_RULE) {
-		f->candidate = NO_RULE;
-		if (f->hold != HOLD_RULE)
-			hold(m, HOLD_PENDING, pending);
-	} else if (f->hold != HOLD_RULE || due(m, WAKE_RULE)) {
+	else if (pending != NO_RULE && f->hold != HOLD_RULE)
+		hold(m, HOLD_PENDING, pending);
+	else if (!counts && pending == NO_RULE && (f->hold != HOLD_RULE || due(m, WAKE_RULE)))
 		forget(m);
-	}
 }
 
 static void
 judge_running(struct mod *m)
 {
 	struct mod_failover *f = &m->fo;
-	int rule = first_rule(m, RULE_TRUE, false), order = order_of(m, rule);
+	int rule = first_running(m), order = order_of(m, rule);
 
 	if (f->hold == HOLD_PENDING)
 		forget(m);
@@ -277,6 +288,19 @@ judge_running(struct mod *m)
 	if (order == RULE_WAIT)
 		hold(m, HOLD_RULE, rule);
 	mod_rule_action(m, orders[order].verb, rules_row(f->rules, rule)->label);
+}
+
+/* While scripts run nothing is ordered, but what is no longer true is counted anew afterwards. */
+static void
+judge_busy(struct mod *m)
+{
+	struct mod_failover *f = &m->fo;
+	int i;
+
+	for (i = 0; f->candidate >= 0 && i < rules_count(f->rules); i++)
+		if (rules_row(f->rules, i)->value == RULE_TRUE && order_of(m, i) == order_of(m, f->candidate))
+			return;
+	f->candidate = NO_RULE;
 }
 
 void
@@ -295,6 +319,8 @@ mod_failover(struct mod *m)
 		judge_waiting(m);
 	else if (mod_settled(m))
 		judge_running(m);
+	else
+		judge_busy(m);
 }
 
 int64_t

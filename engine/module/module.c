@@ -128,7 +128,8 @@ mod_conditions(const struct mod *m)
 		c |= C_HOLD;
 	if (mod_failover_holds(m, HOLD_PENDING))
 		c |= C_PENDING;
-	if (m->conf.witness[0] != '\0' && m->witness != RH_UP && !m->forced_prim)
+	/* once the other server went on without us, an answer of the witness is no leave to take over */
+	if (m->conf.witness[0] != '\0' && (m->witness != RH_UP || m->rec.split_out) && !m->forced_prim)
 		c |= C_NOWITNESS;
 	if (m->autoswap)
 		c |= C_AUTOSWAP;
@@ -415,9 +416,9 @@ say_waiting(struct mod *m)
 {
 	const char *what = m->run_seq == 0 ? mod_waits_for(m) : "";
 
-	if (m->waits_for != NULL && strcmp(m->waits_for, what) == 0)
+	if (strcmp(m->waits_for, what) == 0)
 		return;
-	m->waits_for = what;
+	str_copy(m->waits_for, sizeof(m->waits_for), what);
 	if (what[0] == '\0')
 		return;
 	mod_say(m, MSG_WAITING, what);

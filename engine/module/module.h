@@ -134,7 +134,7 @@ struct mod {
 	int64_t	 known_ms;		/* since when we hear the peer */
 	int64_t	 wake_ms;		/* end of a hold without rule; 0 none */
 	int64_t	 now;
-	const char *waits_for;		/* last said */
+	char	 waits_for[SK_TEXT_MAX];	/* last said */
 	bool	 send_now, in_eval;
 };
 

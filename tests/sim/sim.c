@@ -312,9 +312,12 @@ look(void)
 			if (other_app && (c & (C_LOST | C_PDEAF)) == 0)
 				broken("n%d becomes primary (%s) beside n%d (%s) without having lost it", i + 1,
 				    fsm_states[n->mod.state].name, 2 - i, fsm_states[other->mod.state].name);
-			/* who has lost the other one and cannot see the witness either does not take over by itself */
-			if (S.witness && (c & C_LOST) != 0 && n->witness_before != RH_UP && n->mod.witness != RH_UP && !n->forced_before)
+			/* who has lost the other one, or is not heard by it, and cannot see the witness either does not take over by itself
+			 * (in a swap the other one has acknowledged that we take) */
+			if (S.witness && (c & (C_LOST | C_PDEAF)) != 0 && n->mod.state != S_SWAP_IN && n->witness_before != RH_UP && n->mod.witness != RH_UP && !n->forced_before)
 				broken("n%d becomes primary (%s) without its witness", i + 1, fsm_states[n->mod.state].name);
+			if (S.witness && (c & C_LOST) != 0 && n->mod.rec.split_out && !n->forced_before)
+				broken("n%d becomes primary (%s) though the other one went on without it", i + 1, fsm_states[n->mod.state].name);
 			if ((c & C_LOST) != 0 && S.now - n->heard_ms < S.timeout)
 				broken("n%d calls the peer lost %lld ms after a packet of it", i + 1, (long long)(S.now - n->heard_ms));
 			if ((c & C_FAILOFF) != 0 && n->lastprim_before == 0 && !n->forced_before && n->mod.state != S_SWAP_IN)

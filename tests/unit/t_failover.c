@@ -184,6 +184,7 @@ test_the_first_verdict_is_waited_for(void **state)
 	set(0, "ping.gw", "down");
 	pass(10);
 	state_is(0, S_BLOCKED);	/* nothing runs that could flap: at once */
+	assert_int_equal(said(0, "Waiting for failover rule ping_failure"), 1);
 	assert_int_equal(said(0, "Action wait from failover rule ping_failure"), 1);
 	assert_int_equal(W.s[0].m.report.loop_count, 0);
 	set(0, "ping.gw", "up");
@@ -306,6 +307,136 @@ test_splitbrain_verdict_comes_late(void **state)
 	state_is(1, S_ALONE);	/* as documented: both see it */
 }
 
+/* The network of n1 is gone: what else its checkers say does not keep it primary beside the one that has taken over */
+static void
+test_splitbrain_goes_before_other_rules(void **state)
+{
+	static const char *const also[] = { "tcp.web", "ping.gw" };	/* restart(), and wait() with handle_time */
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(also); i++) {
+		world_end(NULL);
+		pair("", true);
+		cut_all(true);
+		pass(TIMEOUT / 2);
+		set(0, "splitbrain.w", "down");
+		set(0, also[i], "down");
+		pass(TIMEOUT / 2 + PULSE + 4 * SCRIPT_MS);
+		assert_int_equal(said(0, "Action wait from failover rule splitbrain_failure"), 1);
+		pass(100);
+		state_is(0, S_BLOCKED);
+		state_is(1, S_ALONE);
+	}
+}
+
+/* A rule that is about to stop a waiting module does not let it go on in the meantime */
+static void
+test_held_while_another_rule_is_counted(void **state)
+{
+	int i;
+
+	pair("mine: if (custom.x == down) then stop();", true);
+	cut_all(true);
+	pass(TIMEOUT / 2);
+	set(0, "splitbrain.w", "down");
+	pass(2 * TIMEOUT);
+	state_is(0, S_BLOCKED);
+	state_is(1, S_ALONE);
+	act(0, VERB_STOP);
+	pass(100);
+	set(0, "custom.x", "down");
+	set(0, "splitbrain.w", "up");
+	act(0, VERB_START);
+	for (i = 0; i < HANDLE - 100; i += 10) {
+		pass(10);
+		assert_false(mod_holds(&W.s[0].m));
+	}
+	state_is(0, S_BLOCKED);
+	pass(300);
+	state_is(0, S_STOP);
+	assert_int_equal(said(0, "Action stop from failover rule mine"), 1);
+}
+
+/* What was wrong before scripts ran and was right while they did is counted anew */
+static void
+test_time_is_counted_anew_after_scripts(void **state)
+{
+	pair("", false);
+	set(0, "tcp.web", "down");
+	pass(HANDLE - 100);
+	W.s[0].hold_scripts = true;
+	act(0, VERB_RESTART);
+	set(0, "tcp.web", "init");
+	pass(2 * HANDLE);
+	W.s[0].hold_scripts = false;
+	pass(10);
+	state_is(0, S_PRIM);
+	set(0, "tcp.web", "down");
+	pass(HANDLE - 100);
+	assert_int_equal(said(0, "Action restart from failover rule tcp_failure"), 0);
+	/* right for a while during scripts, wrong again when they end */
+	set(0, "tcp.web", "up");
+	pass(10);
+	set(0, "tcp.web", "down");
+	pass(10);
+	W.s[0].hold_scripts = true;
+	act(0, VERB_RESTART);
+	set(0, "tcp.web", "init");
+	pass(2 * HANDLE);
+	set(0, "tcp.web", "down");
+	W.s[0].hold_scripts = false;
+	pass(HANDLE - 100);
+	assert_int_equal(said(0, "Action restart from failover rule tcp_failure"), 0);
+	pass(200);
+	assert_int_equal(said(0, "Action restart from failover rule tcp_failure"), 1);
+}
+
+/* n1 does not hear n2, which hears it release: n2 without the witness stays, because n1 with it takes again */
+static void
+test_one_way_without_witness(void **state)
+{
+	int i;
+
+	pair("", true);
+	set(1, "splitbrain.w", "down");
+	cut(1, true);
+	pass(2 * TIMEOUT);
+	state_is(0, S_ALONE);
+	state_is(1, S_SECOND);
+	act(0, VERB_STOPSTART);
+	for (i = 0; i < 400; i++) {
+		pass(5);
+		assert_false(mod_holds(&W.s[0].m) && mod_holds(&W.s[1].m));
+	}
+	state_is(0, S_ALONE);
+	state_is(1, S_SECOND);
+	act(0, VERB_STOP);
+	pass(TIMEOUT);
+	state_is(1, S_SECOND);
+	act(1, VERB_STOP);	/* and it can be stopped */
+	pass(100);
+	state_is(1, S_STOP);
+}
+
+/* The swap has gone half way when the network goes, and the witness with it: secondary, so that rules and orders are heard */
+static void
+test_splitbrain_within_a_swap(void **state)
+{
+	pair("", true);
+	W.s[1].hold_scripts = true;
+	act(0, VERB_SWAP);
+	cut_all(true);
+	set(0, "splitbrain.w", "down");
+	pass(2 * TIMEOUT);
+	assert_int_equal(said(0, "Action wait from failover rule splitbrain_failure"), 1);
+	set(0, "splitbrain.w", "up");
+	pass(2 * TIMEOUT);
+	state_is(0, S_BLOCKED);
+	act(0, VERB_STOP);
+	pass(100);
+	state_is(0, S_STOP);
+}
+
 static void
 test_alone_does_not_need_the_witness(void **state)
 {
@@ -406,6 +537,11 @@ main(void)
 		cmocka_unit_test_teardown(test_splitbrain_witness_of_the_primary, world_end),
 		cmocka_unit_test_teardown(test_splitbrain_witness_of_the_secondary, world_end),
 		cmocka_unit_test_teardown(test_splitbrain_verdict_comes_late, world_end),
+		cmocka_unit_test_teardown(test_splitbrain_goes_before_other_rules, world_end),
+		cmocka_unit_test_teardown(test_held_while_another_rule_is_counted, world_end),
+		cmocka_unit_test_teardown(test_time_is_counted_anew_after_scripts, world_end),
+		cmocka_unit_test_teardown(test_one_way_without_witness, world_end),
+		cmocka_unit_test_teardown(test_splitbrain_within_a_swap, world_end),
 		cmocka_unit_test_teardown(test_alone_does_not_need_the_witness, world_end),
 		cmocka_unit_test_teardown(test_change_while_running, world_end),
 		cmocka_unit_test_teardown(test_explain, world_end),

@@ -433,7 +433,8 @@ test_resource_limit(void **state)
 	char name[SK_RES_MAX + 8];
 	int i;
 
-	for (i = 0; i < 4096; i++) {
+	/* more than the configuration allows of checks (4096) and of processes (1024), and the module's own */
+	for (i = 0; i < RULES_RESOURCES_MAX; i++) {
 		snprintf(name, sizeof(name), "c.r%d", i);
 		assert_true(rules_set(r, name, RH_DOWN, false));
 	}
@@ -441,7 +442,7 @@ test_resource_limit(void **state)
 	assert_true(rules_set(r, "c.r7", RH_UP, false));	/* those that are there change on */
 	rules_remove(r, "c.r8");
 	assert_true(rules_set(r, "c.more", RH_UP, false));
-	rules_limit(r, 5000);
+	rules_limit(r, RULES_RESOURCES_MAX + 100);
 	assert_true(rules_set(r, "c.again", RH_UP, false));
 	memset(name, 'x', sizeof(name));
 	name[SK_RES_MAX] = '\0';
