@@ -354,10 +354,11 @@ become(struct mod *m, enum fsm_state next)
 	}
 	r->state = new->state;
 	r->status = new->status;
+	if (old->state != new->state || next == S_BLOCKED)	/* what was started and is blocked: that is the news */
+		str_copy(r->reason, sizeof(r->reason), m->cause);
 	if (old->state != new->state) {
 		r->prev_state = old->state;
 		r->transitions++;
-		str_copy(r->reason, sizeof(r->reason), m->cause);
 		mod_own_resource(m, "state.local", rpt_state_names[new->state], "heart");
 		m->hooks.notice(m->hooks.ctx, NT_STATE, "", rpt_state_names[old->state], rpt_state_names[new->state], m->cause);
 	}
