@@ -301,6 +301,18 @@ ask_only(struct cli *c, json_t *req)
 	return reply != NULL ? EXIT_DONE : EXIT_FAILED;
 }
 
+/* "DOWN" is meant as "down": in rules both are the same (doc/RULES.md) */
+static const char *
+health_word(const char *value)
+{
+	int i;
+
+	for (i = 0; i < RH_COUNT; i++)
+		if (strcasecmp(value, rpt_health_names[i]) == 0)
+			return rpt_health_names[i];
+	return value;
+}
+
 int
 do_set(struct cli *c)
 {
@@ -323,7 +335,7 @@ do_set(struct cli *c)
 		cli_error("safekit set: option -v expects 1 to %d printable characters, as in up, down, unknown", SK_VALUE_MAX - 1);
 		return EXIT_TYPING;
 	}
-	req = json_pack("{s:s,s:s,s:s,s:s,s:s}", "op", "set", "module", c->module, "resource", name, "value", value, "by", c->by);
+	req = json_pack("{s:s,s:s,s:s,s:s,s:s}", "op", "set", "module", c->module, "resource", name, "value", health_word(value), "by", c->by);
 	if (req == NULL) {
 		cli_error("safekit set: name and value are expected in UTF-8");
 		return EXIT_TYPING;

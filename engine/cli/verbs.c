@@ -51,7 +51,7 @@ const struct verb verbs[] = {
 	    "For maintenance: off keeps checkers from starting a failover. It lasts over stop and start of the module; "
 	    "usersetting.checker shows it." },
 	{ "set", "-r class.id -v value -m AM [-i identity]", "m:i:r:v:", 0, 0, "", V_ADMIN | V_MODULE, do_set, "Sets a resource",
-	    "For checkers: safekit set -r custom.disk -v down -m AM. Health is up, down or unknown; other values are shown as they are. "
+	    "For checkers: safekit set -r custom.disk -v down -m AM. Health is up, down or unknown, in either case; other values are shown as they are. "
 	    "Resources have a history of their own, so this is not in the command log." },
 	{ "incloop", "-m AM -i handler", "m:i:J", 0, 0, "", V_ADMIN | V_MODULE | V_ANSWERS, do_loop, "Increments the maxloop counter",
 	    "Exit status 1 when the limit is reached, else 0." },
