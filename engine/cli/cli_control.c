@@ -123,6 +123,19 @@ wait_module(struct wait *w, const char *name, struct rpt_module *m)
 	return false;
 }
 
+static void
+say_not_reached(struct wait *w)
+{
+	struct cli *c = w->c;
+	struct rpt_module m;
+
+	if (c->module != NULL && wait_module(w, c->module, &m))
+		cli_error("safekit %s: not reached within %s seconds: module %s is in state %s (%s)", c->verb->name, c->opt['t'], m.name,
+		    rpt_state_names[m.state], rpt_status_names[m.status]);
+	else
+		cli_error("safekit %s: not reached within %s seconds", c->verb->name, c->opt['t']);
+}
+
 static int
 wait_until(struct wait *w)
 {
@@ -148,7 +161,7 @@ wait_until(struct wait *w)
 			break;
 		}
 		if (seconds != 0 && clock_mono_ms() - w->begin_ms >= (int64_t)seconds * 1000) {
-			cli_error("safekit %s: not reached within %s seconds", c->verb->name, c->opt['t']);
+			say_not_reached(w);
 			status = EXIT_FAILED;
 			break;
 		}
