@@ -92,7 +92,7 @@ const struct verb verbs[] = {
 	    "SAFEVAR/snapshot/modules/AM (see module restore). AM_start_wrapper.sh and AM_stop_wrapper.sh in SAFE/private/modules/AM/bin "
 	    "run the application by hand while the module is stopped." },
 	{ "update", "-m AM", "m:", 0, 0, "", CTL | V_ROOT, do_update, "Resolves the names of cluster.xml again, for a module that runs",
-	    "After a change in the DNS. The module must be in state UP or ALONE. All modules of this server get the addresses." },
+	    "After a change in the DNS. The module must be in state UP or ALONE, or STOP. All modules of this server get the addresses." },
 	{ "deconfig", "-m AM", "m:", 0, 0, "", CTL | V_ROOT, do_deconfig, "Removes the active configuration of a module",
 	    "The module must be in state STOP. The script bin/deconfig of the module is run first." },
 	{ "confcheck", "-m AM", "m:J", 0, 0, "", V_ROOT | V_MODULE | V_TRIES, do_confcheck, "Checks SAFE/modules/AM without applying it",
