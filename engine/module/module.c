@@ -544,6 +544,7 @@ take_action(struct mod *m, enum rpt_verb verb, const char *by, const char *ident
 	struct rpt_module *r = &m->report;
 	enum fsm_event e = verb > VERB_NONE && verb < VERB_COUNT ? verb_events[verb] : E_NONE;
 	enum fsm_state before = m->state;
+	char last[sizeof(m->cause)];
 	unsigned acts;
 
 	if (e == E_NONE) {
@@ -566,8 +567,9 @@ take_action(struct mod *m, enum rpt_verb verb, const char *by, const char *ident
 	say_who(m, verb, by, rule);
 	if (identity != NULL && counted(verb) && mod_loop(m, LOOP_INC)) {
 		mod_say(m, MSG_STOPPING_LOOP);
-		str_copy(m->cause, sizeof(m->cause), "Stopping loop");
-		m->hooks.notice(m->hooks.ctx, NT_MAXLOOP, rpt_verb_names[verb], "", identity, m->cause);
+		str_copy(last, sizeof(last), m->cause);		/* the module says why it stopped; the log has both */
+		snprintf(m->cause, sizeof(m->cause), "Stopping loop: %.*s", (int)sizeof(m->cause) - 16, last);
+		m->hooks.notice(m->hooks.ctx, NT_MAXLOOP, rpt_verb_names[verb], "", identity, "Stopping loop");
 		verb = VERB_STOP;
 		e = E_STOP;
 	} else if (identity != NULL && verb == VERB_STOPSTART && m->conf.automatic_reboot) {

@@ -140,6 +140,7 @@ test_restart_until_maxloop(void **state)
 	assert_int_equal(said(0, "Stopping loop"), 1);
 	pass(TIMEOUT);
 	state_is(0, S_STOP);
+	assert_string_equal(W.s[0].m.report.reason, "Stopping loop: Action restart from failover rule tcp_failure");
 	state_is(1, S_ALONE);
 }
 
