@@ -27,6 +27,7 @@
 #define AGAIN_MAX_MS	60000
 #define LIVED_MS	60000	/* who lived so long begins with AGAIN_MS again (ours) */
 #define LOG_LOOK_MS	2000	/* how often the size of outputs is looked at (ours) */
+#define LOG_FLOOD_MS	50	/* ... at first, and of those that have just grown too large: one that floods writes 250 MB each second (ours) */
 
 static void start(struct child *c);
 static void say(struct child *c, enum message m, const char *fmt, ...) PRINTFLIKE(3, 4);
@@ -127,9 +128,12 @@ on_log_look(uv_timer_t *timer)
 {
 	struct child *c = timer->data;
 	struct stat st;
+	bool large = fstat(c->log_fd, &st) == 0 && st.st_size > (off_t)c->of->userlogsize_kb * 1024;
 
-	if (fstat(c->log_fd, &st) == 0 && st.st_size > (off_t)c->of->userlogsize_kb * 1024 && ftruncate(c->log_fd, 0) == -1)
+	if (large && ftruncate(c->log_fd, 0) == -1)
 		warn_errno("output of %s", c->name);
+	c->look_ms = large ? LOG_FLOOD_MS : c->look_ms * 2 > LOG_LOOK_MS ? LOG_LOOK_MS : c->look_ms * 2;
+	uv_timer_start(&c->timer, on_log_look, (uint64_t)c->look_ms, 0);
 }
 
 static void
@@ -150,8 +154,9 @@ start(struct child *c)
 		return;
 	}
 	c->state = RUNS;
+	c->look_ms = LOG_FLOOD_MS;
 	if (c->log_fd != -1 && c->of->userlogsize_kb > 0)
-		uv_timer_start(&c->timer, on_log_look, LOG_LOOK_MS, LOG_LOOK_MS);
+		uv_timer_start(&c->timer, on_log_look, LOG_FLOOD_MS, 0);
 }
 
 static void

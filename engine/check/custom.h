@@ -28,7 +28,7 @@ struct child {
 	pid_t		 group;		/* what is left of it after pid, 0: nothing */
 	int		 log_fd;	/* output, one file as long as the row is on; -1: none */
 	int		 exec_fd;	/* errno of an exec that failed comes here; -1: none */
-	int64_t		 started_ms, again_ms, killed_ms;
+	int64_t		 started_ms, again_ms, killed_ms, look_ms;
 	enum { WAIT_START, RUNS, TERMED, KILLED, GROUP } state;
 	uv_timer_t	 timer;
 };

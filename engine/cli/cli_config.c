@@ -60,6 +60,20 @@ name_sources(struct stage *s)
 	}
 }
 
+/* A module that watches itself would wait for its own end for ever. */
+static void
+self_check(struct stage *s, const char *file)
+{
+	const struct conf_check *k;
+	int i;
+
+	for (i = 0; i < s->conf.checks_count; i++) {
+		k = &s->conf.checks[i];
+		if (k->kind == CHECK_MODULE && strcmp(k->module, s->c->module) == 0 && strcmp(k->addr, "127.0.0.1") == 0)
+			conf_complain(&s->errs, 'E', file, 0, "<module> %s: this is the module itself: expected another one", k->module);
+	}
+}
+
 /* Reads the copy, so that what was checked is what is applied.  false: told, or in errs */
 static bool
 stage_load(struct stage *s)
@@ -79,8 +93,10 @@ stage_load(struct stage *s)
 	s->loaded = conf_module_load(file, has_cluster ? &cluster : NULL, &s->conf, &s->errs) == 0;
 	if (s->loaded && !conf_has_errors(&s->errs))
 		(void)rules_check(&s->conf, file, &s->errs);
-	if (s->loaded)
+	if (s->loaded) {
 		exec_check(&s->conf, bin, file, &s->errs);
+		self_check(s, file);
+	}
 	name_sources(s);
 	if (!s->loaded || conf_has_errors(&s->errs))
 		return false;

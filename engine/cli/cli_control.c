@@ -123,6 +123,19 @@ wait_module(struct wait *w, const char *name, struct rpt_module *m)
 	return false;
 }
 
+static void
+say_not_reached(struct wait *w)
+{
+	struct cli *c = w->c;
+	struct rpt_module m;
+
+	if (c->module != NULL && wait_module(w, c->module, &m))
+		cli_error("safekit %s: not reached within %s seconds: module %s is in state %s (%s)", c->verb->name, c->opt['t'], m.name,
+		    rpt_state_names[m.state], rpt_status_names[m.status]);
+	else
+		cli_error("safekit %s: not reached within %s seconds", c->verb->name, c->opt['t']);
+}
+
 static int
 wait_until(struct wait *w)
 {
@@ -148,7 +161,7 @@ wait_until(struct wait *w)
 			break;
 		}
 		if (seconds != 0 && clock_mono_ms() - w->begin_ms >= (int64_t)seconds * 1000) {
-			cli_error("safekit %s: not reached within %s seconds", c->verb->name, c->opt['t']);
+			say_not_reached(w);
 			status = EXIT_FAILED;
 			break;
 		}
@@ -301,6 +314,18 @@ ask_only(struct cli *c, json_t *req)
 	return reply != NULL ? EXIT_DONE : EXIT_FAILED;
 }
 
+/* "DOWN" is meant as "down": in rules both are the same (doc/RULES.md) */
+static const char *
+health_word(const char *value)
+{
+	int i;
+
+	for (i = 0; i < RH_COUNT; i++)
+		if (strcasecmp(value, rpt_health_names[i]) == 0)
+			return rpt_health_names[i];
+	return value;
+}
+
 int
 do_set(struct cli *c)
 {
@@ -323,7 +348,7 @@ do_set(struct cli *c)
 		cli_error("safekit set: option -v expects 1 to %d printable characters, as in up, down, unknown", SK_VALUE_MAX - 1);
 		return EXIT_TYPING;
 	}
-	req = json_pack("{s:s,s:s,s:s,s:s,s:s}", "op", "set", "module", c->module, "resource", name, "value", value, "by", c->by);
+	req = json_pack("{s:s,s:s,s:s,s:s,s:s}", "op", "set", "module", c->module, "resource", name, "value", health_word(value), "by", c->by);
 	if (req == NULL) {
 		cli_error("safekit set: name and value are expected in UTF-8");
 		return EXIT_TYPING;

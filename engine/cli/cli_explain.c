@@ -7,6 +7,7 @@
  *	{"state","status","since_ms","reason","goal","waits_for","checkers":"on|off","errd":"on|off","loop":{"count","max"},
  *	 "rules":[{"label","text","origin":"user|generated|default","order","value":"true|false|undecided","since_ms",
  *		"names":[{"ref","remote","healths":[],"resources":[{"name","value","since_ms","by","why"}]}]}],
+ *	 "ill":[as in resources],	down, or with a why, whether a rule looks at it or not
  *	 "candidate":{"label","order","since_ms","due_ms"} or null,	a rule that is true and not yet obeyed
  *	 "hold":{"by":"rule|stopwait|splitbrain|","label","since_ms"} or null,
  *	 "peer":{"node","state","status","heard"}, "release":[text]}
@@ -296,6 +297,42 @@ put_others(FILE *to, const json_t *e, const char *value, const char *title, int6
 	}
 }
 
+/* Is this resource told with one of the rules above? */
+static bool
+is_told(const json_t *e, const char *name)
+{
+	const char *held = text_of(json_object_get(e, "hold"), "label"), *next = text_of(json_object_get(e, "candidate"), "label");
+	const json_t *rule, *ref, *r;
+	size_t i, k, n;
+
+	json_array_foreach(json_object_get(e, "rules"), i, rule) {
+		if (is(rule, "value", "false") && !is(rule, "label", held) && !is(rule, "label", next))
+			continue;
+		json_array_foreach(json_object_get(rule, "names"), k, ref)
+			json_array_foreach(json_object_get(ref, "resources"), n, r)
+				if (n < SHOWN_MAX && is(r, "name", name))
+					return true;
+	}
+	return false;
+}
+
+static void
+put_ill(FILE *to, const json_t *e, int64_t now_ms)
+{
+	const json_t *r;
+	bool first = true;
+	size_t i;
+
+	json_array_foreach(json_object_get(e, "ill"), i, r) {
+		if (is_told(e, text_of(r, "name")))
+			continue;
+		if (first)
+			fputs("\nNo rule acts on these now:\n", to);
+		first = false;
+		put_resource(to, r, now_ms);
+	}
+}
+
 void
 explain_show(FILE *to, const json_t *e, const char *module, int64_t now_ms)
 {
@@ -305,6 +342,7 @@ explain_show(FILE *to, const json_t *e, const char *module, int64_t now_ms)
 	put_release(to, e, module);
 	put_others(to, e, "true", "Other rules that are true:", now_ms);
 	put_others(to, e, "undecided", "Rules that are not decided yet (a resource in them is in state init):", now_ms);
+	put_ill(to, e, now_ms);
 }
 
 int

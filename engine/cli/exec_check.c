@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 static void
-check_one(const char *bin, const char *tag, const char *name, const char *exec, const char *userconfig, struct conf_errors *errs)
+check_one(const char *bin, const char *place, const char *tag, const char *name, const char *exec, const char *userconfig, struct conf_errors *errs)
 {
 	char path[PATH_MAX];
 	struct stat st;
@@ -25,7 +25,7 @@ check_one(const char *bin, const char *tag, const char *name, const char *exec, 
 	} else if (stat(path, &st) == -1) {
 		/* one elsewhere may come with a file system that is not mounted now */
 		conf_complain(errs, own ? 'E' : 'W', userconfig, 0, "%s %s: program %s: %s: expected it in %s", tag, name, exec, strerror(errno),
-		    own ? "bin/ of the module" : "this place when the module starts");
+		    own ? place : "this place when the module starts");
 	} else if (!S_ISREG(st.st_mode)) {
 		conf_complain(errs, 'E', userconfig, 0, "%s %s: %s is no file that can be run", tag, name, exec);
 	} else if (!own && access(path, X_OK) == -1) {
@@ -40,8 +40,9 @@ exec_check(const struct conf_module *m, const char *bin, const char *userconfig,
 
 	for (i = 0; i < m->checks_count; i++)
 		if (m->checks[i].kind == CHECK_CUSTOM)
-			check_one(bin, "<custom>", m->checks[i].ident, m->checks[i].exec, userconfig, errs);
+			check_one(bin, "bin/ of the module", "<custom>", m->checks[i].ident, m->checks[i].exec, userconfig, errs);
 	for (i = 0; i < m->procs_count; i++)
 		if (m->procs[i].action == DO_EXEC)
-			check_one(bin, "<proc>", m->procs[i].name, m->procs[i].exec, userconfig, errs);
+			check_one(bin, "bin/ of the module (or restart, stopstart, stop, noaction)", "<proc>", m->procs[i].name,
+			    m->procs[i].exec, userconfig, errs);
 }

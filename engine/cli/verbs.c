@@ -51,7 +51,7 @@ const struct verb verbs[] = {
 	    "For maintenance: off keeps checkers from starting a failover. It lasts over stop and start of the module; "
 	    "usersetting.checker shows it." },
 	{ "set", "-r class.id -v value -m AM [-i identity]", "m:i:r:v:", 0, 0, "", V_ADMIN | V_MODULE, do_set, "Sets a resource",
-	    "For checkers: safekit set -r custom.disk -v down -m AM. Health is up, down or unknown; other values are shown as they are. "
+	    "For checkers: safekit set -r custom.disk -v down -m AM. Health is up, down or unknown, in either case; other values are shown as they are. "
 	    "Resources have a history of their own, so this is not in the command log." },
 	{ "incloop", "-m AM -i handler", "m:i:J", 0, 0, "", V_ADMIN | V_MODULE | V_ANSWERS, do_loop, "Increments the maxloop counter",
 	    "Exit status 1 when the limit is reached, else 0." },
@@ -92,7 +92,7 @@ const struct verb verbs[] = {
 	    "SAFEVAR/snapshot/modules/AM (see module restore). AM_start_wrapper.sh and AM_stop_wrapper.sh in SAFE/private/modules/AM/bin "
 	    "run the application by hand while the module is stopped." },
 	{ "update", "-m AM", "m:", 0, 0, "", CTL | V_ROOT, do_update, "Resolves the names of cluster.xml again, for a module that runs",
-	    "After a change in the DNS. The module must be in state UP or ALONE. All modules of this server get the addresses." },
+	    "After a change in the DNS. The module must be in state UP or ALONE, or STOP. All modules of this server get the addresses." },
 	{ "deconfig", "-m AM", "m:", 0, 0, "", CTL | V_ROOT, do_deconfig, "Removes the active configuration of a module",
 	    "The module must be in state STOP. The script bin/deconfig of the module is run first." },
 	{ "confcheck", "-m AM", "m:J", 0, 0, "", V_ROOT | V_MODULE | V_TRIES, do_confcheck, "Checks SAFE/modules/AM without applying it",

@@ -213,7 +213,7 @@ check_words(struct walker *w, xmlNode *node, const struct item *it)
 			return;
 		list_add(list, "", it->words[i], "");
 	}
-	conf_say(w->d, 'E', node, "%s=\"" CONF_SHOW "\" of <%s>: expected one of %s", it->name, text, node->name, list);
+	conf_say(w->d, 'E', node, "%s=\"" CONF_SHOW "\" of <%s>: expected %s%s", it->name, text, node->name, it->words_count > 1 ? "one of " : "", list);
 	w->good = false;
 }
 

@@ -39,6 +39,21 @@ conf_xml_read(const char *file, char **data, size_t *len, struct conf_errors *er
 	return false;
 }
 
+/* The parser's words are for those who know XML; these two are what people meet who write rules */
+static const char *
+hint_of(int code)
+{
+	switch (code) {
+	case XML_ERR_NAME_REQUIRED:
+	case XML_ERR_ENTITYREF_SEMICOL_MISSING:
+		return " (& is special: write &amp;, and rules within <![CDATA[ and ]]>)";
+	case XML_ERR_LT_IN_ATTRIBUTE:
+		return " (< is special: write &lt;)";
+	default:
+		return "";
+	}
+}
+
 static void
 on_error(void *ctx, conf_xml_error err)
 {
@@ -48,8 +63,8 @@ on_error(void *ctx, conf_xml_error err)
 
 	if (r->refused)
 		return;		/* we stopped it; what it says about that is noise */
-	conf_complain(&r->found, err->level == XML_ERR_WARNING ? 'W' : 'E', r->d->file, err->line, "not well-formed XML: %.*s",
-	    (int)strcspn(text, "\n"), text);
+	conf_complain(&r->found, err->level == XML_ERR_WARNING ? 'W' : 'E', r->d->file, err->line, "not well-formed XML: %.*s%s",
+	    (int)strcspn(text, "\n"), text, hint_of(err->code));
 }
 
 /* What libxml2 says without a context (no memory, unknown encoding...).  Never to stderr. */

@@ -92,6 +92,33 @@ explain_rules(const struct mod *m, const struct mod_lookup *l)
 	return list;
 }
 
+/* What is not well, or of which something is known, whether a rule looks at it or not */
+static void
+consider_ill(void *arg, const char *name)
+{
+	struct search *s = arg;
+	const char *value;
+	json_t *r;
+
+	if (json_array_size(s->found) >= RESOURCES_MAX || strncmp(name, "heartbeat.", 10) == 0)
+		return;
+	r = s->lookup->resource(s->lookup->ctx, name);
+	value = json_string_value(json_object_get(r, "value"));
+	if (value != NULL && strcmp(value, rpt_health_names[RH_UP]) != 0 && (strcmp(value, rpt_health_names[RH_DOWN]) == 0 ||
+	    json_string_length(json_object_get(r, "why")) > 0))
+		json_array_append(s->found, r);
+	json_decref(r);
+}
+
+static json_t *
+explain_ill(const struct mod_lookup *l)
+{
+	struct search s = { l, "", json_array() };
+
+	l->each(l->ctx, consider_ill, &s);
+	return s.found;
+}
+
 static json_t *
 explain_candidate(const struct mod *m, int64_t now)
 {
@@ -131,10 +158,12 @@ release_waiting(const struct mod *m, json_t *list)
 	const struct mod_failover *f = &m->fo;
 	unsigned c = mod_conditions(m);
 	char text[2 * SK_TEXT_MAX];
+	int64_t ms;
 
 	if (f->hold == HOLD_RULE && f->rules != NULL && f->hold_rule >= 0) {
-		snprintf(text, sizeof(text), "when the condition of rule %s is no longer true for %lld seconds, the module goes on by itself",
-		    rules_row(f->rules, f->hold_rule)->label, (long long)((m->conf.period_ms > 0 ? m->conf.handle_ms : FAILOVER_HANDLE_MS) / 1000));
+		ms = m->conf.period_ms > 0 ? m->conf.handle_ms : FAILOVER_HANDLE_MS;
+		snprintf(text, sizeof(text), "when the condition of rule %s is no longer true for %lld %s, the module goes on by itself",
+		    rules_row(f->rules, f->hold_rule)->label, (long long)(ms % 1000 == 0 ? ms / 1000 : ms), ms % 1000 == 0 ? "seconds" : "ms");
 		add_text(list, text);
 	}
 	if (f->hold == HOLD_PENDING)
@@ -167,11 +196,11 @@ mod_explain(const struct mod *m, int64_t now, const struct mod_lookup *l)
 {
 	const struct rpt_module *r = &m->report;
 
-	return json_pack("{s:s,s:s,s:s,s:I,s:s,s:s,s:s,s:s,s:s,s:{s:I,s:I},s:o,s:o,s:o,s:{s:s,s:s,s:s,s:b},s:o}", "module", r->name, "state",
+	return json_pack("{s:s,s:s,s:s,s:I,s:s,s:s,s:s,s:s,s:s,s:{s:I,s:I},s:o,s:o,s:o,s:o,s:{s:s,s:s,s:s,s:b},s:o}", "module", r->name, "state",
 	    rpt_state_names[r->state], "status", rpt_status_names[r->status], "since_ms", (json_int_t)r->since_ms, "reason", r->reason, "goal",
 	    fsm_states[m->state].meaning, "waits_for", mod_waits_for(m), "checkers", m->rec.checkers_off ? "off" : "on", "errd",
 	    m->rec.errd_off ? "off" : "on", "loop", "count", (json_int_t)r->loop_count, "max", (json_int_t)r->loop_max, "rules",
-	    explain_rules(m, l), "candidate", explain_candidate(m, now), "hold", explain_hold(m), "peer", "node", r->peer, "state",
+	    explain_rules(m, l), "ill", explain_ill(l), "candidate", explain_candidate(m, now), "hold", explain_hold(m), "peer", "node", r->peer, "state",
 	    rpt_state_names[r->peer_state], "status", rpt_status_names[r->peer_status], "heard", m->peer.view == BEAT_KNOWN, "release",
 	    explain_release(m));
 }

@@ -355,10 +355,11 @@ become(struct mod *m, enum fsm_state next)
 	}
 	r->state = new->state;
 	r->status = new->status;
+	if (old->state != new->state || next == S_BLOCKED)	/* what was started and is blocked: that is the news */
+		str_copy(r->reason, sizeof(r->reason), m->cause);
 	if (old->state != new->state) {
 		r->prev_state = old->state;
 		r->transitions++;
-		str_copy(r->reason, sizeof(r->reason), m->cause);
 		mod_own_resource(m, "state.local", rpt_state_names[new->state], "heart");
 		m->hooks.notice(m->hooks.ctx, NT_STATE, "", rpt_state_names[old->state], rpt_state_names[new->state], m->cause);
 	}
@@ -544,6 +545,7 @@ take_action(struct mod *m, enum rpt_verb verb, const char *by, const char *ident
 	struct rpt_module *r = &m->report;
 	enum fsm_event e = verb > VERB_NONE && verb < VERB_COUNT ? verb_events[verb] : E_NONE;
 	enum fsm_state before = m->state;
+	char last[sizeof(m->cause)];
 	unsigned acts;
 
 	if (e == E_NONE) {
@@ -566,8 +568,9 @@ take_action(struct mod *m, enum rpt_verb verb, const char *by, const char *ident
 	say_who(m, verb, by, rule);
 	if (identity != NULL && counted(verb) && mod_loop(m, LOOP_INC)) {
 		mod_say(m, MSG_STOPPING_LOOP);
-		str_copy(m->cause, sizeof(m->cause), "Stopping loop");
-		m->hooks.notice(m->hooks.ctx, NT_MAXLOOP, rpt_verb_names[verb], "", identity, m->cause);
+		str_copy(last, sizeof(last), m->cause);		/* the module says why it stopped; the log has both */
+		snprintf(m->cause, sizeof(m->cause), "Stopping loop: %.*s", (int)sizeof(m->cause) - 16, last);
+		m->hooks.notice(m->hooks.ctx, NT_MAXLOOP, rpt_verb_names[verb], "", identity, "Stopping loop");
 		verb = VERB_STOP;
 		e = E_STOP;
 	} else if (identity != NULL && verb == VERB_STOPSTART && m->conf.automatic_reboot) {

@@ -374,6 +374,15 @@ def custom_wrong():
     until(lambda: os.path.exists(d.var + "/wrote"))
     log = [d.var + "/" + f for f in os.listdir(d.var) if f.endswith("_custom.loud.ulog")][0]
     ok(until(lambda: os.stat(log).st_size == 0, 5), "an output that has grown beyond userlogsize is emptied", os.stat(log))
+    write(d.bin + "/mychecker", "#!/bin/sh\nexec yes 0123456789\n", 0o755)
+    d.setup('<custom ident="flood" when="prim" exec="mychecker"/>', user='<user logging="userlog" userlogsize="1"/>')
+    until(lambda: any(f.endswith("_custom.flood.ulog") for f in os.listdir(d.var)))
+    log = [d.var + "/" + f for f in os.listdir(d.var) if f.endswith("_custom.flood.ulog")][0]
+    largest, end = 0, time.monotonic() + 3
+    while time.monotonic() < end:
+        largest = max(largest, os.stat(log).st_size)
+        time.sleep(0.005)
+    ok(1 << 20 < largest < 200 << 20, "a flood of output is kept small, too: it was %d MiB at most in 3 s" % (largest >> 20), "")
     d.end()
 
 

@@ -96,6 +96,28 @@ test_a_countdown(void **state)
 	    "  - processes are not watched (safekit errd on -m mirror)\n");
 }
 
+/* What is down though no rule says what to do then; not again what was told with a rule */
+static void
+test_no_rule(void **state)
+{
+	shows("{\"state\":\"ALONE\",\"status\":\"Ready\",\"rules\":[{\"label\":\"r\",\"text\":\"r: if (tcp.a == down) then restart();\","
+	    "\"value\":\"true\",\"names\":[{\"ref\":\"tcp.a\",\"healths\":[\"down\"],\"resources\":[{\"name\":\"tcp.a\",\"value\":\"down\"}]}]},"
+	    "{\"label\":\"f\",\"text\":\"f\",\"value\":\"false\",\"names\":[{\"ref\":\"tcp.b\",\"healths\":[\"down\"],"
+	    "\"resources\":[{\"name\":\"tcp.b\",\"value\":\"down\"}]}]}],"
+	    "\"ill\":[{\"name\":\"tcp.a\",\"value\":\"down\"},{\"name\":\"tcp.b\",\"value\":\"down\",\"since_ms\":1463756884000,"
+	    "\"by\":\"tcpcheck\",\"why\":\"connection refused\"}]}",
+	    "Module mirror is in state ALONE Ready\n"
+	    "\n"
+	    "Nothing holds it.\n"
+	    "\n"
+	    "Other rules that are true:\n"
+	    "    r: if (tcp.a == down) then restart();\n"
+	    "      tcp.a is down\n"
+	    "\n"
+	    "No rule acts on these now:\n"
+	    "      tcp.b is down since 2016-05-20 15:08:04 (1 s ago), said by tcpcheck: connection refused\n");
+}
+
 /* What others wrote does not reach the terminal as control characters; what is missing is left out */
 static void
 test_little_and_strange(void **state)
@@ -121,6 +143,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_held_by_a_rule),
 		cmocka_unit_test(test_a_countdown),
+		cmocka_unit_test(test_no_rule),
 		cmocka_unit_test(test_little_and_strange),
 	};
 

@@ -140,6 +140,7 @@ test_restart_until_maxloop(void **state)
 	assert_int_equal(said(0, "Stopping loop"), 1);
 	pass(TIMEOUT);
 	state_is(0, S_STOP);
+	assert_string_equal(W.s[0].m.report.reason, "Stopping loop: Action restart from failover rule tcp_failure");
 	state_is(1, S_ALONE);
 }
 
@@ -520,6 +521,8 @@ test_explain(void **state)
 	assert_string_equal(json_string_value(json_object_get(ref, "ref")), "ping.?");
 	assert_int_equal(json_array_size(json_object_get(ref, "resources")), 1);
 	assert_true(json_array_size(json_object_get(e, "release")) > 0);
+	assert_string_equal(json_string_value(json_object_get(e, "reason")), "Action wait from failover rule ping_failure");
+	assert_string_equal(json_string_value(json_object_get(json_array_get(json_object_get(e, "ill"), 0), "name")), "ping.gw");
 	json_decref(e);
 }
 
