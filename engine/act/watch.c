@@ -419,7 +419,9 @@ on_late(uv_timer_t *t)
 {
 	struct watch *w = t->data;
 
-	warn_text("%s: checkd does not answer", w->module);
+	/* what hangs watches nothing, and what it says later is about what is no more: another one takes its place */
+	warn_text("%s: checkd does not answer: it is killed", w->module);
+	send_signal(w, SIGKILL);
 	acked(w);
 }
 

@@ -26,7 +26,7 @@ struct watch_hooks {
 /* NULL without memory.  program: path of checkd; module: its name */
 struct watch *watch_new(uv_loop_t *loop, const char *program, const char *module, const struct watch_hooks *hooks);
 void watch_start(struct watch *w, json_t *setup);	/* setup: the whole first line; stolen.  Running already: it gets the new setup */
-/* The classes that are on now.  True: hooks.acked follows (also when checkd dies or does not answer for WATCH_ACK_MS). */
+/* The classes that are on now.  True: hooks.acked follows (also when checkd dies, or is killed because it has not answered for WATCH_ACK_MS). */
 bool watch_classes(struct watch *w, unsigned classes, bool checkers, bool errd);
 bool watch_ask(struct watch *w, json_t *order);	/* order: with "id"; stolen.  False: not running */
 void watch_tell(struct watch *w, json_t *order);	/* stolen; also told to a checkd that is started anew */

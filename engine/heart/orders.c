@@ -65,12 +65,12 @@ order_set(const json_t *o)
 {
 	const char *name = member(o, "resource", ""), *value = member(o, "value", "");
 
-	if (strchr(name, '.') == NULL || strlen(name) >= SK_RES_MAX || value[0] == '\0' || strlen(value) >= SK_VALUE_MAX) {
-		heart_reply(o, false, "usage", "expected resource_class.resource_id and a value", NULL);
+	if (strchr(name, '.') == NULL || name[strcspn(name, "*? \t\r\n")] != '\0' || strlen(name) >= SK_RES_MAX || value[0] == '\0' || strlen(value) >= SK_VALUE_MAX) {
+		heart_reply(o, false, "usage", "expected resource_class.resource_id, without blanks and wildcards, and a value", NULL);
 		return;
 	}
-	if (json_object_get(H.resources, name) == NULL && json_object_size(H.resources) >= RESOURCES_MAX) {
-		heart_reply(o, false, "busy", "a module has at most 4096 resources", NULL);
+	if (json_object_get(H.resources, name) == NULL && json_object_size(H.resources) >= RESOURCES_MAX + json_object_size(H.watched)) {
+		heart_reply(o, false, "busy", "a module has at most 4096 resources besides those of its checkers", NULL);
 		return;
 	}
 	heart_set(name, value, member(o, "by", "unknown"), "");

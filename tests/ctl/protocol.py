@@ -191,6 +191,8 @@ OPS = [
                                                      ({"module": "lamp", "resource": "custom.a"}, "usage"),
                                                      ({"module": "lamp", "resource": "custom.a", "value": 1}, "usage"),
                                                      ({"module": "lamp", "resource": "r" * 128, "value": "up"}, "usage"),
+                                                     ({"module": "lamp", "resource": "custom.*", "value": "up"}, "usage"),
+                                                     ({"module": "lamp", "resource": "custom.a b", "value": "up"}, "usage"),
                                                      ({"module": "lamp", "resource": "custom.a", "value": "v" * 128}, "usage")]),
     ("print", {"module": "lamp", "level": "I", "message": "hello", "by": "test"},
      with_module(level="I", message="x") + [({"module": "lamp", "message": "x"}, "usage"),

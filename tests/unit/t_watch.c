@@ -155,6 +155,20 @@ test_death_acknowledges(void **state)
 	finish();
 }
 
+/* One that hangs is replaced: what waits for its acknowledgement goes on, and somebody watches again */
+static void
+test_one_that_hangs_is_killed(void **state)
+{
+	begin("exec sleep 60");
+	watch_start(W, op("setup"));
+	assert_false(watch_classes(W, 1, true, true));
+	assert_true(watch_classes(W, 0, true, true));
+	until(&Seen.acks, 1);
+	until(&Seen.deaths, 1);
+	assert_string_equal(Seen.how, "signal 9");
+	finish();
+}
+
 /* One that cannot be started is tried again, ever more rarely */
 static void
 test_restarts_are_spaced(void **state)
@@ -210,6 +224,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_an_answer), cmocka_unit_test(test_no_answer_comes), cmocka_unit_test(test_death_acknowledges),
 		cmocka_unit_test(test_restarts_are_spaced), cmocka_unit_test(test_stop_and_start), cmocka_unit_test(test_free_does_not_hang),
+		cmocka_unit_test(test_one_that_hangs_is_killed),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
