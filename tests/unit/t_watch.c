@@ -118,7 +118,7 @@ op(const char *word)
 static void
 test_an_answer(void **state)
 {
-	begin("read -r setup <&3; read -r classes <&3; echo '{\"reply\":1,\"ok\":true}' >&3; read -r quit <&3");
+	begin("read -r setup <&3; read -r classes <&3; read -r errd <&3; echo '{\"reply\":1,\"ok\":true}' >&3; read -r quit <&3");
 	watch_start(W, op("setup"));
 	assert_true(watch_ask(W, op("errd")));
 	until(&Seen.answers, 1);
