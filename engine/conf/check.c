@@ -134,6 +134,23 @@ read_intf(struct reader *r, xmlNode *node, int kind)
 	claim_name(r, node, c);
 }
 
+/* "..." and '...' keep words together, as where the program is started (doc/CHECKERS.md); only a pair of the same kind ends */
+static bool
+quotes_close(const char *text)
+{
+	char open = '\0';
+
+	for (; *text != '\0'; text++) {
+		if (open == *text)
+			open = '\0';
+		else if (open == '\0' && (*text == '"' || *text == '\''))
+			open = *text;
+		else if (*text == '\\' && open != '\'' && text[1] != '\0')
+			text++;
+	}
+	return open == '\0';
+}
+
 static void
 read_custom(struct reader *r, xmlNode *node, int kind)
 {
@@ -143,6 +160,9 @@ read_custom(struct reader *r, xmlNode *node, int kind)
 		return;
 	conf_attr_copy(r->d, node, "exec", 1, CONF_EXEC_MAX, &c->exec);
 	conf_attr_copy(r->d, node, "arg", 0, CONF_ARG_MAX, &c->arg);
+	if (c->arg != NULL && !quotes_close(c->arg))
+		conf_say(r->d, 'E', node, "arg=\"" CONF_SHOW "\" of <custom>: a quote is not closed: expected it twice, around the words that it keeps "
+		    "together", c->arg);
 	claim_name(r, node, c);
 }
 

@@ -86,6 +86,7 @@ static const struct rule { const char *what, *text; char level; int line; const 
 	{ "long ident", CHECK("<ping ident=\"a2345678901234567890123456789012345678901234567890123456789012\" action=\"wait\"><to addr=\"x\"/></ping>"),
 	    'E', 2, "at most 61 characters" },
 	{ "exec empty", CHECK("<custom ident=\"a\" when=\"pre\" exec=\" \"/>"), 'E', 2, "exec of <custom> is empty" },
+	{ "arg quote", CHECK("<custom ident=\"a\" when=\"pre\" exec=\"x\" arg=\"it's one 'two words'\"/>"), 'E', 2, "a quote is not closed" },
 	{ "no exec", CHECK("<custom ident=\"a\" when=\"pre\"/>"), 'E', 2, "<custom> lacks the attribute exec" },
 	{ "module twice", CHECK("<module name=\"m\"/>\n<module name=\"m\"><to addr=\"127.0.0.1\"/></module>"), 'E', 3, "resource module.m_127.0.0.1 again" },
 	{ "module ident", CHECK("<module name=\"m\" ident=\"i\"><to addr=\"a\"/>\n<to addr=\"b\"/></module>"), 'E', 3, "has several <to>" },
@@ -234,7 +235,7 @@ test_checks_arrive(void **state)
 	assert_true(c[3].kind == CHECK_IP && c[3].when == WHEN_PRIM && c[3].interval_ms == 60000);
 	assert_true(c[4].kind == CHECK_CUSTOM && c[4].when == WHEN_SECOND && c[4].action == DO_STOPSTART);
 	assert_string_equal(c[4].exec, "checker");
-	assert_string_equal(c[4].arg, "repli 60");
+	assert_string_equal(c[4].arg, "repli 60 it\\'s 'a \" b'");
 	assert_string_equal(c[4].addr, "");
 	assert_true(c[5].kind == CHECK_MODULE && c[5].port == 9010 && !c[5].secure);
 	assert_string_equal(c[5].ident, "mirror_fd00__2");
