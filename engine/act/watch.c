@@ -196,13 +196,14 @@ start(struct watch *w)
 	if (w->threaded || !w->wanted)
 		return;
 	w->poll = calloc(1, sizeof(*w->poll));
-	if (w->poll == NULL || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == -1) {
+	if (w->poll == NULL || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1) {
 		free(w->poll);
 		w->poll = NULL;
 		uv_timer_start(&w->again, on_again, RESTART_MS, 0);
 		return;
 	}
 	w->fd = pair[0];
+	(void)fcntl(w->fd, F_SETFL, O_NONBLOCK);	/* ours; how the other end is read is checkd's business */
 	w->life.program = w->program;
 	w->life.module = w->module;
 	w->life.child_fd = pair[1];
