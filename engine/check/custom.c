@@ -283,6 +283,16 @@ custom_end(struct row *r)
 	}
 }
 
+bool
+custom_changed(const struct row *r)
+{
+	const struct child *c = r->conf.kind == CHECK_CUSTOM ? r->priv : NULL;
+	struct stat st;
+
+	return c != NULL && child_program(c, &st) && (st.st_mtim.tv_sec != c->program.st_mtim.tv_sec ||
+	    st.st_mtim.tv_nsec != c->program.st_mtim.tv_nsec || st.st_size != c->program.st_size);
+}
+
 const struct kind check_custom = { .kind = CHECK_CUSTOM, .begin = custom_begin, .end = custom_end };
 
 /* ---- all of them ---- */

@@ -200,6 +200,22 @@ child_shut(int *fd)
 	*fd = -1;
 }
 
+static bool
+program_path(const struct child *c, char *file, size_t size)
+{
+	const char *exec = c->row->conf.exec;
+
+	return path_format(file, size, "%s%s%s", exec[0] == '/' ? "" : c->of->bin, exec[0] == '/' ? "" : "/", exec);
+}
+
+bool
+child_program(const struct child *c, struct stat *st)
+{
+	char file[1024];
+
+	return program_path(c, file, sizeof(file)) && stat(file, st) == 0;
+}
+
 int
 child_run(struct child *c)
 {
@@ -207,9 +223,10 @@ child_run(struct child *c)
 	char file[1024], checker[SK_NAME_MAX + 16], **words, **argv = NULL, **env = NULL;
 	int n, err = EINVAL;
 
-	if (!path_format(file, sizeof(file), "%s%s%s", r->conf.exec[0] == '/' ? "" : c->of->bin, r->conf.exec[0] == '/' ? "" : "/",
-	    r->conf.exec))
+	if (!program_path(c, file, sizeof(file)))
 		return ENAMETOOLONG;
+	if (!child_program(c, &c->program))
+		memset(&c->program, 0, sizeof(c->program));	/* starting it tells */
 	words = words_split(r->conf.arg, &n);
 	if (words == NULL)
 		return n < 0 ? EINVAL : ENOMEM;

@@ -113,6 +113,7 @@ void table_changed_links(struct table *t);	/* rt: tell the rows */
 /* ---- custom.c: children ---- */
 struct customs *customs_new(struct table *t);
 bool customs_setup(struct customs *s, const struct check_setup *from);
+bool custom_changed(const struct row *r);		/* another program has its name now (a dynamic configuration brings new scripts) */
 int customs_dying(const struct customs *s);	/* children on their way out; table_quiet() when that becomes 0 */
 void customs_kill(struct customs *s);
 void customs_free(struct customs *s);

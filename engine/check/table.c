@@ -291,7 +291,7 @@ take_same(struct table *t, const struct conf_check *c, int guess)
 		int at = (guess + i) % t->count;	/* most often it stands where it stood */
 		struct row *r = t->rows[at];
 
-		if (r != NULL && row_conf_same(&r->conf, c)) {
+		if (r != NULL && row_conf_same(&r->conf, c) && !custom_changed(r)) {
 			t->rows[at] = NULL;
 			return r;
 		}

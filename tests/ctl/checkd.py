@@ -326,6 +326,18 @@ def custom():
     ok(d.said[-1] == {"ack": d.seq} and d.said[-2] == {"resource": "custom.c1", "value": "init", "by": "mychecker", "why": ""},
        "... with init before", d.said[-2:])
 
+    # a dynamic configuration brought another script of that name
+    started = len(trace(d))
+    d.setup(conf, user=user)
+    d.classes("prim")
+    until(lambda: len(trace(d)) == started + 1)
+    pid = int(trace(d)[-1].split()[0])
+    os.utime(d.bin + "/mychecker", (1, 1))
+    d.setup(conf, user=user)
+    ok(until(lambda: len(trace(d)) == started + 3) and not alive(pid) and trace(d)[-1].startswith("term") is False,
+       "dynamic configuration: a script that is another one now is started anew", trace(d)[started:])
+    d.classes()
+
     d.setup('<custom ident="c1" when="prim" exec="deaf"/>')
     d.classes("prim")
     until(lambda: os.path.exists(d.var + "/deaf") and len(open(d.var + "/deaf").read().split()) == 2)
