@@ -49,6 +49,7 @@ struct watch {
 	uv_poll_t	*poll;
 	uv_poll_t	 note;
 	uv_timer_t	 again, late, end;
+	int		 handles;	/* not closed yet, at the end */
 	char		*in, *out;
 	size_t		 in_len, in_room, out_len, out_room;
 	json_t		*setup, *told;
@@ -489,6 +490,15 @@ watch_stop(struct watch *w)
 	uv_timer_start(&w->end, on_end, END_MS, END_MS);
 }
 
+static void
+handle_closed(uv_handle_t *h)
+{
+	struct watch *w = h->data;
+
+	if (--w->handles == 0)
+		free(w);
+}
+
 void
 watch_free(struct watch *w)
 {
@@ -509,5 +519,9 @@ watch_free(struct watch *w)
 	close(w->life.note_fd);
 	free(w->in);
 	free(w->out);
-	/* the handles inside belong to the loop, which ends with the process: not freed */
+	w->handles = 4;
+	uv_close((uv_handle_t *)&w->note, handle_closed);
+	uv_close((uv_handle_t *)&w->again, handle_closed);
+	uv_close((uv_handle_t *)&w->late, handle_closed);
+	uv_close((uv_handle_t *)&w->end, handle_closed);
 }

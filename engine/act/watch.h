@@ -32,7 +32,7 @@ bool watch_ask(struct watch *w, json_t *order);	/* order: with "id"; stolen.  Fa
 void watch_tell(struct watch *w, json_t *order);	/* stolen; also told to a checkd that is started anew */
 bool watch_running(const struct watch *w);
 void watch_stop(struct watch *w);
-void watch_free(struct watch *w);	/* kills it and waits for its end */
+void watch_free(struct watch *w);	/* kills it and waits for its end; freed when the loop has run once more */
 
 #define WATCH_ACK_MS	5000	/* custom checkers are dead within 1 s (check/); then heart goes on (ours) */
 

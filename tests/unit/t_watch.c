@@ -84,6 +84,8 @@ static void
 finish(void)
 {
 	watch_free(W);
+	uv_run(&Loop, UV_RUN_DEFAULT);
+	assert_int_equal(uv_loop_close(&Loop), 0);
 	unlink(Program);
 	rmdir(Dir);
 }
