@@ -19,9 +19,9 @@
 
 #define ASSIGN_ROUNDS	8	/* assignments that lead to assignments: then the next period goes on (ours) */
 
-static const struct { enum rpt_verb verb; const char *transition; } orders[RULE_ORDERS] = {
-	[RULE_STOP] = { VERB_STOP, "STOP" }, [RULE_STOPSTART] = { VERB_STOPSTART, "STOPSTART" }, [RULE_WAIT] = { VERB_STOPWAIT, "WAIT_TR" },
-	[RULE_RESTART] = { VERB_RESTART, "RESTART" }, [RULE_SWAP] = { VERB_SWAP, "SWAP" }, [RULE_ASSIGN] = { VERB_NONE, "" },
+static const enum rpt_verb verbs[RULE_ORDERS] = {
+	[RULE_STOP] = VERB_STOP, [RULE_STOPSTART] = VERB_STOPSTART, [RULE_WAIT] = VERB_STOPWAIT, [RULE_RESTART] = VERB_RESTART,
+	[RULE_SWAP] = VERB_SWAP, [RULE_ASSIGN] = VERB_NONE,
 };
 
 static bool
@@ -261,7 +261,7 @@ judge_waiting(struct mod *m)
 
 	if (counts && due(m, other)) {
 		f->candidate = NO_RULE;
-		mod_rule_action(m, orders[order_of(m, other)].verb, rules_row(f->rules, other)->label);
+		mod_rule_action(m, verbs[order_of(m, other)], rules_row(f->rules, other)->label);
 		return;
 	}
 	if (!counts && (wait != NO_RULE || pending != NO_RULE))
@@ -287,7 +287,7 @@ judge_running(struct mod *m)
 	f->candidate = NO_RULE;
 	if (order == RULE_WAIT)
 		hold(m, HOLD_RULE, rule);
-	mod_rule_action(m, orders[order].verb, rules_row(f->rules, rule)->label);
+	mod_rule_action(m, verbs[order], rules_row(f->rules, rule)->label);
 }
 
 /* While scripts run nothing is ordered, but what is no longer true is counted anew afterwards. */

@@ -67,7 +67,6 @@ struct node {
 	bool		 on, told;	/* as the operator wants it in the end; stop said */
 	struct rules	*rules;
 	int		 health[RESOURCES];
-	bool		 sees_witness;
 };
 
 static struct {
@@ -84,7 +83,7 @@ static struct {
 	int		 rule_set;
 	char		 rules[4096];	/* the same on both servers */
 	bool		 witness;
-	long		 rule_actions, held;
+	long		 rule_actions;
 	int64_t		 rest_ms;
 	bool		 calm, verbose, failed;
 	char		 why[256];
@@ -353,7 +352,6 @@ set_health(int i, int r, int health)
 static void
 see_witness(int i, bool sees)
 {
-	S.n[i].sees_witness = sees;
 	set_health(i, WITNESS, sees ? RH_UP : RH_DOWN);
 }
 
@@ -611,7 +609,6 @@ calm_down(void)
 		n->on = rng_below(&S.rng, 8) != 0;
 		for (r = 0; r < RESOURCES; r++)
 			set_health(i, r, RH_UP);
-		n->sees_witness = true;
 	}
 }
 
@@ -788,7 +785,6 @@ setup(uint64_t seed)
 		S.n[i].power = true;
 		S.n[i].lastprim_before = -1;
 		S.n[i].heard_ms = -1000000;
-		S.n[i].sees_witness = true;
 		for (r = 0; r < RESOURCES; r++)
 			S.n[i].health[r] = rng_below(&S.rng, 8) == 0 ? RH_INIT : RH_UP;
 		heart_born(i, false);
