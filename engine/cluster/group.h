@@ -36,6 +36,12 @@
  * one view within 2 * (mlost_count + slost_count) pulses, for mlost_count + slost_count >= 5.
  * A process that was stopped for more than a pulse blames nobody for the silence: group_tick() takes the gap out.
  *
+ * Words.  Each node has a word of 8 bits, told in its ALIVE.  A view is (number, leader, members, their words): a member whose word changes
+ * makes the leader decide a new view, at its next pulse.  Who admits itself in a merge brings the words of its fellows as they were.
+ * Acknowledged.  ALIVE tells which view is in force at its sender; VIEW tells which members have said so of it (the leader always has).
+ * So that this takes two ways through the network and not two pulses, a member that adopts a view says ALIVE at once, and a leader that has
+ * heard the last of its members sends VIEW at once.
+ *
  * Info.  Each node has a blob with a version; ALIVE tells the leader its sender's version, VIEW tells everybody those of all members
  * (0: none or not known).  Who lacks one asks (WANT, with a bit per missing piece), in turn the owner and the leader, who
  * keeps copies (the owner may be out of reach); INFO brings pieces.  Any other version than the one in hand is fetched, lower ones
@@ -65,6 +71,8 @@ struct group_msg {
 	uint32_t members;		/* bit per index; of the sender's view */
 	uint32_t heard;			/* bit per index: whom the sender hears directly (for diagnosis) */
 	uint32_t info_version[SK_NODES_MAX];	/* VIEW: of every member; ALIVE: [from] only */
+	uint8_t	 word[SK_NODES_MAX];	/* VIEW: of every member; ALIVE: of every member too, [from] being the sender's own */
+	uint32_t acked;			/* VIEW: members that have said ALIVE in this view, and the leader */
 	/* WANT: which info; INFO: one piece of it */
 	uint8_t	 about;
 	uint32_t version;
@@ -82,10 +90,12 @@ struct group_hooks {
 	void *ctx;
 	/* send to one node, on every framework lan the caller has */
 	void (*send)(void *ctx, int to, const struct group_msg *m);
-	/* the view changed: number, leader, members (bits); a node that is gone from it is down, a new one is up */
+	/* the view changed: number, leader, members (bits); a node that is gone from it is down, a new one is up; group_word() tells the words */
 	void (*view)(void *ctx, uint32_t number, int leader, uint32_t members);
 	/* the info of a member is complete and new, or the member is back with the one we had; info is valid during the call */
 	void (*info)(void *ctx, int node, uint32_t version, const uint8_t *info, size_t len);
+	/* more members are known to have the view in force; may be NULL */
+	void (*acked)(void *ctx, uint32_t number, uint32_t members);
 };
 struct group_conf {
 	int nodes, self;
@@ -101,6 +111,10 @@ struct group *group_new(const struct group_conf *conf, const struct group_hooks 
 void group_free(struct group *g);
 /* our own info changed: a new version is announced from the next pulse on.  false: too long, or no memory */
 bool group_set_info(struct group *g, const uint8_t *info, size_t len);
+/* our own word changed: announced at once, part of the next view */
+void group_set_word(struct group *g, uint8_t word);
+uint8_t group_word(const struct group *g, int node);	/* in the view in force; 0: not a member */
+uint32_t group_acked(const struct group *g);	/* members known to have the view in force; ourselves always */
 void group_receive(struct group *g, const struct group_msg *m, int64_t now);	/* m was authenticated and m->from is the
 	 * peer that sealed it (the caller checks both); the rest is checked here */
 void group_tick(struct group *g, int64_t now);

@@ -116,6 +116,50 @@ struct conf_rules { int origin; int line, column; char *text; };
 /* ---- <vhost> (UG 13.8) ---- */
 #define CONF_VHOSTS_MAX	64	/* virtual hostnames of a module (ours) */
 struct conf_vhost { char name[SK_NAME_MAX]; char *envfile; int when; /* WHEN_PRIM (default), WHEN_SECOND, WHEN_BOTH */ };
+
+/* ---- <farm> (UG 13.4) ---- */
+struct conf_farm {
+	uint16_t port;			/* 0 = 4803 + (id - 1) * 3 (UG 10.2) */
+	int	 pulse_ms;		/* default 500 (ours; UG gives none) */
+	int	 mlost_count, slost_count;	/* periods: default 3 and 4 (ours) */
+	int	 lans_count;
+	char	 lans[SK_LANS_MAX][SK_NAME_MAX];
+};
+
+/* ---- <vip> (UG 13.5, RN 2.2.1, 2.3.4.2) ---- */
+#define CONF_VINTFS_MAX	8	/* interfaces (rows) of a module (ours) */
+#define CONF_VADDRS_MAX	32	/* virtual addresses of a module (= FILTER_ADDRS) */
+#define CONF_GROUPS_MAX	32	/* load balancing groups (= FILTER_GROUPS) */
+#define CONF_LBRULES_MAX 256	/* rules of all groups (= FILTER_RULES) */
+enum conf_vtype { VIP_REAL, VIP_DIRECTED, VIP_INVISIBLE, VIP_TYPES };
+enum conf_lb_proto { LB_TCP, LB_UDP, LB_ARP, LB_PROTOS };
+enum conf_lb_filter { LB_ON_ADDR, LB_ON_PORT, LB_ON_IPID, LB_FILTERS };	/* numbers of enum filter_by */
+extern const char *const conf_vtype_names[VIP_TYPES];	/* "real", "vmac_directed", "vmac_invisible" */
+extern const char *const conf_lb_proto_names[LB_PROTOS], *const conf_lb_filter_names[LB_FILTERS];
+/* One row per <real_interface> and <virtual_interface>; an <interface> with several gives several with the same attributes */
+struct conf_vintf {
+	int	 type;			/* enum conf_vtype; <virtual_interface> without type: vmac_directed */
+	char	 name[SK_NAME_MAX];	/* of the network interface, "" = the one whose network has the addresses */
+	char	 mac[18];		/* virtual MAC "5a:fe:..", "" = 5A:FE and the first address (vmac_invisible) */
+	bool	 arpreroute;		/* off */
+	int64_t	 arpinterval_ms, arpelapse_ms;	/* 60 s, 1200 s */
+};
+struct conf_vaddr {
+	int	 intf;			/* index into vintfs */
+	char	*addr;			/* name or address */
+	int	 prefix;		/* from netmask (IPv4); -1: that of the interface's network */
+	bool	 one_side;		/* where="one_side_alias": set while the module is PRIM or ALONE; else while it is UP */
+	bool	 connections;		/* off */
+};
+struct conf_lb_host { char name[SK_NAME_MAX]; int power; };	/* 0..256 */
+struct conf_lb_group { char name[SK_NAME_MAX]; int hosts_count; struct conf_lb_host *hosts; };	/* none: all servers, power 1 */
+struct conf_lb_rule { int group, proto, filter; int vaddr; /* index, -1: every one */ uint16_t port; /* 0: every one */ };
+/* The networks of this server's interfaces, for the checkers that check="on" of <interface> and <virtual_addr> makes (UG 15.10: the
+ * interface, its network and its first address there).  Given by the caller of conf_module_load(), who asked the system; without
+ * them, and where no network has the address, the interface checker is intf.<virtual address> and looks for the address's network when it runs. */
+struct conf_network { char intf[SK_NAME_MAX]; char addr[46]; int prefix; };
+void conf_set_networks(const struct conf_network *list, int count);	/* borrowed until it is called again; (NULL, 0) at first */
+
 struct conf_module {
 	int	 mode;			/* enum rpt_mode */
 	bool	 failover;		/* on (UG 13.2) */
@@ -144,7 +188,15 @@ struct conf_module {
 	struct conf_rules rules[CONF_RULES_MAX];
 	int	 vhosts_count;
 	struct conf_vhost *vhosts;
-	/* What cannot change while the module runs and has no member of its own: SHA-256, hex, of the canonical XML after macros, "": no
+	bool	 has_farm;
+	struct conf_farm farm;
+	bool	 tcpreset;		/* on */
+	int	 vintfs_count, vaddrs_count, groups_count, lbrules_count;
+	struct conf_vintf *vintfs;
+	struct conf_vaddr *vaddrs;
+	struct conf_lb_group *groups;
+	struct conf_lb_rule *lbrules;	/* in the order of the file: the first match counts */
+	/* What cannot change while the module runs: SHA-256, hex, of the canonical XML after macros, "": no
 	 * such tag.  rfs: without async, nbrei, reitimeout, reidetail and <flow>, which can (UG 13.6). */
 	char	 farm_signature[65], vip_signature[65], rfs_signature[65];
 	char	 signature[65];		/* of conf_module_signature(), which the caller fills in; "" after conf_module_load() */

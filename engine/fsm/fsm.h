@@ -120,6 +120,14 @@ extern const struct fsm_plan_row fsm_plans[P_COUNT];
 unsigned fsm_plan_off(enum fsm_plan plan);
 unsigned fsm_plan_on(enum fsm_plan plan);
 
+/* What is done with virtual addresses and the farm's load around a plan's scripts (8.2 notes, 2.3.5: an address is set before start_prim or
+ * start_both, and taken away after stop_prim or stop_both).  before: when the scripts begin it is so; after: when they have ended it is ordered and
+ * awaited before the plan counts as done.  VIP_OFF after a plan that leaves a role also when its scripts failed. */
+enum fsm_vip { FV_NONE, FV_ON /* addresses set */, FV_SERVE /* and in the farm with its share */, FV_DRAIN /* addresses stay, no share: new
+	* connections go elsewhere, those that are there go on */, FV_OFF };
+enum fsm_vip fsm_plan_vip_before(enum fsm_plan plan);
+enum fsm_vip fsm_plan_vip_after(enum fsm_plan plan);
+
 struct fsm_row { uint64_t states; enum fsm_event event; unsigned acts; enum fsm_plan plan; enum fsm_state next; };
 #define SAME S_COUNT	/* next: stay where we are, whichever state of the row's it is; without acts: an explicit ignore */
 

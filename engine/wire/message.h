@@ -61,6 +61,15 @@
 	X(MSG_RULE_ASSIGN,	607, 'E', "Resource %s set to %s by failover rule %s") \
 	X(MSG_CONFIG_DYNAMIC,	608, 'U', "Configuration changed while running: signature %s") \
 	X(MSG_CHECK_ERROR,	609, 'C', "Checker %s cannot run: %s") \
+	X(MSG_VIP_SET,		610, 'E', "Virtual IP <%s of %s> set") \
+	X(MSG_VIP_UNSET,	611, 'E', "Virtual IP <%s of %s> unset") \
+	X(MSG_VIP_ERROR,	612, 'C', "Virtual IP <%s of %s> cannot be set: %s") \
+	X(MSG_VIP_LEFT,		613, 'C', "Virtual IP <%s of %s> removed: left by a process that was killed") \
+	X(MSG_VIPD_DIED,	614, 'C', "Process vipd ended unexpectedly (%s): restarted") \
+	X(MSG_FARM_MEMBERSHIP,	615, 'E', "farm membership: %s (group %s)") \
+	X(MSG_FARM_LOAD,	616, 'E', "farm load: %s/256 (group %s)") \
+	X(MSG_FARM_ERROR,	617, 'C', "farm: %s") \
+	X(MSG_VIP_RESET,	618, 'I', "%s connections of virtual IP %s reset") \
 	X(MSG_NODE_UP,		570, 'E', "Node %s is up") \
 	X(MSG_NODE_DOWN,	571, 'C', "Node %s is down") \
 	X(MSG_NODE_OTHER,	572, 'C', "Node %s does not talk to us: %s") \

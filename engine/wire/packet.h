@@ -8,7 +8,7 @@
  *   +------+---+---+--------+-----------+---------+-------+---------+---------------------------+----------+
  *   | "SK" | v | k | keyid  |  session  | cookie  | echo  | counter |  AES-256-GCM(payload)     | tag (16) |
  *   +------+---+---+--------+-----------+---------+-------+---------+---------------------------+----------+
- *   v: version of this layout (1); k: kind (1 membership, 2 heartbeat); keyid: first 4 bytes of SHA-256(key), so that "another
+ *   v: version of this layout (1); k: kind (1 membership, 2 heartbeat, 3 farm); keyid: first 4 bytes of SHA-256(key), so that "another
  *   key" can be told from "damaged"; session: 64 random bits of the sender's life, never 0; cookie: 64 random bits, "say this to me
  *   and I know that you live now"; echo: the receiver's cookie as the sender knows it (0: not yet); counter: 1, 2, 3... per session.
  *   All big-endian.  Associated data: the 40 bytes and the receiver's index, so that a packet cannot be sent on to another node.
@@ -34,7 +34,7 @@
 #define PACKET_MAX	(PACKET_HEADER + PACKET_PAYLOAD_MAX + PACKET_TAG)
 #define PACKET_KEY_LEN	32
 
-enum packet_kind { PACKET_MEMBERSHIP = 1, PACKET_HEARTBEAT = 2 };
+enum packet_kind { PACKET_MEMBERSHIP = 1, PACKET_HEARTBEAT = 2, PACKET_FARM = 3 };
 enum packet_verdict {
 	PACKET_FRESH,		/* payload handed out: authentic, new */
 	PACKET_STRANGER,	/* authentic, session not confirmed yet: payload NOT handed out; answer it */

@@ -99,6 +99,19 @@ struct rpt_remote {
 	char	 signature[SK_SIG_MAX];
 };
 
+/* The share of network load that this server takes in one load balancing group of a farm module */
+struct rpt_share {
+	uint32_t module_id;
+	uint32_t index;		/* 1.., order of the groups in the configuration */
+	char	 module[SK_NAME_MAX];
+	char	 group[SK_NAME_MAX];
+	uint32_t buckets;	/* 0..256 that are ours in the view */
+	uint32_t view;		/* number of the view, the same on all its members; 0: none (the module is stopped) */
+	uint32_t serving;	/* servers that take load in this view */
+	char	 members[SK_TEXT_MAX];	/* their names, blanks between */
+	int64_t	 since_ms;	/* wall clock of the last change of buckets or members */
+};
+
 /* Something that happened and that a manager is told: one kind of row for notifications, log table and mail. */
 struct rpt_notice {
 	uint64_t seq;		/* 1.., never reused on this server */
@@ -158,7 +171,7 @@ struct field {
 };
 struct report_type { const char *name; size_t size; const struct field *fields; size_t count; };
 extern const struct report_type rpt_module_type, rpt_resource_type, rpt_node_type, rpt_remote_type, rpt_notice_type_type,
-	rpt_log_type, rpt_command_type, rpt_engine_type;
+	rpt_log_type, rpt_command_type, rpt_engine_type, rpt_share_type;
 extern const char *const rpt_state_names[RS_COUNT];	/* "STOP" ... "UP", "UNKNOWN" */
 extern const char *const rpt_status_names[ST_COUNT];	/* "NotReady", "Transient", "Ready", "Unknown" */
 extern const char *const rpt_mode_names[MODE_COUNT];

@@ -1,0 +1,1 @@
+# vipd: virtual addresses, the farm, the filter as seen from user space.
