@@ -19,7 +19,7 @@
 #include "filter_abi.h"
 
 #define FILTER_GENL_NAME	"safevip"
-#define FILTER_GENL_VERSION	1
+#define FILTER_GENL_VERSION	FILTER_ABI
 
 enum filter_genl_command {
 	FILTER_GENL_UNSPEC,
