@@ -9,12 +9,14 @@
 VIP=10.1.0.100 VIP6=fd00:1::100 VMAC=5a:fe:0a:01:00:64
 MACS="02:00:00:00:00:10 02:00:00:00:00:11 02:00:00:00:00:12"
 
+ip() { /bin/ip "$@"; }	# not busybox's own
 on() { ns=$1; shift; ip netns exec "$ns" "$@"; }
 each() { for i in 0 1 2; do "$@" $i || return; done; }
 
 plug() {	# plug NAMESPACE HOST MAC
 	ip netns add "$1" && ip link add "v$1" type veth peer name eth0 address "$3" netns "$1" && ip link set "v$1" master lan0 up || return
 	ip netns exec "$1" sh -c "
+		ip() { /bin/ip \"\$@\"; }
 		for f in all default eth0; do echo 0 >/proc/sys/net/ipv6/conf/\$f/accept_dad; done
 		ip link set lo up; ip link set eth0 up promisc on
 		ip addr add 10.1.0.$2/24 dev eth0; ip addr add fd00:1::$2/64 dev eth0 nodad"
@@ -64,7 +66,11 @@ keep() {	# keep MODE ADDR: a connection outlives that its bucket goes to another
 	each tables 0,1,2 0
 	hold_on "$2" 30000
 	who=$(ask_it)
-	case $who in n0) other=1 ;; *) other=0 ;; esac
+	case $who in
+	n0) other=1 ;;
+	n[12]) other=0 ;;
+	*) fail "$1: $2: a connection" "answered by: $who"; let_go; return ;;
+	esac
 	each tables $other 7
 	is "$(ask_it)$(ask_it)" "$who$who" "$1: $2: a connection stays with $who when n$other owns its bucket"
 	is "$(spread "$2" tcp 30001 20)" "n$other=20" "$1: $2: new connections go to n$other"
