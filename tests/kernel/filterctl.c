@@ -12,17 +12,12 @@
  *	filterctl show IF ID				mode, owners (how many buckets each), lease, counts
  *	filterctl detach IF ID
  *	filterctl churn IF ID TIMES			attach, replace, write, detach, again and again: what is not freed is missing soon
- *	filterctl refuse IF ID				what no filter may take: each is refused with the errno that is expected (module)
  */
 #include "config.h"
 #include "vip/filter.h"
 
-#include "filter_genl.h"
-
 #include <arpa/inet.h>
 #include <errno.h>
-#include <libmnl/libmnl.h>
-#include <linux/genetlink.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -187,142 +182,6 @@ churn(const char *intf, const char *id, int times)
 	return 0;
 }
 
-/* ---- what has to be refused: by hand, for filter_module says none of it ---- */
-
-static char room[sizeof(struct filter_tables) + 2 * sizeof(struct filter_conf)];
-
-static struct nlmsghdr *
-message(uint16_t family, uint8_t command, uint32_t ifindex, uint32_t id)
-{
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(room);
-	struct genlmsghdr *g;
-
-	nlh->nlmsg_type = family;
-	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
-	g = mnl_nlmsg_put_extra_header(nlh, sizeof(*g));
-	g->cmd = command;
-	g->version = 1;
-	mnl_attr_put_u32(nlh, FILTER_GENL_A_IFINDEX, ifindex);
-	mnl_attr_put_u32(nlh, FILTER_GENL_A_MODULE, id);
-	return nlh;
-}
-
-static int
-take_family(const struct nlmsghdr *nlh, void *data)
-{
-	const struct nlattr *a;
-
-	mnl_attr_for_each(a, nlh, sizeof(struct genlmsghdr))
-		if (mnl_attr_get_type(a) == CTRL_ATTR_FAMILY_ID)
-			*(uint16_t *)data = mnl_attr_get_u16(a);
-	return MNL_CB_OK;
-}
-
-static int
-ask(struct mnl_socket *s, struct nlmsghdr *nlh, mnl_cb_t take, void *data)
-{
-	char in[8192];
-	ssize_t n;
-	int more;
-
-	if (mnl_socket_sendto(s, nlh, nlh->nlmsg_len) < 0)
-		return errno;
-	do {
-		n = mnl_socket_recvfrom(s, in, sizeof(in));
-		more = n < 0 ? -1 : mnl_cb_run(in, (size_t)n, 0, mnl_socket_get_portid(s), take, data);
-	} while (more > 0);
-	return more < 0 ? errno : 0;
-}
-
-static int bad;
-
-static void
-expect(struct mnl_socket *s, struct nlmsghdr *nlh, int wanted, const char *what)
-{
-	int got = ask(s, nlh, NULL, NULL);
-
-	if (got == wanted)
-		return;
-	printf("%s: %s, expected %s\n", what, strerror(got), strerror(wanted));
-	bad = 1;
-}
-
-static int
-refuse(const char *intf, uint32_t id)
-{
-	static const struct { size_t at; uint8_t value; int wanted; const char *what; } confs[] = {
-		{ offsetof(struct filter_conf, abi), FILTER_ABI + 1, EPROTO, "another abi" },
-		{ offsetof(struct filter_conf, mode), 3, EINVAL, "no mode" },
-		{ offsetof(struct filter_conf, self), FILTER_NODES, EINVAL, "no node" },
-		{ offsetof(struct filter_conf, addrs), FILTER_ADDRS + 1, EINVAL, "too many addresses" },
-		{ offsetof(struct filter_conf, groups), FILTER_GROUPS + 1, EINVAL, "too many groups" },
-		{ offsetof(struct filter_conf, rules) + 1, 2, EINVAL, "too many rules" },
-		{ offsetof(struct filter_conf, rule[0].group), 1, EINVAL, "rule of a group that is not there" },
-		{ offsetof(struct filter_conf, rule[0].addr), 1, EINVAL, "rule of an address that is not there" },
-		{ offsetof(struct filter_conf, rule[0].by), 3, EINVAL, "rule by nothing" },
-		{ offsetof(struct filter_conf, rule[0].proto), 1, EINVAL, "rule of no protocol" },
-	};
-	uint32_t index = if_nametoindex(intf);
-	struct mnl_socket *s = mnl_socket_open(NETLINK_GENERIC);
-	struct filter_genl_head head = { .known = 0 };
-	char text[] = "10.9.9.1", *addr = text;
-	struct filter_conf conf;
-	struct nlmsghdr *nlh;
-	uint16_t family = 0;
-	size_t i;
-
-	if (s == NULL || mnl_socket_bind(s, 0, MNL_SOCKET_AUTOPID) < 0)
-		fatal("netlink: %s", strerror(errno));
-	nlh = message(GENL_ID_CTRL, CTRL_CMD_GETFAMILY, 0, 0);
-	nlh->nlmsg_len = MNL_ALIGN(sizeof(*nlh)) + MNL_ALIGN(sizeof(struct genlmsghdr));
-	mnl_attr_put_strz(nlh, CTRL_ATTR_FAMILY_NAME, FILTER_GENL_NAME);
-	if (ask(s, nlh, take_family, &family) != 0 || family == 0)
-		fatal("no family");
-	for (i = 0; i < ARRAY_LEN(confs); i++) {
-		make_conf(&conf, intf, "invisible", 0, 1, &addr);
-		((uint8_t *)&conf)[confs[i].at] = confs[i].value;
-		nlh = message(family, FILTER_GENL_ATTACH, index, id);
-		mnl_attr_put(nlh, FILTER_GENL_A_CONF, sizeof(conf), &conf);
-		expect(s, nlh, confs[i].wanted, confs[i].what);
-	}
-	make_conf(&conf, intf, "invisible", 0, 1, &addr);
-	expect(s, message(family, FILTER_GENL_ATTACH, index, id), EINVAL, "attach without conf");
-	nlh = message(family, FILTER_GENL_ATTACH, index, id);
-	mnl_attr_put(nlh, FILTER_GENL_A_CONF, sizeof(conf) - 4, &conf);
-	expect(s, nlh, ERANGE, "conf of another size");
-	nlh = message(family, FILTER_GENL_ATTACH, if_nametoindex("lo"), id);
-	mnl_attr_put(nlh, FILTER_GENL_A_CONF, sizeof(conf), &conf);
-	expect(s, nlh, EMEDIUMTYPE, "no Ethernet");
-	nlh = message(family, FILTER_GENL_ATTACH, 9999, id);
-	mnl_attr_put(nlh, FILTER_GENL_A_CONF, sizeof(conf), &conf);
-	expect(s, nlh, ENODEV, "no interface");
-	expect(s, message(family, FILTER_GENL_DETACH, index, id), ENOENT, "detach of nothing");
-	expect(s, message(family, FILTER_GENL_READ, index, id), ENOENT, "read of nothing");
-	expect(s, message(family, 99, index, id), EOPNOTSUPP, "no command");
-
-	nlh = message(family, FILTER_GENL_ATTACH, index, id);
-	mnl_attr_put(nlh, FILTER_GENL_A_CONF, sizeof(conf), &conf);
-	expect(s, nlh, 0, "attach");
-	expect(s, message(family, FILTER_GENL_LEASE, index, id), EINVAL, "lease without time");
-	nlh = message(family, FILTER_GENL_WRITE, index, id);
-	mnl_attr_put(nlh, FILTER_GENL_A_HEAD, sizeof(head), &head);
-	expect(s, nlh, EINVAL, "tables without a group");
-	make_tables(&tables, "0", "0", 0, NULL);
-	for (i = 0; i < 2; i++)
-		mnl_attr_put(nlh, FILTER_GENL_A_GROUP, sizeof(tables.group[0]), &tables.group[0]);
-	expect(s, nlh, E2BIG, "tables with a group too many");
-	tables.group[0].bucket[17].owner = FILTER_NODES;
-	nlh = message(family, FILTER_GENL_WRITE, index, id);
-	mnl_attr_put(nlh, FILTER_GENL_A_HEAD, sizeof(head), &head);
-	mnl_attr_put(nlh, FILTER_GENL_A_GROUP, sizeof(tables.group[0]), &tables.group[0]);
-	expect(s, nlh, EINVAL, "an owner that is no node");
-	expect(s, message(family, FILTER_GENL_DETACH, index, id), 0, "detach");
-	mnl_socket_close(s);
-	if (!bad)
-		printf("done\n");
-	return bad;
-}
-
 int
 main(int argc, char **argv)
 {
@@ -386,8 +245,6 @@ main(int argc, char **argv)
 	}
 	if (argc == 5 && strcmp(verb, "churn") == 0)
 		return churn(argv[2], argv[3], atoi(argv[4]));
-	if (argc == 4 && strcmp(verb, "refuse") == 0)
-		return refuse(argv[2], (uint32_t)atoi(argv[3]));
 	fprintf(stderr, "filterctl: see filterctl.c\n");
 	return 2;
 }

@@ -29,12 +29,10 @@ lan_up() {
 		on n$i ip addr add $VIP/32 dev eth0
 		on n$i ip addr add $VIP6/128 dev eth0 nodad
 		on n$i probe serve n$i >/run/serve$i &
-		echo $! >/run/serve$i.pid
 	done
-	until [ "$(cat /run/serve[012])" = "ready
-ready
-ready" ]; do usleep 10000; done
+	soon each serving
 }
+serving() { [ -s /run/serve"$1" ]; }
 
 forget() { on c ip neigh flush all; }	# what the client knows of MACs
 attach() { on n"$2" filterctl attach eth0 5 "$1" "$2" $VIP $VIP6; }
@@ -44,6 +42,8 @@ lease() { on n"$2" filterctl lease eth0 5 "$1"; }
 show() { on n"$1" filterctl show eth0 5; }
 detach() { on n"$1" filterctl detach eth0 5; }
 spread() { on c probe spread "$@"; }
+silence() { PATIENCE_MS=800 spread "$@"; }	# the same where no answer is expected: not waited for that long
+counted() { show "$1" | tr ' ' '\n' | sed -n "s/^$2=//p"; }	# counted NODE WHAT
 
 share() {	# share WHAT: every kind of traffic goes where its bucket belongs, and to nobody else
 	is "$(spread $VIP udp 20000 150)" "$(probe buckets 10.1.0.1 7 20000 150 3)" "$1: UDP, IPv4: each bucket to its owner"
@@ -74,7 +74,7 @@ keep() {	# keep MODE ADDR: a connection outlives that its bucket goes to another
 	each tables $other 7
 	is "$(ask_it)$(ask_it)" "$who$who" "$1: $2: a connection stays with $who when n$other owns its bucket"
 	is "$(spread "$2" tcp 30001 20)" "n$other=20" "$1: $2: new connections go to n$other"
-	has "$(show "${who#n}")" "held=" "$1: $2: counted"
+	check "$1: $2: counted as held" [ "$(counted "${who#n}" held)" -gt 0 ]
 	let_go
 }
 
@@ -84,8 +84,9 @@ round() {	# round MODE
 	is "$(each attach "$mode" | paste -s -d ' ')" "new new new" "$mode: attached on three servers"
 	is "$(each attach "$mode" | paste -s -d ' ')" "kept kept kept" "$mode: found again with the same configuration"
 	each tables 0,1,2 0
-	is "$(spread $VIP udp 19000 5)" "none=5" "$mode: without a lease nobody answers"
+	is "$(silence $VIP udp 19000 5)" "none=5" "$mode: without a lease nobody answers"
 	each lease 600
+	forget
 	share "$mode"
 	has "$(show 0)" "n0=86 n1=85 n2=85" "$mode: read back what was written"
 	if [ "$mode" = invisible ]; then
@@ -95,14 +96,14 @@ round() {	# round MODE
 	else
 		has "$(ip -n c neigh show $VIP)" "lladdr 02:00:00:00:00:1" "$mode: ARP says the MAC of a server"
 		check "$mode: a ping is answered" on c ping -c 1 -W 1 $VIP
-		has "$(each show | tr ' ' '\n' | grep '^sent=' | sort -u | paste -s -d ' ')" "sent=" "$mode: frames were sent on"
-		is "$(each show | tr ' ' '\n' | grep -c '^sent=0$')" 2 "$mode: only by the one that the client knows"
+		# IPv4 and IPv6 may know different ones, of the same owner of the client's bucket
+		is "$(each show | tr ' ' '\n' | grep -c '^sent=0$')" 2 "$mode: frames were sent on, by the one that the client knows"
 	fi
 	keep "$mode" $VIP
 	keep "$mode" $VIP6
 	each tables 1 0
 	lease 0 1
-	is "$(spread $VIP udp 31000 5)" "none=5" "$mode: past its lease a server drops what is its own"
+	is "$(silence $VIP udp 31000 5)" "none=5" "$mode: past its lease a server drops what is its own"
 	lease 600 1
 	is "$(spread $VIP udp 31000 5)" "n1=5" "$mode: and takes it again with a new lease"
 }
@@ -130,24 +131,32 @@ for SAFE_VIP_FILTER in $FILTERS; do
 		continue
 	fi
 	good "$SAFE_VIP_FILTER: usable in this kernel"
+	took "lan up"
 	round invisible
+	took invisible
 	mirror
+	took mirror
 	round directed
+	took directed
 	each detach
 done
 
 # ---- the module alone: what no filter may take, and everything that may go before it is detached ----
 export SAFE_VIP_FILTER=module
-is "$(on n0 filterctl refuse eth0 6)" "done" "what makes no sense is refused, and changes nothing"
+check "what makes no sense is refused" on n0 genl refuse eth0 6
+took refuse
 is "$(on n0 filterctl churn eth0 6 1500)" "done" "attached, replaced and detached 1500 times in 256 MB"
-if [ -e /bin/vectors ]; then check "the shared vectors and random frames: the same verdict as in plain C" vectors; fi
+took churn
+check "the shared vectors and random frames: the same verdict as in plain C" genl vectors 2000 4
+took vectors
 each attach invisible >/dev/null
 each lease 600
 on n2 ip link del eth0
 is "$(on n2 filterctl show eth0 5 2>&1)" "filterctl: eth0: no filter of module 5" "an interface goes with its filter"
-kill "$(cat /run/serve1.pid)"
+ip netns pids n1 | xargs kill
 ip netns del n1
-check "a namespace goes with its filter" sh -c 'until [ ! -e /sys/class/net/vn1 ]; do usleep 10000; done'
+no_port() { [ ! -e /sys/class/net/vn1 ]; }
+check "a namespace goes with its filter" soon no_port
 each_left() { attach directed 0 && tables 0 0 0 && lease 600 0; }
 check "attached once more" each_left
 forget
@@ -160,4 +169,5 @@ is "$(spread $VIP udp 34000 10)" "n0=10" "the server is reached as without it"
 check "loaded again" insmod /modules/safevip.ko
 is "$(attach directed 0)" "new" "and attached, as new"
 check "unloaded" rmmod safevip
+took unload
 the_end

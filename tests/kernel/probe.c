@@ -4,7 +4,7 @@
  *
  *	probe serve NAME		UDP and TCP, IPv4 and IPv6, port 80: whatever comes is answered with NAME and a newline; until killed
  *	probe spread ADDR udp|tcp FIRST COUNT	one question from each of COUNT source ports; prints who answered how often, sorted:
- *					"n0=.. n1=.." and, when there are any, "none=.." (no answer) and "twice=.." (several)
+ *					"n0=.. n1=.." and, when there are any, "none=.." (no answer within PATIENCE_MS) and "twice=.." (several)
  *	probe buckets ADDR SEED FIRST COUNT N	what "spread" from this source address should say where bucket b belongs to n<b modulo N>
  *	probe hold ADDR PORT		a TCP connection from that source port: for each line of stdin a question, and the answer (or "none")
  *	probe exit N			ends the guest: its status is 2N+1
@@ -29,7 +29,7 @@
 #define PORT		80
 #define NAMES		8
 #define CONNECTIONS	512
-#define PATIENCE_MS	1500	/* a lost first SYN comes again after 1 s */
+#define PATIENCE_MS	15000	/* for an answer; a lost first SYN comes again after 1 s, and the host may be busy */
 
 static int64_t
 now_ms(void)
@@ -196,12 +196,13 @@ spread(const char *to, bool tcp, int first, int count)
 	struct sockaddr_storage addr;
 	socklen_t len = address(to, PORT, &addr);
 	int64_t end, quiet = 0;
+	const char *patience = getenv("PATIENCE_MS");
 	int i, missing = count;
 
 	for (i = 0; i < count; i++)
 		p[i] = (struct pollfd){ ask_from(&addr, len, tcp ? SOCK_STREAM : SOCK_DGRAM, first + i), POLLOUT, 0 };
 	/* when all have answered, a while more, for second answers */
-	for (end = now_ms() + PATIENCE_MS; now_ms() < end && (quiet == 0 || now_ms() < quiet);) {
+	for (end = now_ms() + (patience != NULL ? atoi(patience) : PATIENCE_MS); now_ms() < end && (quiet == 0 || now_ms() < quiet);) {
 		if (missing == 0 && quiet == 0)
 			quiet = now_ms() + 100;
 		poll(p, (nfds_t)count, 50);

@@ -21,6 +21,15 @@ expected: $2"; fi
 }
 has() { case $1 in *"$2"*) good "$3" ;; *) fail "$3" "no \"$2\" in: $1" ;; esac; }	# has TEXT PART NAME
 
+soon() {	# soon CMD...: true within 10 s
+	local n=0
+	until "$@"; do
+		[ $((n += 1)) -lt 500 ] || return 1
+		usleep 20000
+	done
+}
+took() { echo "@ # $1 at $(cut -d ' ' -f 1 /proc/uptime) s"; }	# since the kernel began
+
 the_end() {	# what the kernel said decides: no oops, warning, or refcount that went wrong
 	local said
 	said=$(dmesg | grep -E -A 12 'BUG|WARNING|Oops|general protection|unable to handle|refcount_t|Call Trace|leaked|unregister_netdevice: waiting|suspicious RCU' | head -n 40)
