@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shellcheck shell=sh
+# shellcheck shell=dash
 # shellcheck source=tests/kernel/story.sh
 #
 # lan.sh: the story of t-kernel, in the guest: three servers and a client on a LAN of namespaces, with the filter loaded for real.
@@ -79,7 +79,7 @@ keep() {	# keep MODE ADDR: a connection outlives that its bucket goes to another
 }
 
 round() {	# round MODE
-	local mode=$1
+	local mode="$1"
 	forget
 	is "$(each attach "$mode" | paste -s -d ' ')" "new new new" "$mode: attached on three servers"
 	is "$(each attach "$mode" | paste -s -d ' ')" "kept kept kept" "$mode: found again with the same configuration"
@@ -145,7 +145,7 @@ done
 export SAFE_VIP_FILTER=module
 check "what makes no sense is refused" on n0 genl refuse eth0 6
 took refuse
-is "$(on n0 filterctl churn eth0 6 1500)" "done" "attached, replaced and detached 1500 times in 256 MB"
+is "$(on n0 filterctl churn eth0 6 800)" "done" "attached, replaced and detached 800 times in 256 MB"
 took churn
 check "the shared vectors and random frames: the same verdict as in plain C" genl vectors 2000 4
 took vectors

@@ -41,7 +41,7 @@ kernel_get() {
 	mkdir -p "$KERNEL_CACHE" || exit
 	image=$(depends_on "linux-image-$meta" '^linux-image-')
 	headers=$(depends_on "linux-headers-$meta" '^linux-headers-')
-	[ -n "$image" ] && [ "${image#linux-image-}" = "${headers#linux-headers-}" ] || tap_skip_all "apt knows no linux-image-$meta with headers of the same version"
+	if [ -z "$image" ] || [ "${image#linux-image-}" != "${headers#linux-headers-}" ]; then tap_skip_all "apt knows no linux-image-$meta with headers of the same version"; fi
 	KVER=${image#linux-image-}
 	common=$(depends_on "$headers" '^linux-headers-.*-common')
 	kbuild=$(depends_on "$headers" '^linux-kbuild-')
@@ -52,7 +52,7 @@ kernel_get() {
 	[ -d "$KMODULES" ] || KMODULES=$KERNEL_CACHE/usr/lib/modules/$KVER
 	# the one path in it that is absolute
 	sed -i "s|^include /usr/src/|include $KERNEL_CACHE/usr/src/|" "$KHEADERS/Makefile"
-	[ -s "$KIMAGE" ] && [ -d "$KMODULES" ] || tap_skip_all "no kernel in $image"
+	if [ ! -s "$KIMAGE" ] || [ ! -d "$KMODULES" ]; then tap_skip_all "no kernel in $image"; fi
 }
 
 kernel_build() {
@@ -109,16 +109,16 @@ guest_modules() {
 }
 
 guest_run() {
-	local limit=$1 mb=${2:-256} status
+	local limit=$1 mb=${2:-256}
+	# shellcheck disable=SC2086 # several
 	printf '%s\n' $GUEST_LOADS >"$GUEST/modules/order"
 	(cd "$GUEST" && find . | cpio -o -H newc -R 0:0 2>/dev/null) | gzip -1 >"$GUEST.img" || return
 	timeout -k 5 "$limit" qemu-system-x86_64 -accel tcg -M q35 -cpu max -smp 1 -m "$mb" -nodefaults -no-user-config -display none -no-reboot \
 		-serial stdio -kernel "$KIMAGE" -initrd "$GUEST.img" -append "console=ttyS0 panic=-1 oops=panic quiet ${GUEST_BOOT:-}" \
 		-device isa-debug-exit,iobase=0x501,iosize=1 </dev/null >"$GUEST.out" 2>&1
-	status=$?
-	tr -d '\r' <"$GUEST.out" >"$GUEST.txt"
-	GUEST_OUT=$GUEST.txt GUEST_STATUS=$status
-	[ $status = $((2 * GUEST_WELL + 1)) ]
+	GUEST_STATUS=$? GUEST_OUT=$GUEST.txt
+	tr -d '\r' <"$GUEST.out" >"$GUEST_OUT"
+	[ $GUEST_STATUS = $((2 * GUEST_WELL + 1)) ]
 }
 
 # What the guest's story found, as points of this test: lines "@ ok NAME", "@ not ok NAME", "@ # words"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shellcheck shell=sh
+# shellcheck shell=dash
 #
 # story.sh: what a story in the guest says with: busybox sh, one serial line.  Host's side: guest_points of lib.sh.
 
@@ -10,7 +10,7 @@ fail() {	# fail NAME [WHY]
 	return 0
 }
 check() {	# check NAME CMD...
-	local name=$1 out
+	local name="$1" out
 	shift
 	if out=$("$@" 2>&1); then good "$name"; else fail "$name" "status $? of: $*
 $out"; fi
