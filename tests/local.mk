@@ -226,7 +226,7 @@ tests_unit_t_picture_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_t_picture_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/t_watch
-tests_unit_t_watch_SOURCES = tests/unit/t_watch.c engine/act/watch.c
+tests_unit_t_watch_SOURCES = tests/unit/t_watch.c engine/act/watch.c engine/act/child.c
 tests_unit_t_watch_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_t_watch_LDADD = $(MODULE_LIBS) libconf.a $(BASE_LIBS) $(UV_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS) -lpthread
 
