@@ -5,7 +5,7 @@
  * Each serving node with a power gets its share of 256 (largest remainder, ties to the lower index), exactly.  The first two of those that
  * have a power, when they alone serve and have the same: 0..127 and 128..255, so each farm of two equal servers.
  * Without memory a node that comes or goes cannot move its own share only; measured over all transitions of up to 8 equal
- * nodes (tests/unit/t_assign): 1.06 times that in the mean, at worst 1.31 (3 nodes: 1.04); random ones of up to 32 nodes, any powers: 1.6.
+ * nodes (tests/unit/t_assign): 1.06 times that in the mean, at worst 1.31 (one of 3: 1.02); random ones of up to 32 nodes, any powers: 1.6.
  * Called by: vip/farm.  Never does: remember anything.  One thread (marks are drawn in the first call).
  */
 #ifndef SK_VIP_ASSIGN_H
