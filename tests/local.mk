@@ -311,3 +311,9 @@ tests_unit_t_check_SOURCES = tests/unit/t_check.c
 tests_unit_t_check_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS) $(MNL_CFLAGS)
 tests_unit_t_check_LDADD = $(CHECK_LIBS) $(CMOCKA_LIBS)
 include tests/unit/filter.mk
+
+# farm: who serves what
+UNIT_TESTS += tests/unit/t_assign
+tests_unit_t_assign_SOURCES = tests/unit/t_assign.c tests/sim/rng.h
+tests_unit_t_assign_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_t_assign_LDADD = $(FARM_LIBS) $(CMOCKA_LIBS)
