@@ -309,14 +309,20 @@ on_runner(uv_poll_t *p, int status, int events)
 
 	(void)!read(H.runner_fd, &n, sizeof(n));
 	while (runner_poll(H.runner, &ev))
-		if (ev.what == RUN_DONE) {
-			heart_run_done(ev.seq);
-			mod_script_done(&H.mod, ev.seq, ev.value, clock_mono_ms());
-		} else {
+		if (ev.what == RUN_DONE)
+			heart_run_done(ev.seq, ev.value);
+		else
 			say_script(&ev);
-		}
-	if (H.mod.state == S_STOP)
-		heart_stopped();
+	heart_rearm();
+}
+
+void
+heart_at_rest(void)
+{
+	if (H.mod.state == S_STOP) {
+		heart_check_stopped();
+		heart_vip_stopped();
+	}
 	if (H.pending != NULL && H.mod.state == S_STOP)
 		apply_pending();
 	heart_rearm();
@@ -485,6 +491,7 @@ heart_apply(const json_t *obj, const char **code, char *err, size_t errsize)
 	configure_runner();
 	open_links();
 	heart_check_setup();
+	heart_vip_setup();
 	mod_settle(&H.mod, clock_mono_ms());
 	return true;
 }
@@ -520,6 +527,7 @@ on_again(void *ctx, json_t *setup)
 	hook_report(NULL, &H.mod.report);
 	json_object_foreach(H.resources, name, r)
 		uplink_send(H.up, json_pack("{s:O}", "resource", r), false);
+	heart_vip_publish();
 }
 
 static void
@@ -645,12 +653,15 @@ main(int argc, char **argv)
 	if (!heart_check_init(am))
 		fatal("heart %s: no memory for checkers", am);
 	heart_check_setup();
+	if (!heart_vip_init(am))
+		fatal("heart %s: no memory for virtual addresses", am);
 	hook_persist(NULL, &H.mod.rec);
 	mod_born(&H.mod, same_boot);
 	open_links();
 	heart_rearm();
 	uv_run(H.loop, UV_RUN_DEFAULT);
 
+	heart_vip_free();
 	heart_check_free();
 	runner_free(H.runner);
 	writer_free(H.writer);
