@@ -95,6 +95,7 @@ hook_report(void *ctx, const struct rpt_module *r)
 	struct rpt_module copy = *r;
 
 	copy.pid = (uint32_t)getpid();
+	heart_ready_report(r);
 	uplink_send(H.up, json_pack("{s:o}", "module", report_encode(&rpt_module_type, &copy)), false);
 }
 
@@ -610,6 +611,7 @@ main(int argc, char **argv)
 	umask(022);
 	signal(SIGPIPE, SIG_IGN);
 	take_lock(am);
+	heart_ready_born(am);
 	H.loop = uv_default_loop();
 	H.resources = json_object();
 	H.notes = json_object();
@@ -636,10 +638,12 @@ main(int argc, char **argv)
 	configure_runner();
 
 	read_record(&rec, &same_boot);
-	H.writer = writer_new(H.record_file);
+	H.writer = writer_new(H.record_file, 0600, true);
 	if (H.writer == NULL || uv_poll_init(H.loop, &H.writer_poll, writer_fd(H.writer)) != 0)
 		fatal("heart %s: no thread for the record", am);
 	uv_poll_start(&H.writer_poll, UV_READABLE, on_written);
+	if (!heart_ready_init(am))
+		fatal("heart %s: no thread for the health check file", am);
 	if (H.setup.running && same_boot)
 		rec.running = true;	/* safeadmin saw it, the disk did not */
 	rec.life = rec.life + 1 > (uint64_t)(clock_wall_us() / 1000) ? rec.life + 1 : (uint64_t)(clock_wall_us() / 1000);
@@ -661,6 +665,7 @@ main(int argc, char **argv)
 	heart_rearm();
 	uv_run(H.loop, UV_RUN_DEFAULT);
 
+	heart_ready_free();
 	heart_vip_free();
 	heart_check_free();
 	runner_free(H.runner);

@@ -86,4 +86,10 @@ bool heart_vip_waits(void);			/* true: it is not so yet, heart_plan_go() follows
 void heart_vip_stopped(void);			/* the module is in STOP: vipd ends when all is down */
 void heart_vip_publish(void);			/* its rows of load, anew */
 
+/* heart/ready.c: the health check file */
+void heart_ready_born(const char *am);		/* on the disk, now */
+bool heart_ready_init(const char *am);
+void heart_ready_report(const struct rpt_module *r);
+void heart_ready_free(void);
+
 #endif

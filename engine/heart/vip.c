@@ -79,7 +79,7 @@ list_shares(void)
 	for (i = 0; i < V.shares_count; i++) {
 		struct rpt_share *s = &V.shares[i];
 
-		if (i < before && strcmp(s->group, H.setup.conf.groups[i].name) == 0)
+		if (i < before && s->module_id == H.setup.mod.id && strcmp(s->group, H.setup.conf.groups[i].name) == 0)
 			continue;
 		memset(s, 0, sizeof(*s));
 		s->module_id = H.setup.mod.id;
