@@ -202,20 +202,6 @@ static const struct field engine_fields[] = {
 };
 #undef REPORT
 
-#define REPORT rpt_share
-static const struct field share_fields[] = {
-	U32(module_id, "", "id of its module"),
-	U32(index, "", "order of the groups in the configuration"),
-	STR(module, "module name"),
-	STR(group, "load balancing group"),
-	U32(buckets, "count", "buckets of 256 that this server takes"),
-	U32(view, "", "number of the view, 0: none"),
-	U32(serving, "count", "servers that take load"),
-	STR(members, "their names"),
-	TMS(since_ms, "last change of buckets or members"),
-};
-#undef REPORT
-
 const struct report_type
 	rpt_module_type = { "module", sizeof(struct rpt_module), module_fields, ARRAY_LEN(module_fields) },
 	rpt_resource_type = { "resource", sizeof(struct rpt_resource), resource_fields, ARRAY_LEN(resource_fields) },
