@@ -1,1 +1,2 @@
 # What runs in the kernel, and the contract with it (filter_abi.h, filter_core.h).
+noinst_HEADERS = kmod/filter_abi.h kmod/filter_core.h

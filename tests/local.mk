@@ -306,7 +306,15 @@ tests_ctl_runform_SOURCES = tests/ctl/runform.c
 tests_ctl_runform_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(XML_CFLAGS)
 tests_ctl_runform_LDADD = $(CONF_LIBS)
 EXTRA_DIST += tests/bench/bench_check.py tests/bench/bench_intf.sh
+EXTRA_DIST += tests/bench/bench_vip.sh tests/bench/bench_farm.sh
 UNIT_TESTS += tests/unit/t_check
 tests_unit_t_check_SOURCES = tests/unit/t_check.c
 tests_unit_t_check_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS) $(MNL_CFLAGS)
 tests_unit_t_check_LDADD = $(CHECK_LIBS) $(CMOCKA_LIBS)
+include tests/unit/filter.mk
+
+# farm: who serves what
+UNIT_TESTS += tests/unit/t_assign
+tests_unit_t_assign_SOURCES = tests/unit/t_assign.c tests/sim/rng.h
+tests_unit_t_assign_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_t_assign_LDADD = $(FARM_LIBS) $(CMOCKA_LIBS)
