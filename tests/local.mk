@@ -74,6 +74,10 @@ tests_unit_t_conf_tags_LDADD = $(CONF_LIBS) $(CMOCKA_LIBS)
 tests_unit_t_guide_SOURCES = tests/unit/t_guide.c
 tests_unit_t_guide_CPPFLAGS = $(UNIT_CPPFLAGS) $(XML_CFLAGS)
 tests_unit_t_guide_LDADD = $(CONF_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/t_conf_vip
+tests_unit_t_conf_vip_SOURCES = tests/unit/t_conf_vip.c
+tests_unit_t_conf_vip_CPPFLAGS = $(UNIT_CPPFLAGS) $(XML_CFLAGS)
+tests_unit_t_conf_vip_LDADD = $(CONF_LIBS) $(CMOCKA_LIBS)
 
 if ENABLE_FUZZ
 tests_fuzz_fuzz_userconfig_SOURCES = tests/fuzz/fuzz_userconfig.c
