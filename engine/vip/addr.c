@@ -23,6 +23,8 @@
 struct addr {
 	struct mnl_socket *nl;
 	unsigned	 seq;
+	int		 ignored;
+	struct sockaddr_storage ignore[ADDR_IGNORE];
 };
 
 struct addr *
@@ -215,7 +217,15 @@ addr_each(struct addr *a, int family, addr_row_fn each, void *ctx)
 	return rc != -1;
 }
 
-struct search { const struct sockaddr_storage *ip; int index; int best_index, best_prefix; };
+struct search { const struct addr *a; const struct sockaddr_storage *ip; int index; int best_index, best_prefix; };
+
+void
+addr_ignore(struct addr *a, const struct sockaddr_storage *ips, int n)
+{
+	a->ignored = n < ADDR_IGNORE ? n : ADDR_IGNORE;
+	if (a->ignored > 0)
+		memcpy(a->ignore, ips, (size_t)a->ignored * sizeof(*ips));
+}
 
 static bool
 link_local(const struct sockaddr_storage *ip)
@@ -227,7 +237,11 @@ static void
 better(void *ctx, const struct addr_row *row)
 {
 	struct search *s = ctx;
+	int i;
 
+	for (i = 0; i < s->a->ignored; i++)
+		if (ip_same(&s->a->ignore[i], &row->ip))
+			return;
 	if ((s->index != 0 && row->index != s->index) || row->prefix >= ip_bits(&row->ip) || row->prefix <= s->best_prefix ||
 	    !ip_in(s->ip, &row->ip, row->prefix))
 		return;
@@ -238,7 +252,7 @@ better(void *ctx, const struct addr_row *row)
 bool
 addr_find(struct addr *a, const struct sockaddr_storage *ip, const char *name, int prefix, struct addr_on *on, char *err, size_t errsize)
 {
-	struct search s = { .ip = ip };
+	struct search s = { .a = a, .ip = ip };
 	struct addr_link l = { 0 };
 	char text[IP_TEXT_MAX];
 

@@ -14,9 +14,12 @@
 struct addr_link { int index; char name[SK_NAME_MAX]; uint8_t mac[6]; bool ether, up, promisc; };
 struct addr_row { int index, prefix; unsigned flags; /* IFA_F_... */ struct sockaddr_storage ip; };
 struct addr_on { int ifindex; char intf[SK_NAME_MAX]; int prefix; uint8_t mac[6]; bool ether, up; };
+#define ADDR_IGNORE	96
 struct addr;
 struct addr *addr_open(char *err, size_t errsize);
 void addr_close(struct addr *a);
+/* Virtual addresses with a mask of their own: addr_find() takes them for no network from now on */
+void addr_ignore(struct addr *a, const struct sockaddr_storage *ips, int n);
 /* Where ip belongs: on `name`, or on the interface whose network has it (the longest prefix; a virtual address of ours is no network:
  * /32 and /128 do not count).  prefix: as given, -1: that of the network.  false with the reason. */
 bool addr_find(struct addr *a, const struct sockaddr_storage *ip, const char *name, int prefix, struct addr_on *on, char *err, size_t errsize);

@@ -11,7 +11,7 @@
 #include <string.h>
 
 struct walk {
-	struct vipd	*v;		/* NULL: given up */
+	struct vipd	*v;
 	uint32_t	 counted_in;
 	bool		 connections, farm;
 	uint8_t		 bits[FILTER_GROUPS][FILTER_BUCKETS / 8];
@@ -92,6 +92,7 @@ on_done(void *ctx, bool complete)
 		load_holds(v, w->counted_in, w->bits);
 	if (complete && w->connections)
 		publish(v);
+	v->walk = NULL;
 	free(w);
 	count_plan(v);
 }
@@ -130,6 +131,7 @@ on_count(uv_timer_t *timer)
 		free(w);
 		return;
 	}
+	v->walk = w;
 	for (i = 0; i < v->places_count; i++)
 		v->place[i].connections = 0;
 	if (w->connections)
@@ -141,4 +143,6 @@ count_end(struct vipd *v)
 {
 	sockets_close(v->sockets);	/* a walk that runs is not answered any more */
 	v->sockets = NULL;
+	free(v->walk);
+	v->walk = NULL;
 }

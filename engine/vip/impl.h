@@ -40,7 +40,7 @@ struct place {
 	char		 why[WHY_MAX];	/* not set */
 	bool		 said;		/* MSG_VIP_ERROR */
 	int		 sent;		/* announcements of the first second */
-	int64_t		 due_ms, until_ms;	/* next announcement (0: none); arpelapse */
+	int64_t		 due_ms, since_ms;	/* next announcement (0: none); the first one */
 	bool		 counted;	/* its connections resource exists */
 	int		 connections;
 };
@@ -56,6 +56,7 @@ struct face {
 	struct filter	*filter;
 	struct filter_conf fconf;	/* as attached */
 	bool		 promisc, before;	/* as of left_intf */
+	bool		 taken;		/* they are those of a former life */
 	struct filter_tables *tables;	/* of the farm: last told; NULL: none yet */
 };
 
@@ -73,10 +74,11 @@ struct vipd {
 	uv_timer_t	 retry, announce, count;
 	int		 handles;	/* open */
 	struct sockets	*sockets;	/* opened at first use */
+	struct walk	*walk;		/* under way */
 	int64_t		 connections_ms;	/* when they were counted last */
 	/* want */
 	bool		 wanted, addresses, serve;
-	bool		 ack_due, patience_over, down;
+	bool		 ack_due, patience_over, down, by_hand;
 	int64_t		 ack_seq;
 	/* load.c */
 	struct load	*load;
@@ -122,6 +124,7 @@ void load_serve(struct vipd *v, bool serve);
 bool load_served(const struct vipd *v);		/* as ordered last */
 void load_faces(struct vipd *v);		/* interfaces are known now */
 void load_tables(struct face *f, bool kept);	/* into a filter just attached */
+void announce_again(struct vipd *v);
 bool load_announces(const struct vipd *v);	/* we are the lowest that serve */
 bool load_must_count(const struct vipd *v);
 uint32_t load_view(const struct vipd *v);

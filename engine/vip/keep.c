@@ -119,6 +119,7 @@ keep_take_face(struct face *f)
 		if (l->intfs[i].index == f->ifindex) {
 			f->promisc = l->intfs[i].promisc;
 			f->before = l->intfs[i].before;
+			f->taken = f->promisc;
 			l->intfs[i--] = l->intfs[--l->intfs_count];
 		}
 }
@@ -148,7 +149,7 @@ drop(struct vipd *v, const struct left_addr *a)
 	if (n > 0)
 		vip_log(v, MSG_VIP_RESET, count, a->addr);
 	if (addr_unset(v->addr, a->index, &ip, a->prefix, err, sizeof(err)))
-		vip_log(v, MSG_VIP_LEFT, a->addr, v->module);
+		vip_log(v, v->by_hand ? MSG_VIP_UNSET : MSG_VIP_LEFT, a->addr, v->module);
 	else
 		warn_text("%s on %s: %s", a->addr, a->intf, err);
 }

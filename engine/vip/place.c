@@ -100,21 +100,19 @@ send_one(struct place *p, int64_t now)
 		debug_text("%s", err);
 	p->sent++;
 	if (p->sent < (int)ARRAY_LEN(early_ms))
-		p->due_ms = now + early_ms[p->sent] - early_ms[p->sent - 1];
+		p->due_ms = p->since_ms + early_ms[p->sent];
 	else
-		p->due_ms = p->face->conf->arpreroute ? now + p->face->conf->arpinterval_ms : 0;
-	if (p->due_ms > p->until_ms)
+		p->due_ms = now + p->face->conf->arpinterval_ms;
+	if (p->sent >= (int)ARRAY_LEN(early_ms) && (!p->face->conf->arpreroute || p->due_ms > p->since_ms + p->face->conf->arpelapse_ms))
 		p->due_ms = 0;
 }
 
 void
 place_announce(struct place *p)
 {
-	int64_t now = clock_mono_ms(), early = early_ms[ARRAY_LEN(early_ms) - 1];
-
 	p->sent = 0;
-	p->until_ms = now + (p->face->conf->arpreroute && p->face->conf->arpelapse_ms > early ? p->face->conf->arpelapse_ms : early);
-	send_one(p, now);
+	p->since_ms = clock_mono_ms();
+	send_one(p, p->since_ms);
 	announce_plan(p->v);
 }
 

@@ -23,6 +23,7 @@ struct vipd;
 /* NULL with the reason.  var: SAFEUSERVAR, with what a former life left */
 struct vipd *vipd_new(uv_loop_t *loop, const char *module, const char *var, const struct vipd_hooks *hooks, char *err, size_t errsize);
 void vipd_setup(struct vipd *v, struct vip_setup *s);	/* taken */
+void vipd_by_hand(struct vipd *v);	/* what a former life left is no accident: "unset" */
 /* hooks.ack(seq) follows, perhaps before the return */
 void vipd_want(struct vipd *v, int64_t seq, bool addresses, bool serve);
 void vipd_down(struct vipd *v);		/* everything, at once; nothing but vipd_free() after it */

@@ -56,11 +56,26 @@ may_go(const struct place *p)
 }
 
 static void
+ignore_virtual(struct vipd *v)
+{
+	struct sockaddr_storage ips[CONF_VADDRS_MAX + LEFT_ADDRS];
+	int i, n = 0;
+
+	for (i = 0; i < v->places_count; i++)
+		if (v->place[i].known)
+			ips[n++] = v->place[i].ip;
+	for (i = 0; i < v->left.addrs_count; i++)
+		n += ip_parse(v->left.addrs[i].ip, &ips[n]);
+	addr_ignore(v->addr, ips, n);
+}
+
+static void
 bring_up(struct vipd *v)
 {
 	bool go[CONF_VADDRS_MAX], any = false;
 	int i;
 
+	ignore_virtual(v);
 	for (i = 0; i < v->places_count; i++) {
 		go[i] = may_go(&v->place[i]);
 		any |= go[i];
@@ -234,6 +249,8 @@ forget(struct vipd *v)
 	bring_down(v);
 	for (i = 0; i < v->places_count; i++)
 		place_end(&v->place[i]);
+	for (i = 0; i < v->faces_count; i++)
+		free(v->face[i].tables);
 	v->places_count = v->faces_count = 0;
 }
 
@@ -258,6 +275,7 @@ vipd_setup(struct vipd *v, struct vip_setup *s)
 	v->s = s;
 	vip_setup_free(former);
 	begin(v);
+	ignore_virtual(v);
 	keep_drop_addrs(v, false);
 	load_setup(v, false);
 	if (v->wanted)
@@ -296,6 +314,12 @@ vipd_new(uv_loop_t *loop, const char *module, const char *var, const struct vipd
 	}
 	left_read(var, &v->left);
 	return v;
+}
+
+void
+vipd_by_hand(struct vipd *v)
+{
+	v->by_hand = true;
 }
 
 void
