@@ -36,7 +36,7 @@ MODULE_LIBS = libmodule.a $(RULES_LIBS)
 # heart: one module
 safebin_PROGRAMS += heart
 heart_SOURCES = engine/heart.c engine/heart/heart.h engine/heart/orders.c engine/heart/check.c \
-	engine/act/watch.h engine/act/watch.c engine/wire/checkline.h \
+	engine/act/child.h engine/act/child.c engine/act/watch.h engine/act/watch.c engine/wire/checkline.h \
 	engine/act/runner.h engine/act/runner.c engine/act/thread.h engine/act/writer.h engine/act/writer.c \
 	engine/cluster/link.h engine/cluster/link.c \
 	engine/module/setup.h engine/module/setup.c \

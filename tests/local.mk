@@ -230,7 +230,7 @@ tests_unit_t_picture_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_t_picture_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/t_watch
-tests_unit_t_watch_SOURCES = tests/unit/t_watch.c engine/act/watch.c
+tests_unit_t_watch_SOURCES = tests/unit/t_watch.c engine/act/watch.c engine/act/child.c
 tests_unit_t_watch_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_t_watch_LDADD = $(MODULE_LIBS) libconf.a $(BASE_LIBS) $(UV_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS) -lpthread
 
@@ -310,3 +310,9 @@ UNIT_TESTS += tests/unit/t_check
 tests_unit_t_check_SOURCES = tests/unit/t_check.c
 tests_unit_t_check_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS) $(MNL_CFLAGS)
 tests_unit_t_check_LDADD = $(CHECK_LIBS) $(CMOCKA_LIBS)
+
+# farm: who serves what
+UNIT_TESTS += tests/unit/t_assign
+tests_unit_t_assign_SOURCES = tests/unit/t_assign.c tests/sim/rng.h
+tests_unit_t_assign_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_t_assign_LDADD = $(FARM_LIBS) $(CMOCKA_LIBS)

@@ -1,4 +1,9 @@
 # vipd: virtual addresses, the farm, the filter as seen from user space.
+# libfarm: who serves what (pure), shared by vipd and the simulation
+noinst_LIBRARIES += libfarm.a
+libfarm_a_SOURCES = engine/vip/assign.h engine/vip/assign.c
+FARM_LIBS = libfarm.a $(CLUSTER_LIBS)
+
 noinst_LIBRARIES += libvip.a
 libvip_a_SOURCES = \
 	engine/vip/ip.h engine/vip/ip.c engine/vip/addr.h engine/vip/addr.c engine/vip/announce.h engine/vip/announce.c \
@@ -8,7 +13,7 @@ libvip_a_SOURCES = \
 	engine/vip/filter.h engine/vip/assign.h engine/vip/farm.h engine/vip/farm_net.h
 libvip_a_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(JANSSON_CFLAGS) $(MNL_CFLAGS) $(CRYPTO_CFLAGS)
 # libconf without libxml2: the run form is JSON
-VIP_LIBS = libvip.a libconf.a libcluster.a libwire.a libbase.a $(MNL_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS) $(UV_LIBS)
+VIP_LIBS = libvip.a libfarm.a libconf.a libcluster.a libwire.a libbase.a $(MNL_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS) $(UV_LIBS)
 
 safebin_PROGRAMS += vipd
 vipd_SOURCES = engine/vipd.c engine/base/talk.h engine/base/talk.c engine/cluster/link.h engine/cluster/link.c
