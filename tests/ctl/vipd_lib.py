@@ -130,7 +130,7 @@ class Vipd:
         return p.returncode, p.stdout, p.stderr
 
 
-class Wire:                     # frames of a device of another network namespace, and when they came
+class Wire:                     # frames of a device of another network namespace, and when they came there
     def __init__(self, pid, dev):
         def open_there():
             here = os.open("/proc/self/ns/net", os.O_RDONLY)
@@ -145,7 +145,13 @@ class Wire:                     # frames of a device of another network namespac
                 os.close(there)
             return s
         self.s = open_there()
+        self.s.setsockopt(socket.SOL_SOCKET, 35, 1)     # SO_TIMESTAMPNS
         self.frames = []
+
+    def recv(self):
+        frame, anc, _, _ = self.s.recvmsg(2048, 64)
+        sec, ns = struct.unpack("qq", anc[0][2][:16])
+        return sec + ns / 1e9, frame
 
     def collect(self, enough, seconds=LONG):    # until enough(frames) is true of all frames so far
         end = time.monotonic() + seconds
@@ -155,7 +161,7 @@ class Wire:                     # frames of a device of another network namespac
                 return False
             self.s.settimeout(left)
             try:
-                self.frames.append((time.monotonic(), self.s.recv(2048)))
+                self.frames.append(self.recv())
             except TimeoutError:
                 return False
         return True
@@ -164,7 +170,7 @@ class Wire:                     # frames of a device of another network namespac
         self.s.setblocking(False)
         try:
             while True:
-                self.frames.append((time.monotonic(), self.s.recv(2048)))
+                self.frames.append(self.recv())
         except BlockingIOError:
             pass
         got, self.frames = self.frames, []
