@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * intf.c: is an interface up and does it still have its address (intf); is an address defined on this server (ip)?  Events of the kernel
+ * intf.c: is an interface up and does it still have its address (intf; of a virtual address: is there one whose network has it, and is that
+ * one up); is an address defined on this server (ip)?  IPv4 addresses that another server has, too, are no fault here: those of a farm are.  Events of the kernel
  * are judged as they come; each interval asks for a whole dump as a safety net.
  */
 #include "config.h"
@@ -26,6 +27,24 @@ judge_link(struct row *r, const struct link_row *link)
 
 	links_reason(link, why, sizeof(why));
 	row_verdict(r, why[0] == '\0' ? ROW_UP : ROW_DOWN, "%s", why);
+}
+
+/* conf.network */
+static void
+judge_network(struct row *r, const struct links *l)
+{
+	union addr addrs[ADDRS_MAX];
+	int i, n = row_addrs(r, addrs, ADDRS_MAX);
+	const struct link_addr *net = NULL;
+	const struct link_row *link;
+
+	for (i = 0; i < n && net == NULL; i++)
+		net = links_network(l, &addrs[i]);
+	link = net != NULL ? links_index(l, net->index) : NULL;
+	if (link != NULL)
+		judge_link(r, link);
+	else
+		row_verdict(r, ROW_DOWN, "no interface has an address in the network of %.60s", r->conf.addr);
 }
 
 static void
@@ -116,7 +135,9 @@ judge(struct row *r)
 
 	if (!l->known)
 		return;		/* the first dump runs: its end is an event */
-	if (r->conf.kind == CHECK_INTF)
+	if (r->conf.network)
+		judge_network(r, l);
+	else if (r->conf.kind == CHECK_INTF)
 		judge_intf(r, l);
 	else
 		judge_ip(r, l);
@@ -150,7 +171,7 @@ links_expire(struct row *r)
 }
 
 const struct kind check_intf = {
-	.kind = CHECK_INTF, .begin = intf_begin, .probe = links_probe, .expire = links_expire, .event = links_event, .end = intf_end,
+	.kind = CHECK_INTF, .names = true, .begin = intf_begin, .probe = links_probe, .expire = links_expire, .event = links_event, .end = intf_end,
 };
 const struct kind check_ip = {
 	.kind = CHECK_IP, .names = true, .probe = links_probe, .expire = links_expire, .event = links_event,

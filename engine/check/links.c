@@ -107,6 +107,7 @@ read_addr(const struct nlmsghdr *nlh, struct link_addr *out)
 		return false;
 	out->index = (int)ifa->ifa_index;
 	out->flags = ifa->ifa_flags;
+	out->prefix = ifa->ifa_prefixlen;
 	mnl_attr_for_each(a, nlh, sizeof(*ifa)) {
 		int type = mnl_attr_get_type(a);
 
@@ -144,7 +145,7 @@ take_addr(struct links *l, const struct nlmsghdr *nlh, bool *lost)
 		return true;
 	}
 	if (row != NULL) {
-		changed = row->flags != now.flags;
+		changed = row->flags != now.flags || row->prefix != now.prefix;
 		*row = now;
 		return changed;
 	}
@@ -226,6 +227,30 @@ const struct link_addr *
 links_addr(const struct links *l, const union addr *a, int index)
 {
 	return find_addr(l, a, index);
+}
+
+static bool
+in_network(const struct link_addr *net, const union addr *a)
+{
+	const uint8_t *x = a->sa.sa_family == AF_INET ? (const uint8_t *)&a->in.sin_addr : a->in6.sin6_addr.s6_addr;
+	const uint8_t *y = a->sa.sa_family == AF_INET ? (const uint8_t *)&net->addr.in.sin_addr : net->addr.in6.sin6_addr.s6_addr;
+	int bits = a->sa.sa_family == AF_INET ? 32 : 128, bytes = net->prefix / 8, rest = net->prefix % 8;
+
+	if (net->addr.sa.sa_family != a->sa.sa_family || net->prefix < 0 || net->prefix >= bits || addr_same(&net->addr, a))
+		return false;
+	return memcmp(x, y, (size_t)bytes) == 0 && (rest == 0 || ((x[bytes] ^ y[bytes]) >> (8 - rest)) == 0);
+}
+
+const struct link_addr *
+links_network(const struct links *l, const union addr *a)
+{
+	const struct link_addr *best = NULL;
+	int i;
+
+	for (i = 0; i < l->naddrs; i++)
+		if (in_network(&l->addrs[i], a) && (best == NULL || l->addrs[i].prefix > best->prefix))
+			best = &l->addrs[i];
+	return best;
 }
 
 void

@@ -13,7 +13,7 @@
 struct nlmsghdr;
 
 struct link_row { int index; char name[SK_NAME_MAX]; unsigned flags; int operstate; unsigned round; };
-struct link_addr { int index; union addr addr; unsigned flags; unsigned round; };	/* flags: IFA_F_...; scope of link-local ones set */
+struct link_addr { int index; union addr addr; unsigned flags; int prefix; unsigned round; };	/* flags: IFA_F_...; scope of link-local ones set */
 struct links {
 	struct link_row	*rows;
 	struct link_addr *addrs;
@@ -32,6 +32,8 @@ void links_free(struct links *l);
 const struct link_row *links_name(const struct links *l, const char *name);
 const struct link_row *links_index(const struct links *l, int index);
 const struct link_addr *links_addr(const struct links *l, const union addr *a, int index);	/* index 0: on any interface */
+/* The address whose network has a, the narrowest; a itself and single hosts (/32, /128) are no network.  NULL: none */
+const struct link_addr *links_network(const struct links *l, const union addr *a);
 /* "" when packets can pass, else why not: "eth0 is switched off", "eth0 has no carrier (cable)" */
 void links_reason(const struct link_row *row, char *why, size_t size);
 

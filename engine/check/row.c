@@ -37,7 +37,7 @@ bool
 row_conf_same(const struct conf_check *a, const struct conf_check *b)
 {
 	return a->kind == b->kind && strcmp(a->ident, b->ident) == 0 && a->when == b->when && same_text(a->addr, b->addr) &&
-	    strcmp(a->intf, b->intf) == 0 && a->port == b->port && a->interval_ms == b->interval_ms && a->timeout_ms == b->timeout_ms &&
+	    strcmp(a->intf, b->intf) == 0 && a->network == b->network && a->port == b->port && a->interval_ms == b->interval_ms && a->timeout_ms == b->timeout_ms &&
 	    strcmp(a->module, b->module) == 0 && a->secure == b->secure && same_text(a->exec, b->exec) && same_text(a->arg, b->arg);
 }
 

@@ -81,6 +81,8 @@ struct conf_check {
 	char	*addr;			/* tcp, ping, ip, module: name or address; intf: local_addr; splitbrain: the witnesses, blanks between;
 					 * custom: "" */
 	char	 intf[SK_NAME_MAX];	/* intf: name of the interface, "" = the one that has local_addr (UG 15.10) */
+	bool	 network;		/* intf (made from <interface check="on">): addr is a virtual address: the interface is the one whose network
+					 * has it */
 	uint16_t port;			/* tcp, module (9010) */
 	int64_t	 interval_ms, timeout_ms;	/* 10 s, 5 s */
 	char	 module[SK_NAME_MAX];	/* module: which one */
@@ -122,7 +124,7 @@ struct conf_farm {
 	uint16_t port;			/* 0 = 4803 + (id - 1) * 3 (UG 10.2) */
 	int	 pulse_ms;		/* default 500 (ours; UG gives none) */
 	int	 mlost_count, slost_count;	/* periods: default 3 and 4 (ours) */
-	int	 lans_count;
+	int	 lans_count;		/* 0: every framework lan of the cluster (the syntax before 7.2) */
 	char	 lans[SK_LANS_MAX][SK_NAME_MAX];
 };
 
@@ -131,6 +133,7 @@ struct conf_farm {
 #define CONF_VADDRS_MAX	32	/* virtual addresses of a module (= FILTER_ADDRS) */
 #define CONF_GROUPS_MAX	32	/* load balancing groups (= FILTER_GROUPS) */
 #define CONF_LBRULES_MAX 256	/* rules of all groups (= FILTER_RULES) */
+#define CONF_POWER_MAX	256	/* of a server in a group (= FILTER_BUCKETS, UG 13.5.7.4) */
 enum conf_vtype { VIP_REAL, VIP_DIRECTED, VIP_INVISIBLE, VIP_TYPES };
 enum conf_lb_proto { LB_TCP, LB_UDP, LB_ARP, LB_PROTOS };
 enum conf_lb_filter { LB_ON_ADDR, LB_ON_PORT, LB_ON_IPID, LB_FILTERS };	/* numbers of enum filter_by */
@@ -151,14 +154,14 @@ struct conf_vaddr {
 	bool	 one_side;		/* where="one_side_alias": set while the module is PRIM or ALONE; else while it is UP */
 	bool	 connections;		/* off */
 };
-struct conf_lb_host { char name[SK_NAME_MAX]; int power; };	/* 0..256 */
+struct conf_lb_host { char name[SK_NAME_MAX]; int power; };	/* 0..CONF_POWER_MAX */
 struct conf_lb_group { char name[SK_NAME_MAX]; int hosts_count; struct conf_lb_host *hosts; };	/* none: all servers, power 1 */
 struct conf_lb_rule { int group, proto, filter; int vaddr; /* index, -1: every one */ uint16_t port; /* 0: every one */ };
 /* The networks of this server's interfaces, for the checkers that check="on" of <interface> and <virtual_addr> makes (UG 15.10: the
  * interface, its network and its first address there).  Given by the caller of conf_module_load(), who asked the system; without
  * them, and where no network has the address, the interface checker is intf.<virtual address> and looks for the address's network when it runs. */
 struct conf_network { char intf[SK_NAME_MAX]; char addr[46]; int prefix; };
-void conf_set_networks(const struct conf_network *list, int count);	/* borrowed until it is called again; (NULL, 0) at first */
+void conf_set_networks(const struct conf_network *list, int count);	/* borrowed until it is called again; (NULL, 0) at first: not known */
 
 struct conf_module {
 	int	 mode;			/* enum rpt_mode */
@@ -179,7 +182,7 @@ struct conf_module {
 	int	 vars_count;
 	struct conf_var vars[CONF_VARS_MAX];
 	int	 checks_count;
-	struct conf_check *checks;	/* as the file has them, then those made from <vip check="on"> (with virtual addresses) */
+	struct conf_check *checks;	/* as the file has them, then those made from check="on" in <vip> */
 	int64_t	 polltimer_ms;		/* of errd: 30 s (UG 13.9.3) */
 	int	 procs_count;
 	struct conf_proc *procs;

@@ -173,11 +173,11 @@ read_module(const struct conf_doc *d, const struct conf_cluster *cluster, struct
 	if (m->mode != MODE_LIGHT && cluster == NULL)
 		conf_say(d, 'W', service, "no cluster configuration: names of lans and nodes are not checked");
 	conf_farm(d, service, cluster, m);
-	conf_vip(d, conf_xml_child(service, "vip"), cluster, m);
 	conf_rfs(d, conf_xml_child(service, "rfs"), cluster, m);
 	conf_vhost(d, conf_xml_child(service, "vhost"), m);
 	conf_errd(d, conf_xml_child(service, "errd"), m);
 	conf_check(d, conf_xml_child(service, "check"), m);
+	conf_vip(d, conf_xml_child(service, "vip"), cluster, m);
 	conf_failover(d, conf_xml_child(service, "failover"), m);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * module_json.c: struct conf_module <-> its run form (module.json): its own members, heartbeats and variables; check_json.c has the rest.
+ * module_json.c: struct conf_module <-> its run form (module.json): its own members, <farm>, heartbeats and variables; check_json.c has the rest.
  * Called by: the CLI (config writes it), safeadmin and heart (read it).  Never does: fill in a default: a run form is complete.
  */
 #include "config.h"
@@ -31,6 +31,12 @@ static const struct conf_row module_rows[] = {
 	{ "polltimer_ms", CONF_MS, M(polltimer_ms), 1, CONF_YEAR_MS },
 	{ "period_ms", CONF_MS, M(period_ms), 1, CONF_YEAR_MS },
 	{ "handle_ms", CONF_MS, M(handle_ms), 1, CONF_YEAR_MS },
+	{ "has_farm", CONF_BOOL, M(has_farm) },
+	{ "farm_port", CONF_PORT, M(farm.port), 0, UINT16_MAX },
+	{ "farm_pulse_ms", CONF_INT, M(farm.pulse_ms), 10, 60000 },	/* farm.c: what userconfig.xml may say; the defaults without <farm> */
+	{ "farm_mlost_count", CONF_INT, M(farm.mlost_count), 1, 1000 },
+	{ "farm_slost_count", CONF_INT, M(farm.slost_count), 1, 1000 },
+	{ "tcpreset", CONF_BOOL, M(tcpreset) },
 	{ "farm_signature", CONF_SIGNATURE, M(farm_signature) },
 	{ "vip_signature", CONF_SIGNATURE, M(vip_signature) },
 	{ "rfs_signature", CONF_SIGNATURE, M(rfs_signature) },
@@ -48,16 +54,20 @@ static const struct conf_row heartbeat_rows[] = {
 json_t *
 conf_module_to_json(const struct conf_module *m)
 {
-	json_t *obj = conf_rows_encode(module_rows, ARRAY_LEN(module_rows), m), *beats = json_array(), *vars = json_array();
-	bool ok = obj != NULL && beats != NULL && vars != NULL;
+	json_t *obj = conf_rows_encode(module_rows, ARRAY_LEN(module_rows), m), *beats = json_array(), *vars = json_array(),
+	    *lans = json_array();
+	bool ok = obj != NULL && beats != NULL && vars != NULL && lans != NULL;
 	int i;
 
 	for (i = 0; i < m->hb_count && ok; i++)
 		ok = json_array_append_new(beats, conf_rows_encode(heartbeat_rows, ARRAY_LEN(heartbeat_rows), &m->hb[i])) == 0;
 	for (i = 0; i < m->vars_count && ok; i++)
 		ok = json_array_append_new(vars, json_pack("{s:s,s:s}", "name", m->vars[i].name, "value", m->vars[i].value)) == 0;
+	for (i = 0; i < m->farm.lans_count && ok; i++)
+		ok = json_array_append_new(lans, json_string(m->farm.lans[i])) == 0;
 	ok = ok && json_object_set(obj, "heartbeats", beats) == 0 && json_object_set(obj, "vars", vars) == 0 &&
-	    conf_lists_encode(obj, m);
+	    json_object_set(obj, "farm_lans", lans) == 0 && conf_lists_encode(obj, m);
+	json_decref(lans);
 	json_decref(beats);
 	json_decref(vars);
 	if (ok)
@@ -114,6 +124,26 @@ decode_vars(const json_t *list, struct conf_module *m, char *err, size_t errsize
 	return true;
 }
 
+static bool
+decode_lans(const json_t *list, struct conf_farm *f, char *err, size_t errsize)
+{
+	const json_t *v;
+	size_t i;
+
+	if (!json_is_array(list) || json_array_size(list) > SK_LANS_MAX) {
+		snprintf(err, errsize, "farm_lans: expected a list of at most %d", SK_LANS_MAX);
+		return false;
+	}
+	json_array_foreach(list, i, v) {
+		if (!json_is_string(v) || strlen(json_string_value(v)) != json_string_length(v) || !str_is_name(json_string_value(v))) {
+			snprintf(err, errsize, "farm_lans: expected a name at number %zu", i);
+			return false;
+		}
+		str_copy(f->lans[f->lans_count++], SK_NAME_MAX, json_string_value(v));
+	}
+	return true;
+}
+
 bool
 conf_module_from_json(const json_t *obj, struct conf_module *out, char *err, size_t errsize)
 {
@@ -124,9 +154,10 @@ conf_module_from_json(const json_t *obj, struct conf_module *out, char *err, siz
 		snprintf(err, errsize, "no memory to read it");
 		return false;
 	}
-	ok = conf_rows_decode(module_rows, ARRAY_LEN(module_rows), 2 + CONF_LISTS, obj, m, err, errsize) &&
+	ok = conf_rows_decode(module_rows, ARRAY_LEN(module_rows), 3 + CONF_LISTS, obj, m, err, errsize) &&
 	    decode_heartbeats(json_object_get(obj, "heartbeats"), m, err, errsize) &&
-	    decode_vars(json_object_get(obj, "vars"), m, err, errsize) && conf_lists_decode(obj, m, err, errsize);
+	    decode_vars(json_object_get(obj, "vars"), m, err, errsize) &&
+	    decode_lans(json_object_get(obj, "farm_lans"), &m->farm, err, errsize) && conf_lists_decode(obj, m, err, errsize);
 	if (ok)
 		*out = *m;
 	else

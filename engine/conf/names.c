@@ -27,6 +27,11 @@ const char *const conf_check_origins[CHECK_KINDS] = {
 const char *const conf_rules_names[RULES_ORIGINS] = {
 	[RULES_USER] = "user", [RULES_GENERATED] = "generated", [RULES_DEFAULT] = "default",
 };
+const char *const conf_vtype_names[VIP_TYPES] = {
+	[VIP_REAL] = "real", [VIP_DIRECTED] = "vmac_directed", [VIP_INVISIBLE] = "vmac_invisible",
+};
+const char *const conf_lb_proto_names[LB_PROTOS] = { [LB_TCP] = "tcp", [LB_UDP] = "udp", [LB_ARP] = "arp" };
+const char *const conf_lb_filter_names[LB_FILTERS] = { [LB_ON_ADDR] = "on_addr", [LB_ON_PORT] = "on_port", [LB_ON_IPID] = "on_ipid" };
 
 bool
 conf_is_id(const char *s)
@@ -35,6 +40,45 @@ conf_is_id(const char *s)
 	size_t n = strlen(s);
 
 	return n > 0 && n < SK_NAME_MAX && strspn(s, chars) == n && strchr(".-@:+", s[0]) == NULL && strstr(s, "..") == NULL;
+}
+
+/* Six pairs of hex digits; a unicast address is even in the first one */
+bool
+conf_is_mac(const char *s)
+{
+	uint8_t byte, first = 0;
+	char pair[3] = "";
+	int i;
+
+	for (i = 0; i < 6; i++, s += 3) {
+		if (strnlen(s, 3) < (i < 5 ? 3u : 2u) || s[2] != (i < 5 ? ':' : '\0'))
+			return false;
+		memcpy(pair, s, 2);
+		if (!str_from_hex(pair, &byte, 1))
+			return false;
+		first = i == 0 ? byte : first;
+	}
+	return (first & 1) == 0;
+}
+
+static void
+free_vip(struct conf_module *m)
+{
+	int i;
+
+	for (i = 0; i < m->vaddrs_count; i++)
+		free(m->vaddrs[i].addr);
+	for (i = 0; i < m->groups_count; i++)
+		free(m->groups[i].hosts);
+	free(m->vintfs);
+	free(m->vaddrs);
+	free(m->groups);
+	free(m->lbrules);
+	m->vintfs = NULL;
+	m->vaddrs = NULL;
+	m->groups = NULL;
+	m->lbrules = NULL;
+	m->vintfs_count = m->vaddrs_count = m->groups_count = m->lbrules_count = 0;
 }
 
 static void
@@ -69,6 +113,7 @@ conf_module_free(struct conf_module *m)
 		free(m->vars[i].value);
 	}
 	free_checks(m);
+	free_vip(m);
 	for (i = 0; i < m->rules_count; i++)
 		free(m->rules[i].text);
 	for (i = 0; i < m->vhosts_count; i++)

@@ -24,9 +24,10 @@ bool conf_rows_decode(const struct conf_row *rows, size_t count, size_t extra, c
 
 /* ---- names.c ---- */
 bool conf_is_id(const char *s);	/* of a process or a unit: a name that may hold @ : + as well */
+bool conf_is_mac(const char *s);	/* unicast, "5a:fe:c0:a8:01:32" */
 
-/* ---- check_json.c: the lists of check, errd, failover, vhost.  CONF_LISTS members of the module's object ---- */
-#define CONF_LISTS	4
+/* ---- check_json.c: the lists of check, errd, failover, vhost, vip.  CONF_LISTS members of the module's object ---- */
+#define CONF_LISTS	8
 bool conf_lists_encode(json_t *obj, const struct conf_module *m);
 bool conf_lists_decode(const json_t *obj, struct conf_module *m, char *err, size_t errsize);
 

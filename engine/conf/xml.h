@@ -114,8 +114,12 @@ void conf_errd(const struct conf_doc *d, xmlNode *errd, struct conf_module *m);
 void conf_failover(const struct conf_doc *d, xmlNode *failover, struct conf_module *m);	/* after conf_check() */
 void conf_vhost(const struct conf_doc *d, xmlNode *vhost, struct conf_module *m);
 void conf_farm(const struct conf_doc *d, xmlNode *service, const struct conf_cluster *cluster, struct conf_module *m);
-void conf_vip(const struct conf_doc *d, xmlNode *vip, const struct conf_cluster *cluster, struct conf_module *m);
+void conf_vip(const struct conf_doc *d, xmlNode *vip, const struct conf_cluster *cluster, struct conf_module *m);	/* after conf_check() */
 void conf_rfs(const struct conf_doc *d, xmlNode *rfs, const struct conf_cluster *cluster, struct conf_module *m);
+/* vip_check.c: checkers made from check="on".  users: how many the user wrote himself.  node: for messages */
+struct conf_made { const struct conf_doc *d; struct conf_module *m; int users; };
+void conf_make_intf(struct conf_made *made, xmlNode *node, const struct conf_vintf *intf, const struct conf_vaddr *v);
+void conf_make_ip(struct conf_made *made, xmlNode *node, const struct conf_vaddr *v);
 /* Where the default rules are read from; NULL: SAFE/private/conf/include/failover.xml.  For tests. */
 void conf_failover_file(const char *file);
 

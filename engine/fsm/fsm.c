@@ -138,6 +138,9 @@ static const struct { unsigned bit; const char *text; } act_names[] = {
 	{ A_LASTPRIM_NO, "last primary: the other" }, { A_FAILOVER_END, "failover ended" },
 };
 
+static const char *const vip_words[] = { [FV_NONE] = "", [FV_ON] = "addresses set", [FV_SERVE] = "share of the load taken",
+    [FV_DRAIN] = "share given up", [FV_OFF] = "addresses taken away" };
+
 static void
 print_states(FILE *f, uint64_t states, uint64_t all)
 {
@@ -219,12 +222,15 @@ fsm_print_doc(void *file)
 	    "4. After healing the pair converges to PRIM/SECOND; a stopped module stays stopped.\n"
 	    "5. Automatic actions stop at maxloop. Every script run belongs to a row; every state that runs a plan has a way on.\n", f);
 	print_mode(f, "Mirror", &fsm_mirror);
-	print_mode(f, "Light", &fsm_light);
-	fputs("\n## Script plans\nScripts get: `[force] from to action`.\n\n| plan | from | to | scripts |\n|---|---|---|---|\n", f);
+	print_mode(f, "Light and farm", &fsm_light);
+	fputs("\n## Script plans\nScripts get: `[force] from to action`. Virtual addresses and the farm's load: what is true before the first script\n"
+	    "runs, what is ordered after the last one and true before the plan counts as done.\n\n"
+	    "| plan | from | to | before | scripts | after |\n|---|---|---|---|---|---|\n", f);
 	for (p = 1; p < P_COUNT; p++) {
-		fprintf(f, "| %s | %s | %s | ", fsm_plans[p].name, rpt_state_names[fsm_plans[p].from], rpt_state_names[fsm_plans[p].to]);
+		fprintf(f, "| %s | %s | %s | %s | ", fsm_plans[p].name, rpt_state_names[fsm_plans[p].from], rpt_state_names[fsm_plans[p].to],
+		    vip_words[fsm_plan_vip_before(p)]);
 		for (i = 0; i < PLAN_STEPS_MAX && fsm_plans[p].steps[i].script != NULL; i++)
 			fprintf(f, "%s%s%s", i > 0 ? ", " : "", fsm_plans[p].steps[i].script, fsm_plans[p].steps[i].force ? " force" : "");
-		fputs(" |\n", f);
+		fprintf(f, " | %s |\n", vip_words[fsm_plan_vip_after(p)]);
 	}
 }

@@ -88,3 +88,33 @@ fsm_plan_on(enum fsm_plan plan)
 {
 	return classes_of(plan, true);
 }
+
+/* SECOND has no addresses; a restart leaves them where they are, in a farm without their share */
+static const struct { enum fsm_vip before, after; } vips[P_COUNT] = {
+	[P_START_ALONE]	= { FV_ON, FV_NONE },
+	[P_TAKEOVER]	= { FV_ON, FV_NONE },
+	[P_SWAP_IN]	= { FV_ON, FV_NONE },
+	[P_TAKEBACK]	= { FV_ON, FV_NONE },
+	[P_SWAP_OUT]	= { FV_NONE, FV_OFF },
+	[P_LEAVE_ALONE]	= { FV_NONE, FV_OFF },
+	[P_LEAVE_PRIM]	= { FV_NONE, FV_OFF },
+	[P_LEAVE_ALONE_WAIT] = { FV_NONE, FV_OFF },
+	[P_LEAVE_PRIM_WAIT] = { FV_NONE, FV_OFF },
+	[P_FORCE]	= { FV_NONE, FV_OFF },		/* whatever was killed in its midst */
+	[P_START_UP]	= { FV_ON, FV_SERVE },
+	[P_RESTART_UP]	= { FV_DRAIN, FV_SERVE },
+	[P_LEAVE_UP]	= { FV_DRAIN, FV_NONE },	/* force follows */
+	[P_LEAVE_UP_WAIT] = { FV_DRAIN, FV_OFF },
+};
+
+enum fsm_vip
+fsm_plan_vip_before(enum fsm_plan plan)
+{
+	return vips[plan].before;
+}
+
+enum fsm_vip
+fsm_plan_vip_after(enum fsm_plan plan)
+{
+	return vips[plan].after;
+}

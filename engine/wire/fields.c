@@ -132,6 +132,20 @@ static const struct field remote_fields[] = {
 };
 #undef REPORT
 
+#define REPORT rpt_share
+static const struct field share_fields[] = {
+	U32(module_id, "", "module id"),
+	U32(index, "", "place of the group in the configuration, from 1"),
+	STR(module, "module name"),
+	STR(group, "load balancing group"),
+	U32(buckets, "count", "buckets of 256 that this server takes"),
+	U32(view, "", "number of the farm's membership view, 0: none"),
+	U32(serving, "count", "servers that take load"),
+	STR(members, "their names"),
+	TMS(since_ms, "when the share or the servers last changed"),
+};
+#undef REPORT
+
 #define REPORT rpt_notice
 static const struct field notice_fields[] = {
 	U64(seq, "", "sequence number, never reused"),
@@ -196,7 +210,8 @@ const struct report_type
 	rpt_notice_type_type = { "notice", sizeof(struct rpt_notice), notice_fields, ARRAY_LEN(notice_fields) },
 	rpt_log_type = { "log", sizeof(struct rpt_log), log_fields, ARRAY_LEN(log_fields) },
 	rpt_command_type = { "command", sizeof(struct rpt_command), command_fields, ARRAY_LEN(command_fields) },
-	rpt_engine_type = { "engine", sizeof(struct rpt_engine), engine_fields, ARRAY_LEN(engine_fields) };
+	rpt_engine_type = { "engine", sizeof(struct rpt_engine), engine_fields, ARRAY_LEN(engine_fields) },
+	rpt_share_type = { "share", sizeof(struct rpt_share), share_fields, ARRAY_LEN(share_fields) };
 
 int
 rpt_lookup(const char *const *names, int count, const char *word)

@@ -128,7 +128,9 @@ def make_tree():
                        "automatic_reboot": False, "boot": "ignore", "boot_delay_ms": 0, "user": True, "nicestop_ms": 300000,
                        "forcestop_ms": 300000, "userlog": True, "userlogsize_kb": 2048, "polltimer_ms": 30000,
                        "period_ms": 5000, "handle_ms": 15000, "farm_signature": "", "vip_signature": "", "rfs_signature": "",
-                       "signature": "", "heartbeats": [], "vars": [], "checks": [], "procs": [], "rules": [], "vhosts": []}, f)
+                       "signature": "", "heartbeats": [], "vars": [], "checks": [], "procs": [], "rules": [], "vhosts": [],
+                       "has_farm": False, "farm_port": 0, "farm_pulse_ms": 500, "farm_mlost_count": 3, "farm_slost_count": 4,
+                       "farm_lans": [], "tcpreset": True, "vintfs": [], "vaddrs": [], "groups": [], "lbrules": []}, f)
 
 
 def start():

@@ -2,7 +2,8 @@
 /*
  * The tables of fsm/, walked: all that can happen has a row, nothing is dead, nothing holds the application unseen.
  *
- * The walk goes over nodes (state, goal, plan that runs, dirty); dirty: start_prim may have run and stop_prim force has not ended since.
+ * The walk goes over nodes (state, goal, plan that runs, dirty, vip); dirty: start_prim may have run and stop_prim force has not ended
+ * since; vip: what was ordered last of virtual addresses and the farm's load.
  * What can happen in a node: an operator's event always; the plan's end while one runs; what the see-table says while none runs;
  * revive once, at birth.
  */
@@ -26,8 +27,9 @@ static const enum fsm_event operator_events[] = { E_START, E_PRIM, E_SECOND, E_S
 /* ---- the walk ---- */
 
 enum { G_STOP, G_AGAIN, G_WAIT, G_COUNT };
-struct node { int state, goal, plan, dirty; };
-#define NODES	(S_COUNT * G_COUNT * P_COUNT * 2)
+struct node { int state, goal, plan, dirty, vip; };
+#define VIPS	(FV_OFF + 1)
+#define NODES	(S_COUNT * G_COUNT * P_COUNT * 2 * VIPS)
 struct walk {
 	int	 mode;
 	bool	 seen[NODES];
@@ -91,12 +93,16 @@ after(const struct node *n, enum fsm_event e, const struct fsm_row *row)
 		to.goal = G_WAIT;
 	if (done && has_step(n->plan, "stop_prim", true) && !has_step(n->plan, "start_prim", false))
 		to.dirty = 0;
+	if (done && fsm_plan_vip_after((enum fsm_plan)n->plan) != FV_NONE)
+		to.vip = fsm_plan_vip_after((enum fsm_plan)n->plan);
 	if (done || (row->acts & A_KILL))
 		to.plan = P_NONE;
 	if (row->next != SAME)
 		to.state = (int)row->next;
 	if (row->plan != P_NONE)
 		to.plan = (int)row->plan;
+	if (fsm_plan_vip_before(row->plan) != FV_NONE)
+		to.vip = fsm_plan_vip_before(row->plan);
 	if (has_step((int)row->plan, "start_prim", false) || e == E_REVIVE)
 		to.dirty = 1;
 	return to;
@@ -105,7 +111,7 @@ after(const struct node *n, enum fsm_event e, const struct fsm_row *row)
 static void
 visit(struct walk *w, struct node n)
 {
-	size_t i = (size_t)((n.state * G_COUNT + n.goal) * P_COUNT + n.plan) * 2 + (size_t)n.dirty;
+	size_t i = (size_t)(((n.state * G_COUNT + n.goal) * P_COUNT + n.plan) * 2 + n.dirty) * VIPS + (size_t)n.vip;
 
 	if (!w->seen[i]) {
 		w->seen[i] = true;
@@ -149,7 +155,7 @@ walk_all(int mode)
 	w.mode = mode;
 	w.row_used = calloc(fsm_tables(mode)->nrows, sizeof(bool));
 	assert_non_null(w.row_used);
-	visit(&w, (struct node){ S_STOP, G_STOP, P_NONE, 0 });
+	visit(&w, (struct node){ S_STOP, G_STOP, P_NONE, 0, FV_OFF });
 	for (i = 0; i < w.count; i++)
 		follow(&w, w.list[i]);
 	return &w;
@@ -583,6 +589,73 @@ test_plans(void **state)
 	}
 }
 
+static const char *const vip_names[] = { "none", "on", "serve", "drain", "off" };
+
+/* An address is nowhere but where the application may run, and there from the first start script to the last stop script */
+static void
+test_addresses_are_where_the_application_is(void **state)
+{
+	bool seen[VIPS] = { false };
+	size_t i, k;
+
+	for (i = 0; i < ARRAY_LEN(modes); i++) {
+		struct walk *w = walk_all(modes[i]);
+
+		for (k = 0; k < w->count; k++) {
+			const struct node *n = &w->list[k];
+			int want = n->vip;
+
+			seen[n->vip] = true;
+			if (modes[i] == MODE_MIRROR && (fsm_states[n->state].flags & F_HELD) == 0)
+				want = FV_OFF;
+			else if (n->state == S_STOP || n->state == S_WAIT || n->state == S_BLOCKED || n->state == S_POSTSTOP || n->state == S_PRESTART)
+				want = FV_OFF;
+			else if (n->state == S_ALONE || n->state == S_PRIM || n->state == S_TO_UP || has_step(n->plan, "start_prim", false))
+				want = FV_ON;
+			else if (n->state == S_UP)
+				want = FV_SERVE;
+			else if (n->state == S_RESTART_UP || n->state == S_LEAVE_UP)
+				want = FV_DRAIN;
+			if (n->plan == P_LEAVE_ALONE || n->plan == P_LEAVE_PRIM || n->plan == P_LEAVE_ALONE_WAIT || n->plan == P_LEAVE_PRIM_WAIT ||
+			    n->plan == P_SWAP_OUT)
+				want = FV_ON;	/* while stop_prim runs */
+			if (n->state == S_LEAVE_UP && n->plan == P_NONE)
+				want = n->vip;
+			if (n->vip != want)
+				fail_msg("%s, plan %s: addresses are %s, not %s", fsm_states[n->state].name, fsm_plans[n->plan].name,
+				    vip_names[n->vip], vip_names[want]);
+		}
+		walk_end(w);
+	}
+	assert_true(seen[FV_ON] && seen[FV_SERVE] && seen[FV_DRAIN] && seen[FV_OFF] && !seen[FV_NONE]);
+}
+
+/* What each plan does with them: every plan by name */
+static void
+test_plans_and_addresses(void **state)
+{
+	static const struct { enum fsm_plan plan; enum fsm_vip before, after; } want[] = {
+		{ P_NONE, FV_NONE, FV_NONE }, { P_PRESTART, FV_NONE, FV_NONE }, { P_START_ALONE, FV_ON, FV_NONE },
+		{ P_START_SECOND, FV_NONE, FV_NONE }, { P_SEC_ON, FV_NONE, FV_NONE }, { P_SEC_OFF, FV_NONE, FV_NONE },
+		{ P_TAKEOVER, FV_ON, FV_NONE }, { P_SWAP_OUT, FV_NONE, FV_OFF }, { P_SWAP_SECOND, FV_NONE, FV_NONE },
+		{ P_SWAP_IN, FV_ON, FV_NONE }, { P_TAKEBACK, FV_ON, FV_NONE }, { P_RESTART_ALONE, FV_NONE, FV_NONE },
+		{ P_RESTART_PRIM, FV_NONE, FV_NONE }, { P_RESTART_SECOND, FV_NONE, FV_NONE }, { P_LEAVE_ALONE, FV_NONE, FV_OFF },
+		{ P_LEAVE_PRIM, FV_NONE, FV_OFF }, { P_LEAVE_SECOND, FV_NONE, FV_NONE }, { P_LEAVE_ALONE_WAIT, FV_NONE, FV_OFF },
+		{ P_LEAVE_PRIM_WAIT, FV_NONE, FV_OFF }, { P_LEAVE_SECOND_WAIT, FV_NONE, FV_NONE }, { P_FORCE, FV_NONE, FV_OFF },
+		{ P_POSTSTOP, FV_NONE, FV_NONE }, { P_START_UP, FV_ON, FV_SERVE }, { P_RESTART_UP, FV_DRAIN, FV_SERVE },
+		{ P_LEAVE_UP, FV_DRAIN, FV_NONE }, { P_LEAVE_UP_WAIT, FV_DRAIN, FV_OFF },
+	};
+	size_t i;
+
+	assert_int_equal(ARRAY_LEN(want), P_COUNT);
+	for (i = 0; i < ARRAY_LEN(want); i++) {
+		assert_int_equal(want[i].plan, i);
+		if (fsm_plan_vip_before(want[i].plan) != want[i].before || fsm_plan_vip_after(want[i].plan) != want[i].after)
+			fail_msg("plan %s: %s before, %s after", fsm_plans[i].name, vip_names[fsm_plan_vip_before(want[i].plan)],
+			    vip_names[fsm_plan_vip_after(want[i].plan)]);
+	}
+}
+
 static void
 test_bids(void **state)
 {
@@ -637,6 +710,8 @@ main(void)
 		cmocka_unit_test(test_status_words),
 		cmocka_unit_test(test_script_arguments),
 		cmocka_unit_test(test_plans),
+		cmocka_unit_test(test_plans_and_addresses),
+		cmocka_unit_test(test_addresses_are_where_the_application_is),
 		cmocka_unit_test(test_bids),
 		cmocka_unit_test(test_the_document_is_the_tables),
 	};
