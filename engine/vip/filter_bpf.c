@@ -15,7 +15,7 @@
 #include <string.h>
 
 #ifdef HAVE_BPF
-#include "bpf/filter_state.h"
+#include "filter_state.h"
 #include "filter_bpf_gen.h"	/* filter_bpf_object[]: filter.bpf.o */
 
 #include <bpf/bpf.h>
@@ -109,6 +109,7 @@ map_state(int fd)
 {
 	void *p = mmap(NULL, sizeof(struct filter_state), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
+	/* cppcheck-suppress memleak ; filter_free() */
 	return p == MAP_FAILED ? NULL : p;
 }
 
