@@ -52,7 +52,7 @@ show(const struct left *l, const struct left_intf *f, bool counters)
 	struct filter_control control = { 0 };
 	struct filter_counts counts = { 0 };
 	struct bitmap_view v = { l->module, f->intf, kind->name, group_name, l, &conf, &tables, &control, counters ? &counts : NULL, now_ns() };
-	struct filter *filter = kind->find(f->index, l->id);
+	struct filter *filter = kind->find != NULL ? kind->find(f->index, l->id) : NULL;
 	bool ok;
 
 	if (filter == NULL) {
