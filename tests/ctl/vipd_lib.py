@@ -54,9 +54,9 @@ class Vipd:
     def send(self, obj):
         self.s.sendall(json.dumps(obj).encode() + b"\n")
 
-    def setup(self, vip, **more):
-        line = {"op": "setup", "module": self.module, "id": 1, "node": "n1", "self": 0, "nodes": ["n1", "n2"], "key": "", "var": self.var,
-                "config": self.config(vip, mode=more.pop("mode", "mirror"), extra=more.pop("extra", "")), "lans": []}
+    def setup(self, vip, mode="mirror", extra="", **more):     # me: index of this node
+        line = {"op": "setup", "module": self.module, "id": 1, "node": "n1", "self": more.pop("me", 0), "nodes": ["n1", "n2"], "key": "",
+                "var": self.var, "config": self.config(vip, mode=mode, extra=extra), "lans": []}
         line.update(more)
         self.send(line)
 
