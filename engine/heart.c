@@ -95,6 +95,7 @@ hook_report(void *ctx, const struct rpt_module *r)
 	struct rpt_module copy = *r;
 
 	copy.pid = (uint32_t)getpid();
+	heart_ready_report(r);
 	uplink_send(H.up, json_pack("{s:o}", "module", report_encode(&rpt_module_type, &copy)), false);
 }
 
@@ -309,14 +310,20 @@ on_runner(uv_poll_t *p, int status, int events)
 
 	(void)!read(H.runner_fd, &n, sizeof(n));
 	while (runner_poll(H.runner, &ev))
-		if (ev.what == RUN_DONE) {
-			heart_run_done(ev.seq);
-			mod_script_done(&H.mod, ev.seq, ev.value, clock_mono_ms());
-		} else {
+		if (ev.what == RUN_DONE)
+			heart_run_done(ev.seq, ev.value);
+		else
 			say_script(&ev);
-		}
-	if (H.mod.state == S_STOP)
-		heart_stopped();
+	heart_rearm();
+}
+
+void
+heart_at_rest(void)
+{
+	if (H.mod.state == S_STOP) {
+		heart_check_stopped();
+		heart_vip_stopped();
+	}
 	if (H.pending != NULL && H.mod.state == S_STOP)
 		apply_pending();
 	heart_rearm();
@@ -485,6 +492,7 @@ heart_apply(const json_t *obj, const char **code, char *err, size_t errsize)
 	configure_runner();
 	open_links();
 	heart_check_setup();
+	heart_vip_setup();
 	mod_settle(&H.mod, clock_mono_ms());
 	return true;
 }
@@ -520,6 +528,7 @@ on_again(void *ctx, json_t *setup)
 	hook_report(NULL, &H.mod.report);
 	json_object_foreach(H.resources, name, r)
 		uplink_send(H.up, json_pack("{s:O}", "resource", r), false);
+	heart_vip_publish();
 }
 
 static void
@@ -602,6 +611,7 @@ main(int argc, char **argv)
 	umask(022);
 	signal(SIGPIPE, SIG_IGN);
 	take_lock(am);
+	heart_ready_born(am);
 	H.loop = uv_default_loop();
 	H.resources = json_object();
 	H.notes = json_object();
@@ -628,10 +638,12 @@ main(int argc, char **argv)
 	configure_runner();
 
 	read_record(&rec, &same_boot);
-	H.writer = writer_new(H.record_file);
+	H.writer = writer_new(H.record_file, 0600, true);
 	if (H.writer == NULL || uv_poll_init(H.loop, &H.writer_poll, writer_fd(H.writer)) != 0)
 		fatal("heart %s: no thread for the record", am);
 	uv_poll_start(&H.writer_poll, UV_READABLE, on_written);
+	if (!heart_ready_init(am))
+		fatal("heart %s: no thread for the health check file", am);
 	if (H.setup.running && same_boot)
 		rec.running = true;	/* safeadmin saw it, the disk did not */
 	rec.life = rec.life + 1 > (uint64_t)(clock_wall_us() / 1000) ? rec.life + 1 : (uint64_t)(clock_wall_us() / 1000);
@@ -645,12 +657,16 @@ main(int argc, char **argv)
 	if (!heart_check_init(am))
 		fatal("heart %s: no memory for checkers", am);
 	heart_check_setup();
+	if (!heart_vip_init(am))
+		fatal("heart %s: no memory for virtual addresses", am);
 	hook_persist(NULL, &H.mod.rec);
 	mod_born(&H.mod, same_boot);
 	open_links();
 	heart_rearm();
 	uv_run(H.loop, UV_RUN_DEFAULT);
 
+	heart_ready_free();
+	heart_vip_free();
 	heart_check_free();
 	runner_free(H.runner);
 	writer_free(H.writer);

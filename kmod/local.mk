@@ -23,3 +23,5 @@ if WITH_BPF
 engine/vip/libfilter_a-filter_bpf.$(OBJEXT): filter_bpf_gen.h
 endif
 FILTER_LIBS = libfilter.a $(BPF_LIBS) $(MNL_LIBS)
+noinst_HEADERS += kmod/filter_genl.h
+EXTRA_DIST += kmod/README.md kmod/mod

@@ -306,6 +306,7 @@ tests_ctl_runform_SOURCES = tests/ctl/runform.c
 tests_ctl_runform_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(XML_CFLAGS)
 tests_ctl_runform_LDADD = $(CONF_LIBS)
 EXTRA_DIST += tests/bench/bench_check.py tests/bench/bench_intf.sh
+EXTRA_DIST += tests/bench/bench_vip.sh tests/bench/bench_farm.sh
 UNIT_TESTS += tests/unit/t_check
 tests_unit_t_check_SOURCES = tests/unit/t_check.c
 tests_unit_t_check_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS) $(MNL_CFLAGS)
@@ -323,3 +324,4 @@ UNIT_TESTS += tests/unit/t_vip
 tests_unit_t_vip_SOURCES = tests/unit/t_vip.c
 tests_unit_t_vip_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS)
 tests_unit_t_vip_LDADD = $(VIP_LIBS) $(CMOCKA_LIBS)
+include tests/kernel/local.mk

@@ -5,7 +5,10 @@
 #include "act/thread.h"
 
 #include <sys/eventfd.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,10 +18,67 @@ struct writer {
 	pthread_mutex_t	 lock;	/* of what follows; never held across I/O */
 	pthread_cond_t	 more;
 	char		*next;
-	bool		 busy, end;
+	bool		 busy, end, keep;
+	mode_t		 mode;
 	int		 fd;
 	char		 file[512];
 };
+static char remove_it[1];	/* as next: no file */
+
+static bool
+superseded(struct writer *w)
+{
+	bool yes;
+
+	pthread_mutex_lock(&w->lock);
+	yes = w->next != NULL;
+	pthread_mutex_unlock(&w->lock);
+	return yes;
+}
+
+static void
+forget(char *text)
+{
+	if (text != remove_it)
+		free(text);
+}
+
+/* Without waiting for the disk: nobody needs it after a loss of power */
+static int
+write_fast(struct writer *w, const char *text)
+{
+	char tmp[sizeof(w->file) + 4];
+	ssize_t n = (ssize_t)strlen(text);
+	int fd, rc;
+
+	snprintf(tmp, sizeof(tmp), "%s.new", w->file);
+	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, w->mode);
+	if (fd == -1)
+		return -1;
+	rc = write(fd, text, (size_t)n) == n ? 0 : -1;
+	if (close(fd) == -1)
+		rc = -1;
+	if (rc == 0 && !superseded(w))
+		rc = rename(tmp, w->file);
+	else
+		(void)unlink(tmp);
+	return rc;
+}
+
+static void
+fulfil(struct writer *w, const char *text)
+{
+	int rc;
+
+	if (text == remove_it)
+		rc = unlink(w->file) == 0 || errno == ENOENT ? 0 : -1;
+	else if (w->keep)
+		rc = path_write_atomic(w->file, text, strlen(text), w->mode);
+	else
+		rc = write_fast(w, text);
+	if (rc == -1)
+		warn_errno("%s", w->file);
+}
 
 static void *
 writer_thread(void *arg)
@@ -39,9 +99,8 @@ writer_thread(void *arg)
 		w->next = NULL;
 		w->busy = true;
 		pthread_mutex_unlock(&w->lock);
-		if (path_write_atomic(w->file, text, strlen(text), 0600) == -1)
-			warn_errno("%s", w->file);
-		free(text);
+		fulfil(w, text);
+		forget(text);
 		pthread_mutex_lock(&w->lock);
 		w->busy = false;
 		(void)!write(w->fd, &one, sizeof(one));	/* non-blocking, never full: it counts */
@@ -51,7 +110,7 @@ writer_thread(void *arg)
 }
 
 struct writer *
-writer_new(const char *file)
+writer_new(const char *file, mode_t mode, bool keep)
 {
 	struct writer *w = calloc(1, sizeof(*w));
 	pthread_attr_t at;
@@ -61,6 +120,8 @@ writer_new(const char *file)
 		free(w);
 		return NULL;
 	}
+	w->mode = mode;
+	w->keep = keep;
 	thread_mutex_init(&w->lock);
 	pthread_cond_init(&w->more, NULL);
 	pthread_attr_init(&at);
@@ -86,7 +147,13 @@ writer_put(struct writer *w, char *text)
 	w->next = text;
 	pthread_cond_signal(&w->more);
 	pthread_mutex_unlock(&w->lock);
-	free(old);
+	forget(old);
+}
+
+void
+writer_remove(struct writer *w)
+{
+	writer_put(w, remove_it);
 }
 
 int
@@ -116,7 +183,7 @@ writer_free(struct writer *w)
 	pthread_cond_signal(&w->more);
 	pthread_mutex_unlock(&w->lock);
 	pthread_join(w->thread, NULL);
-	free(w->next);
+	forget(w->next);
 	close(w->fd);
 	pthread_mutex_destroy(&w->lock);
 	pthread_cond_destroy(&w->more);

@@ -12,8 +12,11 @@
 #include "base/base.h"
 
 struct writer;
-struct writer *writer_new(const char *file);	/* mode 0600; NULL without memory or thread */
-void writer_put(struct writer *w, char *text);	/* text is taken (free); an older one that still waits is forgotten */
+/* keep: written so that it survives a loss of power; otherwise as fast as the file system can, and what has been superseded meanwhile does
+ * not appear.  A reader sees the old file or the new one in both cases.  NULL without memory or thread. */
+struct writer *writer_new(const char *file, mode_t mode, bool keep);
+void writer_put(struct writer *w, char *text);	/* text is taken (free); an older wish that still waits is forgotten */
+void writer_remove(struct writer *w);		/* the file shall not be there; likewise */
 int writer_fd(const struct writer *w);		/* eventfd: readable when a write has ended; the caller reads it empty */
 bool writer_idle(struct writer *w);		/* nothing waits, nothing is being written */
 void writer_free(struct writer *w);		/* writes what waits; a disk that hangs holds it */

@@ -208,6 +208,19 @@ rows_remotes(struct admin *a, const char *module)
 }
 
 static json_t *
+rows_shares(struct admin *a, const char *module)
+{
+	json_t *rows = json_array();
+	size_t i, k;
+
+	for (i = 0; i < a->picture.count; i++)
+		for (k = 0; k < a->picture.modules[i].shares_count; k++)
+			if (module[0] == '\0' || strcmp(a->picture.modules[i].report.name, module) == 0)
+				json_array_append_new(rows, report_encode(&rpt_share_type, &a->picture.modules[i].shares[k]));
+	return rows;
+}
+
+static json_t *
 rows_engine(struct admin *a, const char *module)
 {
 	return json_pack("[o]", report_encode(&rpt_engine_type, &a->picture.engine));
@@ -218,7 +231,7 @@ op_get(struct admin *a, struct client *c, const json_t *req)
 {
 	static const struct { const char *what; json_t *(*rows)(struct admin *a, const char *module); } kinds[] = {
 		{ "modules", rows_modules }, { "resources", rows_resources }, { "nodes", rows_nodes }, { "remotes", rows_remotes },
-		{ "engine", rows_engine },
+		{ "engine", rows_engine }, { "shares", rows_shares },
 	};
 	const char *what = text_member(c, req, "what", 32, NULL), *module = what == NULL ? NULL : text_member(c, req, "module", SK_NAME_MAX, "");
 	size_t i;
@@ -240,7 +253,7 @@ op_get(struct admin *a, struct client *c, const json_t *req)
 			}
 			return;
 		}
-	reply_error(c, json_object_get(req, "id"), "usage", "what: expected modules, resources, nodes, remotes or engine");
+	reply_error(c, json_object_get(req, "id"), "usage", "what: expected modules, resources, nodes, remotes, shares or engine");
 }
 
 /* The resources that did not go into the answer, each as an event to this client alone; then the end mark */
@@ -276,8 +289,8 @@ op_subscribe(struct admin *a, struct client *c, const json_t *req)
 	for (i = 0; i < n; i++)
 		json_array_append(first, json_array_get(rows, i));
 	client_subscribe(c, json_is_true(json_object_get(req, "logs")), module);
-	reply_ok(c, json_object_get(req, "id"), json_pack("{s:o,s:o,s:o,s:o,s:o,s:I,s:I}", "modules", rows_modules(a, ""), "resources", first,
-	    "nodes", rows_nodes(a, ""), "remotes", rows_remotes(a, ""), "engine", report_encode(&rpt_engine_type, &a->picture.engine),
+	reply_ok(c, json_object_get(req, "id"), json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:I,s:I}", "modules", rows_modules(a, ""), "resources", first,
+	    "nodes", rows_nodes(a, ""), "remotes", rows_remotes(a, ""), "shares", rows_shares(a, ""), "engine", report_encode(&rpt_engine_type, &a->picture.engine),
 	    "notice_seq", (json_int_t)journal_last_notice(a->journal), "more", (json_int_t)(json_array_size(rows) - n)));
 	if (json_array_size(rows) > n)
 		rest_of_picture(a, c, rows);

@@ -172,6 +172,16 @@ heart_lives(const struct instance *m)
 	return locked;
 }
 
+/* Nobody answers for the module: a load balancer must not send anybody there.  heart keeps the file while it lives. */
+static void
+not_ready(const struct instance *m)
+{
+	char file[512];
+
+	if (path_format(file, sizeof(file), "%s/modules/%s/ready.txt", path_safevar(), m->name) && unlink(file) == -1 && errno != ENOENT)
+		warn_errno("%s", file);
+}
+
 static void
 process_closed(uv_handle_t *h)
 {
@@ -182,6 +192,8 @@ process_closed(uv_handle_t *h)
 static void
 say_death(struct instance *m)
 {
+	not_ready(m);
+	picture_void_shares(&m->admin->picture, m->name, clock_wall_us() / 1000);	/* its vipd takes everything down */
 	admin_say(m->admin, m->name, MSG_HEART_DIED, m->death[0] != '\0' ? m->death : "killed");
 	m->death[0] = '\0';
 	m->lost = false;
@@ -215,8 +227,13 @@ spawn(struct instance *m)
 	uv_process_options_t o = { .exit_cb = heart_exited, .file = file, .args = args, .flags = UV_PROCESS_DETACHED, .stdio_count = 3, .stdio = io };
 	int rc;
 
-	if (m->client != NULL || m->process != NULL || m->leaving || m->unusable || m->admin->ending)
+	if (m->client != NULL || m->process != NULL || m->leaving || m->admin->ending)
 		return;
+	if (m->unusable) {
+		if (!heart_lives(m))
+			not_ready(m);
+		return;
+	}
 	if (heart_lives(m)) {	/* it will say hello; look again in case it does not live long */
 		spawn_later(m, 1000);
 		return;
@@ -611,6 +628,23 @@ take_resource(struct admin *a, struct instance *m, const json_t *r)
 }
 
 static void
+take_share(struct admin *a, struct instance *m, const json_t *obj)
+{
+	struct rpt_share r = { 0 };
+	char err[256];
+
+	if (!report_decode(&rpt_share_type, obj, &r, err, sizeof(err))) {
+		warn_text("heart of %s: %s", m->name, err);
+		return;
+	}
+	memset(r.module, 0, sizeof(r.module));
+	str_copy(r.module, sizeof(r.module), m->name);
+	r.module_id = (uint32_t)m->id;
+	if (!picture_put_share(&a->picture, m->name, &r))
+		warn_text("heart of %s: share %u not kept", m->name, r.index);
+}
+
+static void
 take_report(struct admin *a, struct instance *m, const json_t *obj)
 {
 	struct picture_module *pm = picture_find(&a->picture, m->name);
@@ -690,6 +724,10 @@ registry_heart_says(struct admin *a, void *instance, const json_t *obj)
 		take_resource(a, m, part);
 	else if (json_is_string(part = json_object_get(obj, "resource-gone")))
 		picture_drop_resource(&a->picture, m->name, json_string_value(part));
+	else if ((part = json_object_get(obj, "share")) != NULL)
+		take_share(a, m, part);
+	else if (json_is_integer(part = json_object_get(obj, "share-gone")))
+		picture_drop_share(&a->picture, m->name, (uint32_t)json_integer_value(part));
 	else if ((part = json_object_get(obj, "log")) != NULL)
 		take_log(a, m, part);
 	else if ((part = json_object_get(obj, "notice")) != NULL)

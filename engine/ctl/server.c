@@ -342,8 +342,10 @@ server_picture(struct admin *a, enum picture_change what, const void *row)
 	static const struct { const char *event; const struct report_type *type; } kinds[] = {
 		[PC_MODULE] = { "module", &rpt_module_type }, [PC_RESOURCE] = { "resource", &rpt_resource_type },
 		[PC_NODE] = { "node", &rpt_node_type }, [PC_ENGINE] = { "engine", &rpt_engine_type },
+		[PC_SHARE] = { "share", &rpt_share_type },
 	};
 	const struct rpt_resource *res = row;
+	const struct rpt_share *share = row;
 	json_t *event;
 
 	if (!anybody_listens(a))
@@ -355,6 +357,10 @@ server_picture(struct admin *a, enum picture_change what, const void *row)
 	case PC_RESOURCE_GONE:
 		event = json_pack("{s:s,s:I,s:I}", "event", "resource-gone", "module_id", (json_int_t)res->module_id, "index",
 		    (json_int_t)res->index);
+		break;
+	case PC_SHARE_GONE:
+		event = json_pack("{s:s,s:I,s:I}", "event", "share-gone", "module_id", (json_int_t)share->module_id, "index",
+		    (json_int_t)share->index);
 		break;
 	case PC_NODES_RESET:
 		event = json_pack("{s:s}", "event", "nodes-reset");

@@ -3,7 +3,7 @@
  * check.c: what is watched beside the scripts: checkd's life along the module's, the values it tells, the compiled rules.
  *
  * Before scripts run that stop something, what watches it is turned off and has said its last word (checkd acknowledges): the end of a
- * process that stop_prim ends is no error.  After scripts that start something it is turned on.
+ * process that stop_prim ends is no error.  After scripts that start something it is turned on.  heart/plan.c has the order.
  */
 #include "config.h"
 #include "heart/heart.h"
@@ -112,14 +112,20 @@ on_action(void *ctx, const char *verb, const char *by, const char *identity)
 	heart_rearm();
 }
 
-static void
-on_log(void *ctx, unsigned key, const char *origin, const char *text)
+void
+heart_say(unsigned key, const char *origin, const char *text)
 {
 	int i;
 
 	for (i = 0; i < MSG_COUNT && message_rows[i].key != key; i++)
 		;
 	heart_log(i < MSG_COUNT ? (enum message)i : MSG_USER_I, origin, text);
+}
+
+static void
+on_log(void *ctx, unsigned key, const char *origin, const char *text)
+{
+	heart_say(key, origin, text);
 }
 
 /* checkd is gone, with what it was asked */
@@ -158,18 +164,10 @@ on_reply(void *ctx, uint32_t id, json_t *answer)
 }
 
 static void
-run_plan(void)
-{
-	H.plan_waits = false;
-	runner_run(H.runner, H.plan.plan, H.plan.seq, H.plan.action);
-}
-
-static void
 on_acked(void *ctx)
 {
 	H.ack_waits = false;
-	if (H.plan_waits)
-		run_plan();
+	heart_plan_go();
 }
 
 static void
@@ -222,8 +220,8 @@ tell_witness(void)
 	watch_tell(H.watch, json_pack("{s:s,s:I}", "op", "witness", "ms", (json_int_t)ms));
 }
 
-static void
-start_checkd(void)
+void
+heart_check_start(void)
 {
 	if (json_object_size(H.watched) == 0)
 		return;
@@ -232,35 +230,27 @@ start_checkd(void)
 }
 
 void
-heart_run(enum fsm_plan plan, uint32_t seq, const char *action)
+heart_check_off(enum fsm_plan plan)
 {
 	unsigned off = fsm_plan_off(plan) & H.classes;
 
-	H.plan.plan = plan;
-	H.plan.seq = seq;
-	str_copy(H.plan.action, sizeof(H.plan.action), action);
-	if (plan == P_PRESTART)
-		start_checkd();
-	if (off != 0) {
-		H.classes &= ~off;
-		tell_classes();
-		set_init(off, true, true);
-	}
-	H.plan_waits = true;
-	if (!H.ack_waits)
-		run_plan();
+	if (off == 0)
+		return;
+	H.classes &= ~off;
+	tell_classes();
+	set_init(off, true, true);
+}
+
+bool
+heart_check_waits(void)
+{
+	return H.ack_waits;
 }
 
 void
-heart_run_killed(void)
+heart_check_on(enum fsm_plan plan)
 {
-	H.plan_waits = false;
-}
-
-void
-heart_run_done(uint32_t seq)
-{
-	unsigned on = seq == H.plan.seq ? fsm_plan_on(H.plan.plan) & ~H.classes : 0;
+	unsigned on = fsm_plan_on(plan) & ~H.classes;
 
 	if (on == 0)
 		return;
@@ -270,9 +260,8 @@ heart_run_done(uint32_t seq)
 }
 
 void
-heart_stopped(void)
+heart_check_stopped(void)
 {
-	H.plan_waits = false;
 	if (H.classes == 0 && !watch_running(H.watch))
 		return;
 	H.classes = 0;
@@ -356,9 +345,8 @@ compile_rules(void)
 	return r;
 }
 
-/* Nobody watches it any more: it is not shown, and unknown to the rules */
-static void
-drop_resource(const char *name)
+void
+heart_resource_gone(const char *name)
 {
 	if (H.rules != NULL)
 		rules_remove(H.rules, name);
@@ -397,7 +385,7 @@ heart_check_setup(void)
 	/* what is known already, then what is new */
 	json_object_foreach_safe(H.resources, next, name, row) {
 		if (is_stale(name, before))
-			drop_resource(name);
+			heart_resource_gone(name);
 		else if (json_object_get(H.watched, name) == NULL && H.rules != NULL)
 			rules_set(H.rules, name, rpt_health_of(value_of(name)), false);
 	}
@@ -413,7 +401,7 @@ heart_check_setup(void)
 		watch_stop(H.watch);
 		return;
 	}
-	start_checkd();
+	heart_check_start();
 	tell_classes();
 }
 

@@ -37,9 +37,7 @@ struct heart {
 	json_t		*asked;		/* number -> the order that waits for checkd's answer */
 	uint32_t	 asked_last;
 	unsigned	 classes;	/* watched now: bits 1 << enum conf_when */
-	struct { enum fsm_plan plan; uint32_t seq; char action[16]; } plan;	/* the last one ordered */
-	bool		 plan_waits;	/* for the acknowledgement that nothing it stops is watched any more */
-	bool		 ack_waits;
+	bool		 ack_waits;	/* for checkd's word that what was turned off says nothing any more */
 };
 extern struct heart H;
 
@@ -49,6 +47,7 @@ void heart_log(enum message m, const char *origin, const char *message);
 void heart_notice(int type, const char *object, const char *from, const char *to, const char *text);
 bool heart_apply(const json_t *setup, const char **code, char *err, size_t errsize);	/* code: usage or refused */
 void heart_quit(void);
+void heart_at_rest(void);			/* scripts have ended: what waits for the module's stop may be its turn */
 
 /* orders.c: what safeadmin passes on */
 void heart_order(void *ctx, json_t *o);
@@ -58,13 +57,39 @@ void heart_reply(const json_t *order, bool ok, const char *code, const char *mes
 bool heart_check_init(const char *am);
 void heart_check_free(void);
 void heart_check_setup(void);			/* H.setup is new */
-void heart_run(enum fsm_plan plan, uint32_t seq, const char *action);	/* scripts, after what they stop is no longer watched */
-void heart_run_killed(void);
-void heart_run_done(uint32_t seq);		/* what they started is watched */
-void heart_stopped(void);			/* the module is in STOP: nothing is watched */
+void heart_check_start(void);			/* prestart: checkd, where there is something to watch */
+void heart_check_off(enum fsm_plan plan);	/* what its scripts stop is no longer watched; */
+bool heart_check_waits(void);			/* true: that is not said yet, heart_plan_go() follows */
+void heart_check_on(enum fsm_plan plan);	/* what its scripts have started is watched */
+void heart_check_stopped(void);			/* the module is in STOP: nothing is watched */
+void heart_say(unsigned key, const char *origin, const char *text);	/* what a helper logs; key: of wire/message.h */
+void heart_resource_gone(const char *name);	/* nobody sets it any more: not shown, unknown to the rules */
 void heart_set(const char *name, const char *value, const char *by, const char *why);	/* from outside of the module */
 void heart_watch_set(bool errd, bool on, const char *by);	/* safekit checker|errd on|off */
 bool heart_ask_checkd(json_t *order, json_t *what);	/* order: answered when checkd has; what: what it is asked, stolen */
 json_t *heart_explain(void);
+
+/* heart/plan.c: what stands around the scripts of a plan */
+void heart_run(enum fsm_plan plan, uint32_t seq, const char *action);
+void heart_run_killed(void);
+void heart_run_done(uint32_t seq, int failures);	/* of the scripts */
+void heart_plan_go(void);			/* something that a plan may wait for has happened */
+void heart_plan_failed(void);			/* counts as a script of the plan at hand that failed */
+
+/* heart/vip.c: vipd */
+bool heart_vip_init(const char *am);
+void heart_vip_free(void);
+void heart_vip_setup(void);			/* H.setup is new */
+void heart_vip_start(void);			/* prestart: vipd, where there is something for it to do */
+void heart_vip_order(enum fsm_vip what);	/* of the plan at hand; */
+bool heart_vip_waits(void);			/* true: it is not so yet, heart_plan_go() follows */
+void heart_vip_stopped(void);			/* the module is in STOP: vipd ends when all is down */
+void heart_vip_publish(void);			/* its rows of load, anew */
+
+/* heart/ready.c: the health check file */
+void heart_ready_born(const char *am);		/* on the disk, now */
+bool heart_ready_init(const char *am);
+void heart_ready_report(const struct rpt_module *r);
+void heart_ready_free(void);
 
 #endif

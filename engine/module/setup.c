@@ -44,17 +44,17 @@ defaultprim_of(const struct setup *s, int nodes)
 	return node_named(&s->mod, nodes, dp) == s->mod.self ? DP_ME : DP_PEER;
 }
 
-/* The lan of heartbeat i: addresses with the heartbeat's port */
+/* The lan of that name: addresses with this port */
 static bool
-lan_decode(const json_t *lans, const struct conf_heartbeat *hb, uint16_t port, int self, struct link_conf *out)
+lan_decode(const json_t *lans, const char *name, uint16_t port, int self, struct link_conf *out)
 {
 	const json_t *lan, *at;
 	size_t i, k;
 
 	json_array_foreach(lans, i, lan) {
-		if (strcmp(text_of(lan, "name"), hb->lan) != 0)
+		if (strcmp(text_of(lan, "name"), name) != 0)
 			continue;
-		str_copy(out->lan, sizeof(out->lan), hb->lan);
+		str_copy(out->lan, sizeof(out->lan), name);
 		if (!link_address(text_of(lan, "local"), port, &out->local))
 			return false;
 		out->count = 0;
@@ -87,7 +87,7 @@ heartbeats_decode(const json_t *obj, struct setup *s, char *err, size_t errsize)
 		str_copy(s->mod.hb[i].ident, sizeof(s->mod.hb[i].ident), hb->ident);
 		s->mod.hb[i].pulse_ms = hb->pulse_ms;
 		s->mod.hb[i].timeout_ms = hb->timeout_ms;
-		if (!lan_decode(json_object_get(obj, "lans"), hb, port, s->mod.self, &s->lan[i]))
+		if (!lan_decode(json_object_get(obj, "lans"), hb->lan, port, s->mod.self, &s->lan[i]))
 			return complain(err, errsize, "a heartbeat names a lan without usable addresses of this server");
 		for (k = 0; k < s->lan[i].count; k++)
 			nodes |= 1u << s->lan[i].peers[k].node;
@@ -101,6 +101,62 @@ heartbeats_decode(const json_t *obj, struct setup *s, char *err, size_t errsize)
 	if (s->mod.peer < 0 && seen == 1)
 		s->mod.peer = only;
 	return true;
+}
+
+static bool
+names_lan(const struct conf_farm *f, const char *name)
+{
+	int i;
+
+	for (i = 0; i < f->lans_count; i++)
+		if (strcmp(f->lans[i], name) == 0)
+			return true;
+	return f->lans_count == 0;	/* the syntax before cluster.xml: every lan */
+}
+
+/* The lans of the farm's group, as they came: vipd opens the sockets */
+static bool
+farm_decode(const json_t *obj, struct setup *s, char *err, size_t errsize)
+{
+	const struct conf_farm *f = &s->conf.farm;
+	struct link_conf usable;
+	json_t *lan;
+	size_t i;
+
+	s->farm_port = f->port != 0 ? f->port : (uint16_t)(4803 + (s->mod.id - 1) * 3);	/* user's guide 10.2 */
+	s->farm_lans = json_array();
+	json_array_foreach(json_object_get(obj, "lans"), i, lan) {
+		const char *name = text_of(lan, "name");
+
+		if (!names_lan(f, name))
+			continue;
+		if (lan_decode(json_object_get(obj, "lans"), name, s->farm_port, s->mod.self, &usable))
+			json_array_append(s->farm_lans, lan);
+		else if (f->lans_count > 0)
+			return complain(err, errsize, "the farm names a lan without usable addresses of this server");
+	}
+	if (json_array_size(s->farm_lans) < (size_t)f->lans_count || json_array_size(s->farm_lans) == 0)
+		return complain(err, errsize, "the farm has no lan of this server, or names one that is not there");
+	return true;
+}
+
+bool
+setup_has_vip(const struct setup *s)
+{
+	return s->conf.vaddrs_count > 0 || s->conf.has_farm;
+}
+
+json_t *
+setup_vip_line(const struct setup *s, const char *var)
+{
+	json_t *nodes = json_array();
+	int i;
+
+	for (i = 0; i < SK_NODES_MAX && s->mod.nodes[i][0] != '\0'; i++)
+		json_array_append_new(nodes, json_string(s->mod.nodes[i]));
+	return json_pack("{s:s,s:s,s:i,s:s,s:i,s:o,s:s,s:s,s:i,s:o,s:O*}", "op", "setup", "module", s->mod.name, "id", (int)s->mod.id, "node",
+	    s->mod.nodes[s->mod.self], "self", s->mod.self, "nodes", nodes, "key", s->has_key ? s->key_hex : "", "var", var, "port",
+	    (int)s->farm_port, "config", conf_module_to_json(&s->conf), "lans", s->farm_lans);
 }
 
 bool
@@ -143,6 +199,10 @@ setup_decode(const json_t *obj, struct setup *s, char *err, size_t errsize)
 	s->mod.config_ms = json_integer_value(json_object_get(obj, "config_ms"));
 	s->running = json_is_true(json_object_get(obj, "running"));
 	s->has_key = str_from_hex(text_of(obj, "key"), s->key, sizeof(s->key));
+	if (s->has_key)
+		str_copy(s->key_hex, sizeof(s->key_hex), text_of(obj, "key"));
+	if (s->conf.has_farm && !farm_decode(obj, s, err, errsize))
+		return false;
 	return s->conf.mode != MODE_MIRROR || heartbeats_decode(obj, s, err, errsize);
 }
 
@@ -150,6 +210,7 @@ void
 setup_free(struct setup *s)
 {
 	conf_module_free(&s->conf);
+	json_decref(s->farm_lans);
 	memset(s, 0, sizeof(*s));
 }
 

@@ -21,11 +21,17 @@ struct setup {
 	struct link_conf lan[MOD_HB_MAX];
 	bool		 has_key;
 	uint8_t		 key[32];
+	json_t		*farm_lans;		/* of <farm>: those of the setup that it names, all of this server's where it names none; NULL: no farm */
+	uint16_t	 farm_port;
+	char		 key_hex[65];		/* key as it came, "" without one */
 	bool		 running;		/* safeadmin saw the module running in a former life of heart */
 };
 /* false with the reason; *out is freed by setup_free() in both cases */
 bool setup_decode(const json_t *obj, struct setup *out, char *err, size_t errsize);
 void setup_free(struct setup *s);
+/* The first line to vipd (wire/vipline.h), new reference; var: SAFEUSERVAR */
+json_t *setup_vip_line(const struct setup *s, const char *var);
+bool setup_has_vip(const struct setup *s);	/* there is something for vipd to do */
 
 /* SAFEVAR/modules/AM/heart.json.  boot: path_node_boot_id() of the one who wrote. */
 json_t *record_encode(const struct mod_record *r, const char *boot);

@@ -19,8 +19,10 @@ picture_free(struct picture *p)
 {
 	size_t i;
 
-	for (i = 0; i < p->count; i++)
+	for (i = 0; i < p->count; i++) {
 		free(p->modules[i].res);
+		free(p->modules[i].shares);
+	}
 	free(p->modules);
 	free(p->remotes);
 	memset(p, 0, sizeof(*p));
@@ -83,6 +85,14 @@ drop_rows(struct picture *p, struct picture_module *m)
 	m->count = 0;
 }
 
+static void
+drop_share(struct picture *p, struct picture_module *m, size_t i)
+{
+	p->listener(p->ctx, PC_SHARE_GONE, &m->shares[i]);
+	m->shares_count--;
+	memmove(&m->shares[i], &m->shares[i + 1], (m->shares_count - i) * sizeof(m->shares[0]));
+}
+
 void
 picture_drop_module(struct picture *p, uint32_t id)
 {
@@ -93,8 +103,11 @@ picture_drop_module(struct picture *p, uint32_t id)
 	if (i == p->count)
 		return;
 	drop_rows(p, &p->modules[i]);
+	while (p->modules[i].shares_count > 0)
+		drop_share(p, &p->modules[i], p->modules[i].shares_count - 1);
 	p->listener(p->ctx, PC_MODULE_GONE, &p->modules[i].report);
 	free(p->modules[i].res);
+	free(p->modules[i].shares);
 	p->count--;
 	memmove(&p->modules[i], &p->modules[i + 1], (p->count - i) * sizeof(p->modules[0]));
 }
@@ -181,6 +194,65 @@ picture_put_resource(struct picture *p, const char *module, const char *longname
 	str_copy(r->by, sizeof(r->by), by);
 	p->listener(p->ctx, PC_RESOURCE, r);
 	return r;
+}
+
+static size_t
+share_place(const struct picture_module *m, uint32_t index)
+{
+	size_t i;
+
+	for (i = 0; i < m->shares_count && m->shares[i].index < index; i++)
+		;
+	return i;
+}
+
+bool
+picture_put_share(struct picture *p, const char *module, const struct rpt_share *r)
+{
+	struct picture_module *m = picture_find(p, module);
+	size_t i = m != NULL ? share_place(m, r->index) : 0;
+
+	if (m == NULL || r->index < 1 || r->index > PICTURE_SHARES_MAX)
+		return false;
+	if (i == m->shares_count || m->shares[i].index != r->index) {
+		if (!grow((void **)&m->shares, &m->shares_room, m->shares_count, sizeof(m->shares[0])))
+			return false;
+		memmove(&m->shares[i + 1], &m->shares[i], (m->shares_count - i) * sizeof(m->shares[0]));
+		m->shares_count++;
+	} else if (memcmp(&m->shares[i], r, sizeof(*r)) == 0) {
+		return true;
+	}
+	m->shares[i] = *r;
+	p->listener(p->ctx, PC_SHARE, &m->shares[i]);
+	return true;
+}
+
+void
+picture_drop_share(struct picture *p, const char *module, uint32_t index)
+{
+	struct picture_module *m = picture_find(p, module);
+	size_t i = m != NULL ? share_place(m, index) : 0;
+
+	if (m != NULL && i < m->shares_count && m->shares[i].index == index)
+		drop_share(p, m, i);
+}
+
+void
+picture_void_shares(struct picture *p, const char *module, int64_t at_ms)
+{
+	struct picture_module *m = picture_find(p, module);
+	size_t i;
+
+	for (i = 0; m != NULL && i < m->shares_count; i++) {
+		struct rpt_share *s = &m->shares[i];
+
+		if (s->view == 0 && s->buckets == 0)
+			continue;
+		s->view = s->buckets = s->serving = 0;
+		memset(s->members, 0, sizeof(s->members));
+		s->since_ms = at_ms;
+		p->listener(p->ctx, PC_SHARE, s);
+	}
 }
 
 void

@@ -70,6 +70,7 @@
 	X(MSG_FARM_LOAD,	616, 'E', "farm load: %s/256 (group %s)") \
 	X(MSG_FARM_ERROR,	617, 'C', "farm: %s") \
 	X(MSG_VIP_RESET,	618, 'I', "%s connections of virtual IP %s reset") \
+	X(MSG_VIPD_LATE,	619, 'C', "Process vipd does not answer: the module goes on, virtual addresses may not be as they should") \
 	X(MSG_NODE_UP,		570, 'E', "Node %s is up") \
 	X(MSG_NODE_DOWN,	571, 'C', "Node %s is down") \
 	X(MSG_NODE_OTHER,	572, 'C', "Node %s does not talk to us: %s") \

@@ -312,6 +312,39 @@ test_checkers(void **state)
 	conf_set_networks(NULL, 0);
 }
 
+/* ---- what is in the templates for those who need it ---- */
+
+static void
+test_sections_of_templates(void **state)
+{
+	static const struct { const char *name; int type, groups; } rows[] = {
+		{ "mirror", VIP_REAL, 0 }, { "postgresql", VIP_REAL, 0 }, { "farm", VIP_DIRECTED, 1 }, { "nginx_farm", VIP_DIRECTED, 1 },
+	};
+	char file[4096], *text, *vip, *end, *whole;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(rows); i++) {
+		snprintf(file, sizeof(file), "%s/engine/modules/%s/conf/userconfig.xml", TEST_SRCDIR, rows[i].name);
+		assert_true(path_read(file, &text, 1 << 20) > 0);
+		load(text);	/* as it is delivered: without */
+		assert_int_equal(module.vaddrs_count, 0);
+		conf_module_free(&module);
+		vip = strstr(text, "<vip>");
+		end = vip != NULL ? strstr(vip, "-->") : NULL;
+		assert_non_null(end);
+		memset(end, ' ', 3);
+		whole = malloc(strlen(text) + 4);
+		assert_non_null(whole);
+		sprintf(whole, "%.*s-->%s", (int)(vip - text), text, vip);
+		load(whole);
+		assert_int_equal(errs.count, 0);
+		assert_true(module.vaddrs_count == 1 && module.vintfs[0].type == rows[i].type && module.groups_count == rows[i].groups);
+		conf_module_free(&module);
+		free(whole);
+		free(text);
+	}
+}
+
 /* ---- run form ---- */
 
 static json_t *
@@ -417,6 +450,7 @@ main(void)
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_checkers),
+		cmocka_unit_test(test_sections_of_templates),
 		cmocka_unit_test(test_run_form),
 		cmocka_unit_test(test_run_form_is_bounded),
 	};

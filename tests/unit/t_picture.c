@@ -237,6 +237,77 @@ test_nodes_and_remotes(void **state)
 	picture_free(&p);
 }
 
+static struct rpt_share
+share(uint32_t index, uint32_t buckets)
+{
+	struct rpt_share s;
+
+	memset(&s, 0, sizeof(s));
+	s.module_id = 1;
+	s.index = index;
+	s.buckets = buckets;
+	s.view = 7;
+	s.serving = 2;
+	strcpy(s.members, "n1 n2");
+	return s;
+}
+
+static void
+test_shares(void **state)
+{
+	struct picture p;
+	struct rpt_share s;
+	const struct picture_module *m;
+	uint32_t i;
+
+	begin(&p);
+	s = share(1, 128);
+	assert_false(picture_put_share(&p, "m", &s));	/* no such module */
+	put_module(&p, 1, "m", RS_UP);
+	for (i = PICTURE_SHARES_MAX; i > 0; i--) {
+		s = share(i, i);
+		assert_true(picture_put_share(&p, "m", &s));
+	}
+	assert_int_equal(told.count[PC_SHARE], PICTURE_SHARES_MAX);
+	m = picture_find(&p, "m");
+	assert_int_equal(m->shares_count, PICTURE_SHARES_MAX);
+	for (i = 0; i < PICTURE_SHARES_MAX; i++)
+		assert_true(m->shares[i].index == i + 1 && m->shares[i].buckets == i + 1);
+	s = share(0, 1);
+	assert_false(picture_put_share(&p, "m", &s));
+	s = share(PICTURE_SHARES_MAX + 1, 1);
+	assert_false(picture_put_share(&p, "m", &s));
+	s = share(3, 3);
+	assert_true(picture_put_share(&p, "m", &s));	/* as before: nobody is told */
+	assert_int_equal(told.count[PC_SHARE], PICTURE_SHARES_MAX);
+	s = share(3, 256);
+	assert_true(picture_put_share(&p, "m", &s));
+	assert_int_equal(told.count[PC_SHARE], PICTURE_SHARES_MAX + 1);
+	assert_int_equal(m->shares[2].buckets, 256);
+
+	picture_drop_share(&p, "m", 2);
+	picture_drop_share(&p, "m", 2);
+	picture_drop_share(&p, "other", 1);
+	assert_int_equal(told.count[PC_SHARE_GONE], 1);
+	assert_int_equal(m->shares_count, PICTURE_SHARES_MAX - 1);
+	assert_true(m->shares[0].index == 1 && m->shares[1].index == 3 && m->shares[30].index == 32);
+
+	memset(&told, 0, sizeof(told));
+	picture_void_shares(&p, "other", 5);
+	assert_int_equal(told.count[PC_SHARE], 0);
+	picture_void_shares(&p, "m", 5);
+	assert_int_equal(told.count[PC_SHARE], PICTURE_SHARES_MAX - 1);
+	assert_true(m->shares[1].buckets == 0 && m->shares[1].view == 0 && m->shares[1].serving == 0 && m->shares[1].since_ms == 5);
+	assert_string_equal(m->shares[1].members, "");
+	picture_void_shares(&p, "m", 6);	/* they are so */
+	assert_int_equal(told.count[PC_SHARE], PICTURE_SHARES_MAX - 1);
+
+	picture_drop_module(&p, 1);	/* the rows go before their module */
+	assert_int_equal(told.count[PC_SHARE_GONE], PICTURE_SHARES_MAX - 1);
+	assert_int_equal(told.count[PC_MODULE_GONE], 1);
+	picture_free(&p);
+}
+
 int
 main(void)
 {
@@ -247,6 +318,7 @@ main(void)
 		cmocka_unit_test(test_resources_of_a_module_are_limited),
 		cmocka_unit_test(test_a_module_goes_with_its_resources),
 		cmocka_unit_test(test_nodes_and_remotes),
+		cmocka_unit_test(test_shares),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -56,7 +56,7 @@ content_is(const char *expected)
 static void
 test_the_newest_wins(void **state)
 {
-	struct writer *w = writer_new(file);
+	struct writer *w = writer_new(file, 0600, true);
 	char text[16];
 	int i;
 
@@ -76,7 +76,7 @@ test_the_newest_wins(void **state)
 static void
 test_the_end_writes_what_waits(void **state)
 {
-	struct writer *w = writer_new(file);
+	struct writer *w = writer_new(file, 0600, true);
 
 	writer_put(w, strdup("one"));
 	writer_put(w, strdup("last"));
@@ -87,7 +87,7 @@ test_the_end_writes_what_waits(void **state)
 static void
 test_a_disk_that_refuses_is_told_and_goes_on(void **state)
 {
-	struct writer *w = writer_new("/proc/nowhere/f");
+	struct writer *w = writer_new("/proc/nowhere/f", 0600, true);
 
 	assert_non_null(w);
 	writer_put(w, strdup("x"));
@@ -96,12 +96,39 @@ test_a_disk_that_refuses_is_told_and_goes_on(void **state)
 	writer_free(NULL);
 }
 
+static void
+test_one_that_comes_and_goes(void **state)
+{
+	struct writer *w = writer_new(file, 0644, false);
+	char tmp[80];
+	int i;
+
+	snprintf(tmp, sizeof(tmp), "%s.new", file);
+	for (i = 0; i < 1000; i++) {
+		writer_put(w, strdup("OK\n"));
+		writer_remove(w);
+	}
+	wait_idle(w);
+	assert_int_equal(access(file, F_OK), -1);
+	for (i = 0; i < 1000; i++) {
+		writer_remove(w);	/* also when it is not there */
+		writer_put(w, strdup("OK\n"));
+	}
+	wait_idle(w);
+	content_is("OK\n");
+	assert_int_equal(access(tmp, F_OK), -1);
+	writer_remove(w);
+	writer_free(w);
+	assert_int_equal(access(file, F_OK), -1);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_newest_wins),
 		cmocka_unit_test(test_the_end_writes_what_waits),
+		cmocka_unit_test(test_one_that_comes_and_goes),
 		cmocka_unit_test(test_a_disk_that_refuses_is_told_and_goes_on),
 	};
 
