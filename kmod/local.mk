@@ -1,5 +1,6 @@
 # What runs in the kernel, and the contract with it (filter_abi.h, filter_core.h).
-noinst_HEADERS = kmod/filter_abi.h kmod/filter_core.h kmod/bpf/filter_state.h
+noinst_HEADERS = kmod/filter_abi.h kmod/filter_core.h kmod/filter_genl.h kmod/bpf/filter_state.h
+EXTRA_DIST += kmod/README.md kmod/mod
 
 # The tc-BPF program, as an array in the program that loads it.  CLANG_BPF: clang and where this architecture's headers are
 FILTER_BPF_FLAGS = -target bpf -mcpu=v3 -std=gnu11 -O2 -g -Wall -Wextra -Wno-unused-parameter $(BPF_WERROR) -I$(top_srcdir)/kmod
@@ -17,11 +18,9 @@ endif
 
 # libfilter: the filter as user space sees it
 noinst_LIBRARIES += libfilter.a
-libfilter_a_SOURCES = engine/vip/filter.h engine/vip/filter.c engine/vip/filter_bpf.c
+libfilter_a_SOURCES = engine/vip/filter.h engine/vip/filter.c engine/vip/filter_bpf.c engine/vip/filter_module.c
 libfilter_a_CPPFLAGS = $(AM_CPPFLAGS) $(MNL_CFLAGS) $(BPF_CFLAGS)
 if WITH_BPF
 engine/vip/libfilter_a-filter_bpf.$(OBJEXT): filter_bpf_gen.h
 endif
 FILTER_LIBS = libfilter.a $(BPF_LIBS) $(MNL_LIBS)
-noinst_HEADERS += kmod/filter_genl.h
-EXTRA_DIST += kmod/README.md kmod/mod

@@ -7,16 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifndef HAVE_FILTER_MODULE
-static bool
-not_built(char *err, size_t errsize)
-{
-	snprintf(err, errsize, "not built");
-	return false;
-}
-const struct filter_kind_ops filter_module = { .name = "module", .usable = not_built };
-#endif
-
 const struct filter_kind_ops *
 filter_choose(char *err, size_t errsize)
 {

@@ -6,7 +6,7 @@
 #
 #	kernel_get META		image and headers of linux-image-META (KERNEL_CACHE), or skips the whole test with the reason
 #				sets KVER (release), KIMAGE, KHEADERS, KMODULES (folder of *.ko)
-#	kernel_build DIR [VAR=VALUE...]	kmod/mod against KHEADERS, in DIR; the compiler's words in DIR/log
+#	kernel_build DIR [VAR=VALUE...]	kmod/mod against KHEADERS, in DIR (without BTF: that would need pahole); the compiler's words in DIR/log
 #	guest_begin DIR		the guest's root there: busybox and /init, which runs /story and ends the guest
 #	guest_program FILE [NAME]	a program of the host with the libraries that it needs
 #	guest_modules NAME...	modules of that kernel, with those that they need, loaded in this order before the story
@@ -58,7 +58,7 @@ kernel_get() {
 kernel_build() {
 	local dir=$1
 	shift
-	rm -rf "$dir" && mkdir -p "$dir" && cp -r "$TEST_SRCDIR"/kmod/. "$dir" && make -C "$dir/mod" KERNELDIR="$KHEADERS" "$@" >"$dir/log" 2>&1
+	rm -rf "$dir" && mkdir -p "$dir" && cp -r "$TEST_SRCDIR"/kmod/. "$dir" && make -C "$dir/mod" KERNELDIR="$KHEADERS" CONFIG_DEBUG_INFO_BTF_MODULES= "$@" >"$dir/log" 2>&1
 }
 
 guest_begin() {
