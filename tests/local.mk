@@ -318,4 +318,10 @@ UNIT_TESTS += tests/unit/t_assign
 tests_unit_t_assign_SOURCES = tests/unit/t_assign.c tests/sim/rng.h
 tests_unit_t_assign_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
 tests_unit_t_assign_LDADD = $(FARM_LIBS) $(CMOCKA_LIBS)
+
+# vipd
+UNIT_TESTS += tests/unit/t_vip
+tests_unit_t_vip_SOURCES = tests/unit/t_vip.c
+tests_unit_t_vip_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS)
+tests_unit_t_vip_LDADD = $(VIP_LIBS) $(CMOCKA_LIBS)
 include tests/kernel/local.mk
