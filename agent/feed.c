@@ -80,6 +80,10 @@ read_rows(const json_t *obj, const char *list, struct snap *fresh, int64_t now)
 			struct rpt_resource r = { .module_id = 0 };
 
 			good = report_decode(&rpt_resource_type, row, &r, err, sizeof(err)) && snap_put_resource(fresh, &r, now);
+		} else if (strcmp(list, "shares") == 0) {
+			struct rpt_share s = { .module_id = 0 };
+
+			good = report_decode(&rpt_share_type, row, &s, err, sizeof(err)) && snap_put_share(fresh, &s, now);
 		} else {
 			struct rpt_node n = { .index = 0 };
 
@@ -110,6 +114,7 @@ take_picture(struct feed *f, const json_t *obj)
 	read_rows(obj, "modules", fresh, now);
 	read_rows(obj, "resources", fresh, now);
 	read_rows(obj, "nodes", fresh, now);
+	read_rows(obj, "shares", fresh, now);
 	if (json_is_integer(json_object_get(obj, "notice_seq")))
 		last = (uint64_t)json_integer_value(json_object_get(obj, "notice_seq"));
 
@@ -205,6 +210,21 @@ take_resource(struct feed *f, const json_t *event)
 }
 
 static const char *
+take_share(struct feed *f, const json_t *event)
+{
+	struct rpt_share s = { .module_id = 0 };
+	static char err[256];
+	bool good;
+
+	if (!report_decode(&rpt_share_type, json_object_get(event, "data"), &s, err, sizeof(err)))
+		return err;
+	pthread_mutex_lock(&f->a->mutex);
+	good = snap_put_share(&f->a->snap, &s, clock_mono_ms());
+	pthread_mutex_unlock(&f->a->mutex);
+	return good ? NULL : "module id or index out of range";
+}
+
+static const char *
 take_node(struct feed *f, const json_t *event)
 {
 	struct rpt_node n = { .index = 0 };
@@ -246,8 +266,9 @@ number_of(const json_t *obj, const char *member, uint32_t *n)
 }
 
 static const char *
-take_gone(struct feed *f, const json_t *event, bool module)
+take_gone(struct feed *f, const json_t *event, enum snap_table table)
 {
+	bool module = table == SNAP_MODULES;
 	uint32_t id, index = 0;
 
 	if (!number_of(event, module ? "id" : "module_id", &id) || (!module && !number_of(event, "index", &index)))
@@ -255,6 +276,8 @@ take_gone(struct feed *f, const json_t *event, bool module)
 	pthread_mutex_lock(&f->a->mutex);
 	if (module)
 		snap_drop_module(&f->a->snap, id, clock_mono_ms());
+	else if (table == SNAP_SHARES)
+		snap_drop_share(&f->a->snap, id, index, clock_mono_ms());
 	else
 		snap_drop_resource(&f->a->snap, id, index, clock_mono_ms());
 	pthread_mutex_unlock(&f->a->mutex);
@@ -273,9 +296,13 @@ take_event(struct feed *f, const char *name, const json_t *event)
 	} else if (strcmp(name, "resource") == 0) {
 		wrong = take_resource(f, event);
 	} else if (strcmp(name, "module-gone") == 0) {
-		wrong = take_gone(f, event, true);
+		wrong = take_gone(f, event, SNAP_MODULES);
 	} else if (strcmp(name, "resource-gone") == 0) {
-		wrong = take_gone(f, event, false);
+		wrong = take_gone(f, event, SNAP_RESOURCES);
+	} else if (strcmp(name, "share") == 0) {
+		wrong = take_share(f, event);
+	} else if (strcmp(name, "share-gone") == 0) {
+		wrong = take_gone(f, event, SNAP_SHARES);
 	} else if (strcmp(name, "node") == 0) {
 		wrong = take_node(f, event);
 	} else if (strcmp(name, "nodes-reset") == 0) {

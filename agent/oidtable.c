@@ -387,6 +387,7 @@ const struct leaf oid_leaves[] = {
 	TEXT(skEngineSignature, signature),
 	COUNTER(skEngineJournalLost, journal_lost),
 	CALC(skAgentStarted, TEXT, get_started, 0),
+	CALC(skShareLastChange, TICKS, get_changed, SNAP_SHARES),
 #undef TABLE
 #undef REPORT
 #define TABLE SNAP_NODES
@@ -428,16 +429,26 @@ const struct leaf oid_leaves[] = {
 	U32(skNoticeKey, key),
 #undef TABLE
 #undef REPORT
+#define TABLE SNAP_SHARES
+#define REPORT rpt_share
+	TEXT(skShareGroup, group),
+	U32(skShareBuckets, buckets),
+	U32(skShareView, view),
+	U32(skShareServing, serving),
+	TEXT(skShareMembers, members),
+	DATE(skShareSince, since_ms),
+#undef TABLE
+#undef REPORT
 };
 const size_t oid_leaf_count = ARRAY_LEN(oid_leaves);
 
 /* ---- look-up ---- */
 
-/* numbers of an instance behind its leaf */
-static size_t
-index_length(const struct leaf *leaf)
+/* module and a number within it */
+static bool
+has_two_numbers(const struct leaf *leaf)
 {
-	return leaf->table == SNAP_RESOURCES ? 2 : 1;
+	return leaf->table == SNAP_RESOURCES || leaf->table == SNAP_SHARES;
 }
 
 /* -1, 0, 1; a leaf that is the beginning of oid counts as equal */
@@ -486,8 +497,8 @@ oid_leaf(const unsigned long *oid, size_t len, uint64_t *key, bool *instance)
 	if (leaf == oid_leaves + oid_leaf_count || leaf_compare(leaf, oid, len) != 0)
 		return NULL;
 	rest = oid + leaf->len;
-	*instance = len - leaf->len == index_length(leaf) && rest[0] <= UINT32_MAX;
-	if (*instance && leaf->table == SNAP_RESOURCES) {
+	*instance = len - leaf->len == (has_two_numbers(leaf) ? 2 : 1) && rest[0] <= UINT32_MAX;
+	if (*instance && has_two_numbers(leaf)) {
 		*instance = rest[1] <= UINT32_MAX;
 		*key = *instance ? snap_key2((uint32_t)rest[0], (uint32_t)rest[1]) : 0;
 	} else if (*instance) {
@@ -524,7 +535,7 @@ key_behind(const struct leaf *leaf, const unsigned long *rest, size_t n, uint64_
 		*key = 0;
 		return true;
 	}
-	if (leaf->table != SNAP_RESOURCES) {
+	if (!has_two_numbers(leaf)) {
 		*key = (uint64_t)rest[0] + 1;
 		return rest[0] < UINT32_MAX;
 	}
@@ -566,7 +577,7 @@ oid_next(const struct view *v, const unsigned long *oid, size_t len, unsigned lo
 		}
 		for (i = 0; i < leaf->len; i++)
 			next[i] = leaf->oid[i];
-		if (leaf->table == SNAP_RESOURCES)
+		if (has_two_numbers(leaf))
 			next[i++] = (unsigned long)(key >> 32);
 		next[i++] = (unsigned long)(key & UINT32_MAX);
 		*next_len = i;

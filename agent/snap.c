@@ -133,6 +133,7 @@ tables_init(struct snap *s)
 	rowset_init(&s->set[SNAP_RESOURCES], sizeof(struct rpt_resource));
 	rowset_init(&s->set[SNAP_NODES], sizeof(struct rpt_node));
 	rowset_init(&s->set[SNAP_NOTICE], sizeof(struct rpt_notice));
+	rowset_init(&s->set[SNAP_SHARES], sizeof(struct rpt_share));
 }
 
 bool
@@ -197,22 +198,28 @@ snap_put_module(struct snap *s, const struct rpt_module *m, int64_t now_ms)
 	return snap_put(s, SNAP_MODULES, m->id, m, now_ms);
 }
 
+/* Rows of a module */
+static void
+drop_rows(struct snap *s, enum snap_table table, uint32_t id, int64_t now_ms)
+{
+	struct rowset *set = &s->set[table];
+	size_t from = rowset_place(set, snap_key2(id, 0)), to = rowset_place(set, snap_key2(id + 1, 0));
+
+	if (to > from) {
+		rowset_cut(set, from, to - from);
+		s->changed_ms[table] = now_ms;
+	}
+}
+
 void
 snap_drop_module(struct snap *s, uint32_t id, int64_t now_ms)
 {
-	struct rowset *set = &s->set[SNAP_RESOURCES];
-	size_t from, to;
-
 	if (id > SK_MODULES_MAX || !rowset_drop(&s->set[SNAP_MODULES], id))
 		return;
 	s->changed_ms[SNAP_MODULES] = now_ms;
 	s->action[id].ask = ASK_NONE;
-	from = rowset_place(set, snap_key2(id, 0));
-	to = rowset_place(set, snap_key2(id + 1, 0));
-	if (to > from) {
-		rowset_cut(set, from, to - from);
-		s->changed_ms[SNAP_RESOURCES] = now_ms;
-	}
+	drop_rows(s, SNAP_RESOURCES, id, now_ms);
+	drop_rows(s, SNAP_SHARES, id, now_ms);
 }
 
 bool
@@ -228,6 +235,21 @@ snap_drop_resource(struct snap *s, uint32_t module, uint32_t index, int64_t now_
 {
 	if (rowset_drop(&s->set[SNAP_RESOURCES], snap_key2(module, index)))
 		s->changed_ms[SNAP_RESOURCES] = now_ms;
+}
+
+bool
+snap_put_share(struct snap *s, const struct rpt_share *r, int64_t now_ms)
+{
+	if (r->module_id < 1 || r->module_id > SK_MODULES_MAX || r->index < 1)
+		return false;
+	return snap_put(s, SNAP_SHARES, snap_key2(r->module_id, r->index), r, now_ms);
+}
+
+void
+snap_drop_share(struct snap *s, uint32_t module, uint32_t index, int64_t now_ms)
+{
+	if (rowset_drop(&s->set[SNAP_SHARES], snap_key2(module, index)))
+		s->changed_ms[SNAP_SHARES] = now_ms;
 }
 
 bool
@@ -284,7 +306,7 @@ same_rows(const struct rowset *a, const struct rowset *b)
 void
 snap_exchange(struct snap *s, struct snap *fresh, int64_t now_ms)
 {
-	static const enum snap_table tables[] = { SNAP_MODULES, SNAP_RESOURCES, SNAP_NODES };
+	static const enum snap_table tables[] = { SNAP_MODULES, SNAP_RESOURCES, SNAP_NODES, SNAP_SHARES };
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(tables); i++) {

@@ -2,7 +2,7 @@
 /*
  * snap.h: the agent's picture of the engine: what the manager is answered from.
  *
- * Owns: rows of modules, resources, nodes and notices sorted by index; whether the engine talks to us; what SNMP actions wait for.
+ * Owns: rows of modules, resources, nodes, notices and shares of load sorted by index; whether the engine talks to us; what SNMP actions wait for.
  * Called by: the feed thread, which changes it, and the AgentX thread, which reads it; both hold the mutex of struct agent.
  * Never does: I/O, waiting, JSON, SNMP.  A look-up is O(log n), an update of a row that exists as well; a new or lost row moves the
  * rest of the index (16 bytes each), which at 100,000 resources is 1.6 MB at most.
@@ -30,7 +30,7 @@ bool rowset_drop(struct rowset *set, uint64_t key);	/* false: no such row */
 void *rowset_get(struct rowset *set, uint64_t key);	/* NULL: no such row */
 const struct snap_row *rowset_from(struct rowset *set, uint64_t key);	/* first row whose key is not smaller; NULL */
 
-enum snap_table { SNAP_NONE, SNAP_MODULES, SNAP_RESOURCES, SNAP_NODES, SNAP_NOTICE, SNAP_TABLES };
+enum snap_table { SNAP_NONE, SNAP_MODULES, SNAP_RESOURCES, SNAP_NODES, SNAP_NOTICE, SNAP_SHARES, SNAP_TABLES };
 
 /* What came of the last action that SNMP asked for, until the module's own report tells it */
 enum snap_ask { ASK_NONE, ASK_SENT, ASK_ACCEPTED, ASK_ENDED };
@@ -60,9 +60,11 @@ void snap_free(struct snap *s);
 bool snap_reachable(const struct snap *s, int64_t now_ms);
 
 bool snap_put_module(struct snap *s, const struct rpt_module *m, int64_t now_ms);	/* false: id out of range, or no memory */
-void snap_drop_module(struct snap *s, uint32_t id, int64_t now_ms);	/* with its resources */
+void snap_drop_module(struct snap *s, uint32_t id, int64_t now_ms);	/* with its resources and shares */
 bool snap_put_resource(struct snap *s, const struct rpt_resource *r, int64_t now_ms);
 void snap_drop_resource(struct snap *s, uint32_t module, uint32_t index, int64_t now_ms);
+bool snap_put_share(struct snap *s, const struct rpt_share *r, int64_t now_ms);
+void snap_drop_share(struct snap *s, uint32_t module, uint32_t index, int64_t now_ms);
 bool snap_put_node(struct snap *s, const struct rpt_node *n, int64_t now_ms);
 void snap_reset_nodes(struct snap *s, int64_t now_ms);
 /* A notice that is not newer than the last one is not taken (false): it was in the picture already */

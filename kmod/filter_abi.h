@@ -49,15 +49,18 @@ struct filter_conf {
 	__u8	addrs;
 	__u8	groups;		/* 0: a mirror's address: all that comes to the virtual MAC is ours, no lease */
 	__u16	rules;
+	__u16	pad;		/* all pads are 0: configurations are compared as bytes; and they align what is compared with frames */
 	__u8	vmac[6];	/* FILTER_INVISIBLE */
+	__u16	pad2;
 	__u8	mac[6];		/* the interface's own */
-	__u16	pad;
+	__u16	pad3[3];
 	__u8	addr[FILTER_ADDRS][16];	/* IPv6, or IPv4 mapped (::ffff:a.b.c.d) */
 	struct filter_rule rule[FILTER_RULES];
 };
 
-/* holders: bit per node that may still hold connections of this bucket although it is not (or no longer) the owner */
-struct filter_bucket { __u32 holders; __u8 owner; __u8 pad[3]; };
+/* holders: bit per node that may still hold connections of this bucket although it is not (or no longer) the owner.
+ * 8 bytes, aligned: written and read at once, so that no packet sees one half changed. */
+struct filter_bucket { __u32 holders; __u8 owner; __u8 pad[3]; } __attribute__((aligned(8)));
 struct filter_group {
 	__u32	seed;		/* of the hash: the same on all nodes */
 	__u32	pad;

@@ -74,6 +74,10 @@ tests_unit_t_conf_tags_LDADD = $(CONF_LIBS) $(CMOCKA_LIBS)
 tests_unit_t_guide_SOURCES = tests/unit/t_guide.c
 tests_unit_t_guide_CPPFLAGS = $(UNIT_CPPFLAGS) $(XML_CFLAGS)
 tests_unit_t_guide_LDADD = $(CONF_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/t_conf_vip
+tests_unit_t_conf_vip_SOURCES = tests/unit/t_conf_vip.c
+tests_unit_t_conf_vip_CPPFLAGS = $(UNIT_CPPFLAGS) $(XML_CFLAGS)
+tests_unit_t_conf_vip_LDADD = $(CONF_LIBS) $(CMOCKA_LIBS)
 
 if ENABLE_FUZZ
 tests_fuzz_fuzz_userconfig_SOURCES = tests/fuzz/fuzz_userconfig.c
@@ -302,7 +306,16 @@ tests_ctl_runform_SOURCES = tests/ctl/runform.c
 tests_ctl_runform_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(XML_CFLAGS)
 tests_ctl_runform_LDADD = $(CONF_LIBS)
 EXTRA_DIST += tests/bench/bench_check.py tests/bench/bench_intf.sh
+EXTRA_DIST += tests/bench/bench_vip.sh tests/bench/bench_farm.sh
 UNIT_TESTS += tests/unit/t_check
 tests_unit_t_check_SOURCES = tests/unit/t_check.c
 tests_unit_t_check_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS) $(MNL_CFLAGS)
 tests_unit_t_check_LDADD = $(CHECK_LIBS) $(CMOCKA_LIBS)
+include tests/unit/filter.mk
+
+# farm: who serves what
+UNIT_TESTS += tests/unit/t_assign
+tests_unit_t_assign_SOURCES = tests/unit/t_assign.c tests/sim/rng.h
+tests_unit_t_assign_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_t_assign_LDADD = $(FARM_LIBS) $(CMOCKA_LIBS)
+include tests/kernel/local.mk

@@ -149,6 +149,9 @@ bool rules_check(const struct conf_module *m, const char *userconfig, struct con
 /* ---- exec_check.c: are the programs there that it names?  What is not: in errs ---- */
 void exec_check(const struct conf_module *m, const char *bin, const char *userconfig, struct conf_errors *errs);
 
+/* ---- networks.c: tells conf/ the networks of this server ---- */
+void networks_tell(void);
+
 /* ---- script.c: run a script of a module for the CLI and wait for it ---- */
 struct conf_var;
 struct script_call {

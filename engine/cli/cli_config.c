@@ -90,6 +90,7 @@ stage_load(struct stage *s)
 	has_cluster = access(cluster_file, F_OK) == 0;
 	if (has_cluster && conf_cluster_load(cluster_file, &cluster, &s->errs) == -1)
 		return false;
+	networks_tell();
 	s->loaded = conf_module_load(file, has_cluster ? &cluster : NULL, &s->conf, &s->errs) == 0;
 	if (s->loaded && !conf_has_errors(&s->errs))
 		(void)rules_check(&s->conf, file, &s->errs);

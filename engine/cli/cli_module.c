@@ -343,9 +343,9 @@ add_port(json_t *rows, const char *process, const char *name, const char *protoc
 	json_array_append_new(rows, fresh);
 }
 
-/* The heartbeats of the active configuration, else of the one in SAFE/modules */
+/* What the module uses by its active configuration, else by the one in SAFE/modules */
 static bool
-add_heartbeats(struct cli *c, json_t *rows, uint32_t id)
+add_used(struct cli *c, json_t *rows, uint32_t id)
 {
 	static struct conf_errors errs;
 	struct conf_module conf;
@@ -361,6 +361,8 @@ add_heartbeats(struct cli *c, json_t *rows, uint32_t id)
 	}
 	for (i = 0; i < conf.hb_count; i++)
 		add_port(rows, "heart", "port", "UDP", conf.hb[i].port != 0 ? conf.hb[i].port : PORT_HEART + id - 1);
+	if (conf.has_farm)
+		add_port(rows, "farm", "port", "UDP", conf.farm.port != 0 ? conf.farm.port : PORT_FARM + (id - 1) * 3);
 	conf_module_free(&conf);
 	return true;
 }
@@ -418,7 +420,7 @@ do_module_getports(struct cli *c)
 	} else if ((id = module_id(c->module)) == 0) {
 		cli_error("module %s is not installed", c->module);
 		status = EXIT_FAILED;
-	} else if (!add_heartbeats(c, rows, (uint32_t)id)) {
+	} else if (!add_used(c, rows, (uint32_t)id)) {
 		status = EXIT_FAILED;
 	}
 	if (status == EXIT_DONE && c->json)

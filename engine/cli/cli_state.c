@@ -53,6 +53,33 @@ show_modules(const json_t *rows)
 	json_decref(shown);
 }
 
+/* Of the load balancing groups of a farm module; others have none */
+static void
+show_shares(const json_t *rows, const char *module)
+{
+	static const struct column columns[] = { { "group", "Group" }, { "share", "Share" }, { "since_ms", "Since" }, { "members", "Servers" } };
+	json_t *shown = json_array(), *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row) {
+		const char *of = json_string_value(json_object_get(row, "module"));
+		json_int_t buckets = json_integer_value(json_object_get(row, "buckets"));
+		json_t *copy;
+
+		if (of == NULL || strcmp(of, module) != 0)
+			continue;
+		copy = json_copy(row);
+		/* in tenths, so that halves and thirds add up as the guide's do: 50.0 % */
+		json_object_set_new(copy, "share", json_sprintf("%d.%d %%", (int)((buckets * 1000 + 128) / 256 / 10), (int)((buckets * 1000 + 128) / 256 % 10)));
+		json_array_append_new(shown, copy);
+	}
+	if (json_array_size(shown) > 0) {
+		printf("\nNetwork load share of %s\n", module);
+		show_table(&rpt_share_type, shown, columns, ARRAY_LEN(columns));
+	}
+	json_decref(shown);
+}
+
 static void
 show_resources(const json_t *rows, const char *module)
 {
@@ -100,7 +127,7 @@ active_script(struct cli *c, const char *module, const char *name, const char *s
 }
 
 static void
-show_verbose(struct cli *c, const json_t *row, const json_t *resources)
+show_verbose(struct cli *c, const json_t *row, const json_t *resources, const json_t *shares)
 {
 	const char *name = json_string_value(json_object_get(row, "name")), *state = json_string_value(json_object_get(row, "state"));
 	const char *reason = json_string_value(json_object_get(row, "reason"));
@@ -112,29 +139,38 @@ show_verbose(struct cli *c, const json_t *row, const json_t *resources)
 		show_safe(stdout, reason);
 		putchar('\n');
 	}
+	show_shares(shares, name);
 	show_resources(resources, name);
 	fflush(stdout);
 	active_script(c, name, "state", state, NULL);
 }
 
-static void
-json_verbose(struct cli *c, json_t *row, const json_t *resources)
+/* Those of a module */
+static json_t *
+pick(const json_t *rows, const char *module)
 {
-	const char *name = json_string_value(json_object_get(row, "name")), *state = json_string_value(json_object_get(row, "state"));
 	json_t *mine = json_array(), *r;
-	char *out = NULL;
 	size_t i;
 
-	if (name != NULL && state != NULL) {
-		json_array_foreach(resources, i, r) {
-			const char *of = json_string_value(json_object_get(r, "module"));
+	json_array_foreach(rows, i, r) {
+		const char *of = json_string_value(json_object_get(r, "module"));
 
-			if (of != NULL && strcmp(of, name) == 0)
-				json_array_append(mine, r);
-		}
-		active_script(c, name, "state", state, &out);
+		if (of != NULL && strcmp(of, module) == 0)
+			json_array_append(mine, r);
 	}
-	json_object_set_new(row, "resources", mine);
+	return mine;
+}
+
+static void
+json_verbose(struct cli *c, json_t *row, const json_t *resources, const json_t *shares)
+{
+	const char *name = json_string_value(json_object_get(row, "name")), *state = json_string_value(json_object_get(row, "state"));
+	char *out = NULL;
+
+	if (name != NULL && state != NULL)
+		active_script(c, name, "state", state, &out);
+	json_object_set_new(row, "resources", pick(resources, name != NULL ? name : ""));
+	json_object_set_new(row, "shares", pick(shares, name != NULL ? name : ""));
 	if (out != NULL) {
 		json_t *text = json_string(out);
 
@@ -171,7 +207,7 @@ get_rows(struct cli *c, const char *what)
 int
 do_state(struct cli *c)
 {
-	json_t *modules, *resources = NULL, *row;
+	json_t *modules, *resources = NULL, *shares = NULL, *row;
 	int status = EXIT_DONE;
 	size_t i;
 
@@ -186,19 +222,20 @@ do_state(struct cli *c)
 	if (c->module != NULL && json_array_size(modules) == 0) {
 		cli_error("module %s is not configured on this server", c->module);
 		status = EXIT_FAILED;
-	} else if (c->opt['v'] != NULL && (resources = get_rows(c, "resources")) == NULL) {
+	} else if (c->opt['v'] != NULL && ((resources = get_rows(c, "resources")) == NULL || (shares = get_rows(c, "shares")) == NULL)) {
 		status = EXIT_FAILED;
 	} else if (c->json) {
 		json_array_foreach(modules, i, row)
 			if (resources != NULL)
-				json_verbose(c, row, resources);
+				json_verbose(c, row, resources, shares);
 		show_json(c->module != NULL ? json_array_get(modules, 0) : modules);
 	} else {
 		show_modules(modules);
 		json_array_foreach(modules, i, row)
 			if (resources != NULL)
-				show_verbose(c, row, resources);
+				show_verbose(c, row, resources, shares);
 	}
+	json_decref(shares);
 	json_decref(resources);
 	json_decref(modules);
 	return status;

@@ -49,6 +49,7 @@ group_fill(const struct group *g, struct group_msg *m, int type, int64_t now)
 	m->view = g->number;
 	m->leader = g->leader < 0 ? GROUP_NOBODY : (uint8_t)g->leader;
 	m->members = g->members;
+	memcpy(m->word, g->word, sizeof(m->word));
 	m->heard = group_heard(g, now);
 }
 
@@ -68,6 +69,7 @@ send_alive(struct group *g, int to, int64_t now)
 	g->asked_at[to] = now;
 	group_fill(g, &m, GM_ALIVE, now);
 	m.info_version[g->conf.self] = own_version(g);
+	m.word[g->conf.self] = g->own_word;
 	g->hooks.send(g->hooks.ctx, to, &m);
 }
 
@@ -92,7 +94,7 @@ send_leave(struct group *g, int to, uint32_t number)
 }
 
 static void
-send_view(struct group *g, int64_t now)
+send_view(struct group *g, uint32_t to, int64_t now)
 {
 	struct group_msg m;
 	int i;
@@ -101,17 +103,23 @@ send_view(struct group *g, int64_t now)
 	for (i = 0; i < g->conf.nodes; i++)
 		if ((g->members & BIT(i)) != 0)
 			m.info_version[i] = i == g->conf.self ? own_version(g) : g->info[i].announced;
+	m.acked = g->acked;
 	for (i = 0; i < g->conf.nodes; i++)
-		if (i != g->conf.self)
+		if (i != g->conf.self && (to & BIT(i)) != 0)
 			g->hooks.send(g->hooks.ctx, i, &m);
 }
 
 /* The only place where the view changes */
 static void
-set_view(struct group *g, uint32_t number, int leader, uint32_t members)
+set_view(struct group *g, uint32_t number, int leader, uint32_t members, const uint8_t word[SK_NODES_MAX], uint32_t acked)
 {
 	uint32_t gone = g->members & ~members;
+	int i;
 
+	for (i = 0; i < g->conf.nodes; i++)
+		g->told[i] = g->word[i] = (members & BIT(i)) != 0 ? word[i] : 0;
+	g->acked = (acked | BIT(g->conf.self)) & members;
+	g->acks_told = false;
 	g->number = number;
 	g->leader = leader;
 	g->members = members;
@@ -120,6 +128,32 @@ set_view(struct group *g, uint32_t number, int leader, uint32_t members)
 		g->highest = number;
 	group_info_view(g, gone);
 	g->hooks.view(g->hooks.ctx, number, leader, members);
+}
+
+/* These have said that they have our view */
+static void
+add_acked(struct group *g, uint32_t acked)
+{
+	acked = (acked | g->acked) & g->members;
+	if (acked == g->acked)
+		return;
+	g->acked = acked;
+	if (g->hooks.acked != NULL)
+		g->hooks.acked(g->hooks.ctx, g->number, acked);
+}
+
+/* Two views of one name, of two lives of their leader, differ.  skip: whose word may be another. */
+static bool
+is_other_view(const struct group *g, const struct group_msg *m, int skip)
+{
+	int i;
+
+	if (m->members != g->members)
+		return true;
+	for (i = 0; i < g->conf.nodes; i++)
+		if (i != skip && (g->members & BIT(i)) != 0 && m->word[i] != g->word[i])
+			return true;
+	return false;
 }
 
 /* A lower leader than this one attracts us: our own while we hear it, else ourselves */
@@ -142,8 +176,11 @@ is_newer(const struct group *g, const struct group_msg *m)
 static void
 decide(struct group *g, uint32_t members, int64_t now)
 {
+	uint8_t word[SK_NODES_MAX];
 	int i;
 
+	memcpy(word, g->told, sizeof(word));
+	word[g->conf.self] = g->own_word;
 	g->highest++;
 	for (i = 0; i < g->conf.nodes; i++)
 		if ((members & ~g->members & BIT(i)) != 0 || (g->state != GS_LEAD && (members & BIT(i)) != 0)) {
@@ -153,7 +190,7 @@ decide(struct group *g, uint32_t members, int64_t now)
 	g->state = GS_LEAD;
 	g->excluded = g->renew = false;
 	g->joining = g->leaving = 0;
-	set_view(g, g->highest, g->conf.self, members);
+	set_view(g, g->highest, g->conf.self, members, word, 0);
 }
 
 /* A lower leader was heard first at most 3 pulses ago (one to ask, one for its decision, one to spare): it will take us all in.  Until
@@ -177,10 +214,14 @@ lead_tick(struct group *g, int64_t now)
 
 	if (is_merging(g, now))
 		return;
-	for (i = 0; i < g->conf.nodes; i++)
-		if ((g->members & members & BIT(i)) != 0 && i != g->conf.self &&
-		    is_silent(g, g->alive_at[i], g->conf.slost_count, now))
+	for (i = 0; i < g->conf.nodes; i++) {
+		if ((g->members & members & BIT(i)) == 0)
+			continue;
+		if (i != g->conf.self && is_silent(g, g->alive_at[i], g->conf.slost_count, now))
 			members &= ~BIT(i);
+		else if (g->word[i] != (i == g->conf.self ? g->own_word : g->told[i]))
+			g->renew = true;
+	}
 	if (members != g->members || g->renew)
 		decide(g, members, now);
 	g->joining = g->leaving = 0;
@@ -250,6 +291,7 @@ group_tick(struct group *g, int64_t now)
 
 	if (g->state == GS_LEFT || now < g->next)
 		return;
+	g->last = now;
 	if (now - g->next > g->conf.pulse_ms)
 		take_gap_out(g, now - g->next);
 	g->next += g->conf.pulse_ms;
@@ -264,7 +306,7 @@ group_tick(struct group *g, int64_t now)
 		lead_tick(g, now);
 
 	if (g->state == GS_LEAD)
-		send_view(g, now);
+		send_view(g, UINT32_MAX, now);
 	for (i = 0; i < g->conf.self; i++)
 		if (((g->state == GS_FOLLOW || g->state == GS_LOST) && i == g->leader) ||
 		    (i < current_leader(g) && !is_silent(g, g->claim_at[i], g->conf.mlost_count, now)))
@@ -295,8 +337,9 @@ adopt(struct group *g, const struct group_msg *m, int64_t now)
 	g->excluded = g->renew = false;
 	g->joining = g->leaving = 0;
 	g->leader_at = now;
-	set_view(g, m->view, m->from, m->members);
+	set_view(g, m->view, m->from, m->members, m->word, m->acked | BIT(m->from));
 	versions_of_view(g, m);
+	send_alive(g, m->from, now);	/* that we have it */
 	if ((was == GS_FOLLOW || was == GS_LOST) && old >= 0 && old != m->from)
 		send_leave(g, old, number);
 	if (was == GS_LEAD)
@@ -317,7 +360,7 @@ view_of_our_leader(struct group *g, const struct group_msg *m, bool mine, int64_
 		}
 		return;
 	}
-	if (m->view == g->number && m->members != g->members)
+	if (m->view == g->number && is_other_view(g, m, -1))
 		return;		/* as before: two lives of the leader */
 	if (m->view > g->number) {
 		adopt(g, m, now);
@@ -328,6 +371,7 @@ view_of_our_leader(struct group *g, const struct group_msg *m, bool mine, int64_
 	g->state = GS_FOLLOW;
 	g->leader_at = now;
 	versions_of_view(g, m);
+	add_acked(g, m->acked);
 }
 
 /* A higher leader counts us in.  It may be the successor of our leader, whom we have not missed yet: we say no only when our leader
@@ -353,6 +397,8 @@ receive_view(struct group *g, const struct group_msg *m, int64_t now)
 	if (is_silent(g, g->claim_at[m->from], g->conf.mlost_count, now))
 		g->claim_since[m->from] = now;
 	g->claim_at[m->from] = now;
+	g->claim_members[m->from] = m->members;
+	memcpy(g->claim_word[m->from], m->word, sizeof(g->claim_word[0]));
 	if (g->state == GS_LISTEN)
 		g->joining = 0;		/* as when they say LEAVE */
 	if (g->state == GS_LEAD && (g->members & BIT(m->from)) != 0 && m->view > g->admitted[m->from] &&
@@ -372,10 +418,23 @@ receive_view(struct group *g, const struct group_msg *m, int64_t now)
 	}
 }
 
+/* A word that was overtaken by a newer one must not undo it: for half a pulse after a change the sender is not believed another one */
+static void
+take_word(struct group *g, const struct group_msg *m, int64_t now)
+{
+	uint8_t *told = &g->told[m->from];
+
+	if (*told == m->word[m->from] || ((g->members & BIT(m->from)) != 0 && now - g->told_at[m->from] < g->conf.pulse_ms / 2))
+		return;
+	*told = m->word[m->from];
+	g->told_at[m->from] = now;
+}
+
 static void
 receive_alive(struct group *g, const struct group_msg *m, int64_t now)
 {
-	uint32_t bit = BIT(m->from);
+	uint32_t bit = BIT(m->from), fellows = m->members & ABOVE(g->conf.self) & ~g->members & ~bit;
+	int i;
 
 	if (m->from < g->conf.self || (m->members & bit) == 0)
 		return;		/* lower nodes do not ask us */
@@ -391,13 +450,22 @@ receive_alive(struct group *g, const struct group_msg *m, int64_t now)
 		g->wait = 1;	/* we led them in an earlier life (the first to speak brings all): go on at the next pulse */
 	g->alive_at[m->from] = now;
 	g->leaving &= ~bit;
-	if ((g->members & bit) == 0) {
-		g->joining |= bit | (m->members & ABOVE(g->conf.self) & ~g->members);
-	} else if (m->view > g->number || (m->view == g->number && (m->leader != g->conf.self || m->members != g->members))) {
-		g->renew = true;
-	}
+	take_word(g, m, now);
 	if (g->state == GS_LEAD)
 		group_info_announced(g, m->from, m->info_version[m->from]);
+	if ((g->members & bit) == 0) {
+		for (i = 0; i < g->conf.nodes; i++)
+			if ((fellows & ~g->joining & BIT(i)) != 0)
+				g->told[i] = m->word[i];	/* until it speaks itself */
+		g->joining |= bit | fellows;
+	} else if (m->view > g->number || (m->view == g->number && (m->leader != g->conf.self || is_other_view(g, m, m->from)))) {
+		g->renew = true;
+	} else if (m->view == g->number && g->state == GS_LEAD) {
+		add_acked(g, bit);
+		if (g->acked == g->members && !g->acks_told)
+			send_view(g, g->members, now);
+		g->acks_told = g->acked == g->members;
+	}
 }
 
 static void
@@ -428,6 +496,7 @@ group_receive(struct group *g, const struct group_msg *m, int64_t now)
 	if (g->state == GS_LEFT || m->from >= g->conf.nodes || m->from == g->conf.self || m->view > GROUP_VIEW_MAX ||
 	    (m->members & ~all_nodes(g)) != 0)
 		return;
+	g->last = now;
 	g->heard_at[m->from] = now;
 	if (m->view > g->highest)
 		g->highest = m->view;
@@ -468,13 +537,14 @@ group_new(const struct group_conf *conf, const struct group_hooks *hooks, int64_
 	g->hooks = *hooks;
 	g->state = GS_LISTEN;
 	g->leader = -1;
-	g->members = BIT(conf->self);
+	g->members = g->acked = BIT(conf->self);
+	g->last = now;
 	g->highest = conf->first_view < GROUP_VIEW_MAX ? conf->first_view : GROUP_VIEW_MAX;
 	g->wait = conf->mlost_count;
 	g->next = now + conf->pulse_ms;
 	g->leader_at = NEVER;
 	for (i = 0; i < conf->nodes; i++)
-		g->alive_at[i] = g->claim_at[i] = g->heard_at[i] = g->asked_at[i] = g->counted_at[i] = NEVER;
+		g->alive_at[i] = g->claim_at[i] = g->heard_at[i] = g->asked_at[i] = g->counted_at[i] = g->told_at[i] = NEVER;
 	g->info[conf->self].version = conf->first_info;
 	g->info_budget = GROUP_BUDGET;
 	return g;
@@ -509,8 +579,48 @@ group_leave(struct group *g)
 			if ((g->members & BIT(i)) != 0 && i != g->conf.self)
 				send_leave(g, i, g->number);
 	g->state = GS_LEFT;
-	g->members = BIT(g->conf.self);
+	g->members = g->acked = BIT(g->conf.self);
+	memset(g->word, 0, sizeof(g->word));
 	g->leader = -1;
+}
+
+void
+group_set_word(struct group *g, uint8_t word)
+{
+	if (g->own_word == word)
+		return;
+	g->own_word = word;
+	if (g->state == GS_FOLLOW)
+		send_alive(g, g->leader, g->last);
+}
+
+uint8_t
+group_word(const struct group *g, int node)
+{
+	return g->word[node];
+}
+
+uint32_t
+group_acked(const struct group *g)
+{
+	return g->acked;
+}
+
+uint32_t
+group_rivals(const struct group *g, uint8_t mask, int64_t now)
+{
+	uint32_t rivals = 0, self = BIT(g->conf.self);
+	int i, k;
+
+	for (i = 0; i < g->conf.self; i++) {
+		if (is_silent(g, g->claim_at[i], g->conf.mlost_count, now) || (g->claim_members[i] & self) != 0 ||
+		    (i >= current_leader(g) && !(g->excluded && i == g->leader)))
+			continue;
+		for (k = 0; k < g->conf.nodes; k++)
+			if ((g->claim_members[i] & BIT(k)) != 0 && (g->claim_word[i][k] & mask) != 0)
+				rivals |= BIT(k);
+	}
+	return rivals;
 }
 
 uint32_t

@@ -5,7 +5,7 @@
  *
  * Owns: the protocol's state machine, nothing else.  Pure: no fd, no clock; the only memory taken after group_new() is one buffer per
  * node for its info, when it has one.  The caller gives the time and the decoded messages and sends what comes out, so that the daemon
- * and the simulation run the same code.  Hooks must not call back into the group.
+ * and the simulation run the same code.  Hooks must not call back into the group, but for questions and group_set_info().
  *
  * Nodes have an index (order of cluster.xml).  A view is a decision of one leader: (number, leader, members), where the leader is the
  * lowest member and (number, leader) is given only once.  It is in force at a member from the moment that member hears it; nothing is
@@ -39,8 +39,9 @@
  * Words.  Each node has a word of 8 bits, told in its ALIVE.  A view is (number, leader, members, their words): a member whose word changes
  * makes the leader decide a new view, at its next pulse.  Who admits itself in a merge brings the words of its fellows as they were.
  * Acknowledged.  ALIVE tells which view is in force at its sender; VIEW tells which members have said so of it (the leader always has).
- * So that this takes two ways through the network and not two pulses, a member that adopts a view says ALIVE at once, and a leader that has
- * heard the last of its members sends VIEW at once.
+ * So that this takes three ways through the network and not two pulses, a member that adopts a view says ALIVE at once (after its view
+ * hook, so that it speaks of what it has done), and a leader that has heard the last of its members sends VIEW to them at once: per view
+ * one ALIVE of each member and one VIEW to each, besides those of the pulses.  What is lost is said again with the next pulse.
  *
  * Info.  Each node has a blob with a version; ALIVE tells the leader its sender's version, VIEW tells everybody those of all members
  * (0: none or not known).  Who lacks one asks (WANT, with a bit per missing piece), in turn the owner and the leader, who
@@ -115,6 +116,8 @@ bool group_set_info(struct group *g, const uint8_t *info, size_t len);
 void group_set_word(struct group *g, uint8_t word);
 uint8_t group_word(const struct group *g, int node);	/* in the view in force; 0: not a member */
 uint32_t group_acked(const struct group *g);	/* members known to have the view in force; ourselves always */
+/* Members, with a bit of mask in their words, of the views that attract us and lack us (lower leaders', our own leader's when it excluded us) */
+uint32_t group_rivals(const struct group *g, uint8_t mask, int64_t now);
 void group_receive(struct group *g, const struct group_msg *m, int64_t now);	/* m was authenticated and m->from is the
 	 * peer that sealed it (the caller checks both); the rest is checked here */
 void group_tick(struct group *g, int64_t now);

@@ -3,7 +3,8 @@
  * group_msg.c: membership messages <-> bytes.  All big-endian, no padding:
  *
  *   type 1, from 1, view 4, leader 1, members 4, heard 4, then by type
- *   ALIVE  version 4            VIEW  version 4 for every bit of members, lowest first
+ *   ALIVE  version 4, word 1, then word 1 for every bit of members but the sender's, lowest first
+ *   VIEW   version 4 for every bit of members, lowest first, word 1 likewise, acked 4
  *   WANT   about 1, version 4, missing 8
  *   INFO   about 1, version 4, piece 2, pieces 2, len 2, data len
  *   LEAVE  nothing
@@ -70,16 +71,32 @@ get64(const uint8_t *p)
 	return be64toh(v);
 }
 
+static uint8_t *
+put_words(uint8_t *p, const struct group_msg *m, uint32_t nodes)
+{
+	for (; nodes != 0; nodes &= nodes - 1)
+		*p++ = m->word[__builtin_ctz(nodes)];
+	return p;
+}
+
+static const uint8_t *
+get_words(const uint8_t *p, struct group_msg *m, uint32_t nodes)
+{
+	for (; nodes != 0; nodes &= nodes - 1)
+		m->word[__builtin_ctz(nodes)] = *p++;
+	return p;
+}
+
 /* Bytes of a message after its head; 0 with *ok false when the type or a length is wrong */
 static size_t
-body_len(int type, uint32_t members, uint16_t data_len, bool *ok)
+body_len(int type, int from, uint32_t members, uint16_t data_len, bool *ok)
 {
 	*ok = true;
 	switch (type) {
 	case GM_ALIVE:
-		return 4;
+		return 5 + (size_t)__builtin_popcount(members & ~BIT(from));
 	case GM_VIEW:
-		return 4 * (size_t)__builtin_popcount(members);
+		return 5 * (size_t)__builtin_popcount(members) + 4;
 	case GM_WANT:
 		return 13;
 	case GM_INFO:
@@ -100,8 +117,10 @@ group_encode(const struct group_msg *m, uint8_t *buf, size_t size)
 	bool ok;
 	int i;
 
-	len = HEAD_LEN + body_len(m->type, m->members, m->len, &ok);
-	if (!ok || len > size || m->from >= SK_NODES_MAX)
+	if (m->from >= SK_NODES_MAX)
+		return 0;
+	len = HEAD_LEN + body_len(m->type, m->from, m->members, m->len, &ok);
+	if (!ok || len > size)
 		return 0;
 	*p++ = m->type;
 	*p++ = m->from;
@@ -112,11 +131,15 @@ group_encode(const struct group_msg *m, uint8_t *buf, size_t size)
 	switch (m->type) {
 	case GM_ALIVE:
 		p = put32(p, m->info_version[m->from]);
+		*p++ = m->word[m->from];
+		p = put_words(p, m, m->members & ~BIT(m->from));
 		break;
 	case GM_VIEW:
 		for (i = 0; i < SK_NODES_MAX; i++)
 			if ((m->members & BIT(i)) != 0)
 				p = put32(p, m->info_version[i]);
+		p = put_words(p, m, m->members);
+		p = put32(p, m->acked);
 		break;
 	case GM_WANT:
 		*p++ = m->about;
@@ -155,11 +178,13 @@ group_decode(const uint8_t *buf, size_t len, struct group_msg *m)
 	if (m->type == GM_INFO && len >= HEAD_LEN + INFO_LEN)
 		m->len = get16(p + INFO_LEN - 2);
 	if (m->from >= SK_NODES_MAX || (m->leader >= SK_NODES_MAX && m->leader != GROUP_NOBODY) ||
-	    len != HEAD_LEN + body_len(m->type, m->members, m->len, &ok) || !ok)
+	    len != HEAD_LEN + body_len(m->type, m->from, m->members, m->len, &ok) || !ok)
 		return false;
 	switch (m->type) {
 	case GM_ALIVE:
 		m->info_version[m->from] = get32(p);
+		m->word[m->from] = p[4];
+		get_words(p + 5, m, m->members & ~BIT(m->from));
 		break;
 	case GM_VIEW:
 		for (i = 0; i < SK_NODES_MAX; i++)
@@ -167,6 +192,8 @@ group_decode(const uint8_t *buf, size_t len, struct group_msg *m)
 				m->info_version[i] = get32(p);
 				p += 4;
 			}
+		p = get_words(p, m, m->members);
+		m->acked = get32(p);
 		break;
 	case GM_WANT:
 		m->about = p[0];

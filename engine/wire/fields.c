@@ -132,6 +132,20 @@ static const struct field remote_fields[] = {
 };
 #undef REPORT
 
+#define REPORT rpt_share
+static const struct field share_fields[] = {
+	U32(module_id, "", "module id"),
+	U32(index, "", "place of the group in the configuration, from 1"),
+	STR(module, "module name"),
+	STR(group, "load balancing group"),
+	U32(buckets, "count", "buckets of 256 that this server takes"),
+	U32(view, "", "number of the farm's membership view, 0: none"),
+	U32(serving, "count", "servers that take load"),
+	STR(members, "their names"),
+	TMS(since_ms, "when the share or the servers last changed"),
+};
+#undef REPORT
+
 #define REPORT rpt_notice
 static const struct field notice_fields[] = {
 	U64(seq, "", "sequence number, never reused"),
@@ -185,20 +199,6 @@ static const struct field engine_fields[] = {
 	STR(leader, "leader of the membership"),
 	STR(signature, "signature of the cluster configuration"),
 	U64(journal_lost, "count", "journal rows lost"),
-};
-#undef REPORT
-
-#define REPORT rpt_share
-static const struct field share_fields[] = {
-	U32(module_id, "", "id of its module"),
-	U32(index, "", "order of the groups in the configuration"),
-	STR(module, "module name"),
-	STR(group, "load balancing group"),
-	U32(buckets, "count", "buckets of 256 that this server takes"),
-	U32(view, "", "number of the view, 0: none"),
-	U32(serving, "count", "servers that take load"),
-	STR(members, "their names"),
-	TMS(since_ms, "last change of buckets or members"),
 };
 #undef REPORT
 

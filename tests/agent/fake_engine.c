@@ -17,6 +17,7 @@
  *   late				the next answer to "notices" comes behind a new notice
  *   drop				close all connections
  *   nodes N				N nodes
+ *   share MODULE INDEX BUCKETS / share-del MODULE INDEX	group g<INDEX>; module 2 has one with 128 from the beginning
  *   raw TEXT				send TEXT as a frame to all subscribers
  *   quit
  * Each action and each command-log operation is a line of ACTIONS_FILE.
@@ -50,6 +51,8 @@ static struct rpt_module modules[SK_MODULES_MAX + 1];	/* id 0 = not there */
 static struct rpt_resource *resources;
 static size_t resource_count, resource_room;
 static struct rpt_node nodes[SK_NODES_MAX];
+static struct rpt_share shares[16];
+static size_t share_count;
 static size_t node_count = 2;
 static struct rpt_engine engine;
 static struct rpt_notice kept[KEPT];	/* ring by seq */
@@ -173,6 +176,43 @@ make_resource(uint32_t module, uint32_t index)
 	return r;
 }
 
+static struct rpt_share *
+make_share(uint32_t module, uint32_t index, uint32_t buckets)
+{
+	struct rpt_share *s;
+	size_t i;
+
+	for (i = 0; i < share_count && (shares[i].module_id != module || shares[i].index != index); i++)
+		;
+	if (i == ARRAY_LEN(shares))
+		fatal("too many shares");
+	s = &shares[i];
+	if (i == share_count) {
+		share_count++;
+		memset(s, 0, sizeof(*s));
+		s->module_id = module;
+		s->index = index;
+		snprintf(s->module, sizeof(s->module), "m%u", module);
+		snprintf(s->group, sizeof(s->group), "g%u", index);
+		str_copy(s->members, sizeof(s->members), "node1 node2");
+		s->serving = 2;
+		s->since_ms = 1741343315000;
+	}
+	s->buckets = buckets;
+	s->view++;
+	return s;
+}
+
+static void
+drop_share(uint32_t module, uint32_t index)
+{
+	size_t i;
+
+	for (i = 0; i < share_count; i++)
+		if (shares[i].module_id == module && shares[i].index == index)
+			shares[i--] = shares[--share_count];
+}
+
 static void
 make_nodes(void)
 {
@@ -196,7 +236,7 @@ make_nodes(void)
 static void
 picture(struct client *c, json_int_t id)
 {
-	json_t *ms = json_array(), *rs = json_array(), *ns = json_array();
+	json_t *ms = json_array(), *rs = json_array(), *ns = json_array(), *ss = json_array();
 	size_t i;
 
 	for (i = 1; i <= SK_MODULES_MAX; i++)
@@ -206,9 +246,11 @@ picture(struct client *c, json_int_t id)
 		json_array_append_new(rs, report_encode(&rpt_resource_type, &resources[i]));
 	for (i = 0; i < node_count; i++)
 		json_array_append_new(ns, report_encode(&rpt_node_type, &nodes[i]));
+	for (i = 0; i < share_count; i++)
+		json_array_append_new(ss, report_encode(&rpt_share_type, &shares[i]));
 	c->subscribed = true;
-	send_frame(c, json_pack("{s:I, s:b, s:o, s:o, s:o, s:[], s:o, s:I}", "id", id, "ok", 1, "modules", ms, "resources", rs,
-	    "nodes", ns, "remotes", "engine", report_encode(&rpt_engine_type, &engine), "notice_seq", (json_int_t)engine.notice_seq));
+	send_frame(c, json_pack("{s:I, s:b, s:o, s:o, s:o, s:[], s:o, s:o, s:I}", "id", id, "ok", 1, "modules", ms, "resources", rs,
+	    "nodes", ns, "remotes", "shares", ss, "engine", report_encode(&rpt_engine_type, &engine), "notice_seq", (json_int_t)engine.notice_seq));
 	for (i = FIRST_FRAME; i < resource_count; i++)
 		send_frame(c, json_pack("{s:s, s:o}", "event", "resource", "data", report_encode(&rpt_resource_type, &resources[i])));
 }
@@ -443,6 +485,8 @@ obey(char *line)
 		for (i = (unsigned)resource_count; i > 0; i--)
 			if (resources[i - 1].module_id == a)
 				resources[i - 1] = resources[--resource_count];
+		for (i = 1; i <= ARRAY_LEN(shares); i++)
+			drop_share(a, i);
 		modules[a].id = 0;
 		tell(json_pack("{s:s, s:i}", "event", "module-gone", "id", (int)a));
 	} else if (sscanf(line, "resource-add %u %u", &a, &b) == 2) {
@@ -482,6 +526,11 @@ obey(char *line)
 		tell(json_pack("{s:s}", "event", "nodes-reset"));
 		for (i = 0; i < a; i++)
 			tell_report("node", &rpt_node_type, &nodes[i]);
+	} else if (sscanf(line, "share %u %u %u", &a, &b, &i) == 3) {
+		tell_report("share", &rpt_share_type, make_share(a, b, i));
+	} else if (sscanf(line, "share-del %u %u", &a, &b) == 2) {
+		drop_share(a, b);
+		tell(json_pack("{s:s, s:i, s:i}", "event", "share-gone", "module_id", (int)a, "index", (int)b));
 	} else if (strncmp(line, "raw ", 4) == 0) {
 		raw(line + 4);
 	} else {
@@ -598,6 +647,7 @@ main(int argc, char **argv)
 	str_copy(engine.leader, sizeof(engine.leader), "node1");
 	str_copy(engine.signature, sizeof(engine.signature), "beef");
 	make_nodes();
+	make_share(2, 1, 128);
 	for (i = 1; i <= module_count && i <= SK_MODULES_MAX; i++) {
 		make_module(i);
 		for (j = 1; j <= per_module; j++)

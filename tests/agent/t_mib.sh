@@ -40,7 +40,8 @@ out=$(lint 6 "$w/SAFEKIT-MIB"); [ -n "$out" ]; verdict "smilint sees an object w
 if command -v snmptranslate >/dev/null 2>&1; then
 	cp "$mib" "$w/SAFEKIT-MIB"
 	for pair in skModuleCurrentState.1=.1.3.6.1.4.1.107.175.10.1.1.3.1 skResourceName.1.2=.1.3.6.1.4.1.107.175.10.2.1.2.1.2 \
-	    skTrapLogMesg=.1.3.6.1.4.1.107.175.10.0.1 skModuleAction.7=.1.3.6.1.4.1.107.175.10.1.1.26.7; do
+	    skTrapLogMesg=.1.3.6.1.4.1.107.175.10.0.1 skShareBuckets.1.2=.1.3.6.1.4.1.107.175.10.3.4.1.3.1.2 \
+	    skModuleAction.7=.1.3.6.1.4.1.107.175.10.1.1.26.7; do
 		got=$(MIBS=SAFEKIT-MIB MIBDIRS=$base:$w snmptranslate -On -IR "SAFEKIT-MIB::${pair%=*}" 2>/dev/null)	# a first run says on stderr which folders it made
 		[ "$got" = "${pair#*=}" ]; verdict "snmptranslate: ${pair%=*} is ${pair#*=}" $?
 	done

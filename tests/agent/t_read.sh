@@ -19,10 +19,10 @@ same "control is off unless asked for" "$(get $R.3.1.4.0)" 2
 has "and a SET says so" "$(set_as_v2 $R.1.1.26.1 i 3)" notWritable
 
 # the whole tree as text; what differs from run to run is masked
-walk $R | sed -E 's/^(\.1\.3\.6\.1\.4\.1\.107\.175\.10)//; s/^(\.1\.1\.27\.[0-9]+|\.3\.1\.(3|7|10|11|12|19)\.0) .*/\1 */' > "$D/walk"
+walk $R | sed -E 's/^(\.1\.3\.6\.1\.4\.1\.107\.175\.10)//; s/^(\.1\.1\.27\.[0-9]+|\.3\.1\.(3|7|10|11|12|19|20)\.0) .*/\1 */' > "$D/walk"
 check "walk is tests/agent/walk.expected" cmp -s "$D/walk" "$S/tests/agent/walk.expected"
 cmp -s "$D/walk" "$S/tests/agent/walk.expected" || diff "$S/tests/agent/walk.expected" "$D/walk" | head -20 | sed 's/^/# /'
-snmpwalk -v2c -c public -Onq $HOST $R 2>&1 | sed -E 's/^(\.1\.3\.6\.1\.4\.1\.107\.175\.10)//; s/^(\.1\.1\.27\.[0-9]+|\.3\.1\.(3|7|10|11|12|19)\.0) .*/\1 */' > "$D/next"
+snmpwalk -v2c -c public -Onq $HOST $R 2>&1 | sed -E 's/^(\.1\.3\.6\.1\.4\.1\.107\.175\.10)//; s/^(\.1\.1\.27\.[0-9]+|\.3\.1\.(3|7|10|11|12|19|20)\.0) .*/\1 */' > "$D/next"
 check "GETNEXT walks the same" cmp -s "$D/walk" "$D/next"
 same "row-wise GETBULK" "$(snmpbulkget -v2c -c public -Onq -Cn0 -Cr3 $HOST $R.2.1.2 $R.2.1.3 2>&1 | sed "s/^$R//" | tr '\n' ' ')" \
     '.2.1.2.1.1 "intf.10.0.1.0" .2.1.3.1.1 "up" .2.1.2.1.2 "intf.10.0.2.0" .2.1.3.1.2 "up" .2.1.2.1.3 "intf.10.0.3.0" .2.1.3.1.3 "up" '
@@ -40,8 +40,18 @@ tell resource-add 1 700
 tell resource-del 1 1
 until_text 2 12 get $R.3.1.9.0
 same "an index is stable: others keep theirs" "$(get $R.2.1.2.1.2 $R.2.1.2.1.700 | tr '\n' ' ')" '"intf.10.0.2.0" "intf.10.2.188.0" '
+same "a share of network load" "$(get $R.3.4.1.2.2.1 $R.3.4.1.3.2.1 $R.3.4.1.5.2.1 $R.3.4.1.6.2.1 | tr '\n' ' ')" '"g1" 128 2 "node1 node2" '
+tell share 3 2 256
+check "a share comes" until_text 2 256 get $R.3.4.1.3.3.2
+before=$(get -Ot $R.3.1.20.0)
+tell share 3 2 64
+check "and changes" until_text 2 64 get $R.3.4.1.3.3.2
+check "and its table's LastChange" [ "$(get -Ot $R.3.1.20.0)" -gt "$before" ]
+tell share-del 3 2
+check "and goes" until_text 2 "No Such Instance currently exists at this OID" get $R.3.4.1.3.3.2
 tell module-del 2
 check "a module goes with its resources" until_text 2 8 get $R.3.1.9.0
+same "and with its shares" "$(get $R.3.4.1.3.2.1)" "No Such Instance currently exists at this OID"
 tell module-add 9
 check "and another one comes" until_text 2 '"m9"' get $R.1.1.2.9
 tell nodes 5
@@ -51,6 +61,8 @@ check "nodes anew" until_text 2 '"node5"' get $R.3.2.1.2.5
 tell raw '{"event":"module","data":{"id":1,"state":"RED"}}'
 tell raw '{"event":"module","data":7}'
 tell raw '{"event":"resource-gone","module_id":-1,"index":"x"}'
+tell raw '{"event":"share","data":{"module_id":1,"index":0}}'
+tell raw '{"event":"share-gone","module_id":1}'
 tell raw '{"event":"of a newer engine"}'
 tell raw '{"neither":1}'
 tell module 3 state WAIT

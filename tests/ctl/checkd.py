@@ -257,6 +257,36 @@ def interfaces(peer):
     ok(d.end() == (0, ""), "ends with the line")
 
 
+# Checkers that check="on" made where config knew no network of the virtual address: the interface is found by it
+def networks(peer):
+    d = Checkd(build, top)
+    intf, ip = {"intf__10.9.0.77": None}, {"ip__10.9.0.77": None}
+
+    def is_now(what, value, seconds=2):
+        return d.until(seconds=seconds, **{k: value for k in what})
+    d.setup("", extra='<vip><interface_list><interface><real_interface><virtual_addr addr="10.9.0.77"/></real_interface></interface>'
+            '</interface_list></vip>')
+    d.classes("pre", "prim")
+    ok(is_now(intf, "up", 5) and is_now(ip, "down"), "interface of a virtual address: up, the address is not there", d.now)
+    run("ip", "addr", "add", "10.9.0.77/24", "dev", "v0")
+    ok(is_now(ip, "up") and is_now(intf, "up"), "the address is set: up", d.now)
+    there(peer, "ip", "link", "set", "v1", "down")
+    ok(is_now(intf, "down", 5) and "cable" in d.value("intf.10.9.0.77")[1], "cable out: down", d.now)
+    there(peer, "ip", "link", "set", "v1", "up")
+    ok(is_now(intf, "up", 5), "... and up again", d.now)
+    run("ip", "addr", "add", "10.9.0.78/32", "dev", "v0")
+    write("/proc/sys/net/ipv4/conf/v0/promote_secondaries", "1")  # else the virtual address goes with the first one
+    run("ip", "addr", "del", "10.9.0.1/24", "dev", "v0")
+    ok(is_now(intf, "down") and d.value("intf.10.9.0.77")[1] == "no interface has an address in the network of 10.9.0.77",
+       "its network is gone: down; the virtual address itself and single hosts are none", d.now)
+    run("ip", "addr", "del", "10.9.0.78/32", "dev", "v0")
+    run("ip", "addr", "add", "10.9.0.1/24", "dev", "v0")
+    ok(is_now(intf, "up"), "... and up again", d.now)
+    run("ip", "addr", "del", "10.9.0.77/24", "dev", "v0")
+    ok(is_now(ip, "down") and is_now(intf, "up"), "the address is removed", d.now)
+    ok(d.end() == (0, ""), "ends with the line")
+
+
 # More events than its socket holds while it is stopped: ENOBUFS, and only a whole dump tells
 def storm(d):
     d.p.send_signal(signal.SIGSTOP)
@@ -545,6 +575,7 @@ try:
     ping(peer)
     witnesses(peer)
     interfaces(peer)
+    networks(peer)
     custom()
     custom_wrong()
     module()

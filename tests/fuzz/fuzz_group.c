@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Decodes noise as membership messages and feeds them into a live group between its pulses.
- * Input: a byte that chooses our index, then records: 0 = a pulse passes, 1 = info of our own changes, n = a message of n - 1 bytes,
- * 255 = one of the longest, a whole INFO piece.
+ * Input: a byte that chooses our index, then records: 0 = a pulse passes, 1 = info and word of our own change, n = a message of n - 1
+ * bytes, 255 = one of the longest, a whole INFO piece.
  */
 #include "config.h"
 #include "cluster/group.h"
@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define NODES 8
 
-struct life { struct group *g; int self, leader; uint32_t number; };
+struct life { struct group *g; int self, leader; uint32_t number, members, acked; };
 
 static void
 must(bool ok)
@@ -44,6 +44,18 @@ on_view(void *ctx, uint32_t number, int leader, uint32_t members)
 	must((members >> leader & 1) != 0 && (members & ((UINT32_C(1) << leader) - 1)) == 0);
 	l->number = number;
 	l->leader = leader;
+	l->members = members;
+	l->acked = 0;
+}
+
+static void
+on_acked(void *ctx, uint32_t number, uint32_t members)
+{
+	struct life *l = ctx;
+
+	must(number == l->number && (members & ~l->members) == 0 && (members >> l->self & 1) != 0);
+	must((l->acked & ~members) == 0 && l->acked != members);
+	l->acked = members;
 }
 
 static void
@@ -59,7 +71,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct life l = { .leader = NODES };
-	struct group_hooks hooks = { &l, on_send, on_view, on_info };
+	struct group_hooks hooks = { &l, on_send, on_view, on_info, on_acked };
 	struct group_conf conf = { NODES, 0, 1000, 3, 5, 100, 1 };
 	uint8_t buf[1200];
 	struct group_msg m;
@@ -83,6 +95,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (len == 0) {
 			group_tick(l.g, now);
 		} else if (len == 1) {
+			group_set_word(l.g, size > 0 ? data[0] : 0);
 			must(group_set_info(l.g, data, size < GROUP_INFO_MAX ? size : GROUP_INFO_MAX));
 			len = 0;
 			continue;
@@ -93,7 +106,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (len > 0 && group_decode(data, len, &m))
 			group_receive(l.g, &m, now - 500);
 	}
-	must((group_members(l.g) >> l.self & 1) != 0);
+	must((group_members(l.g) >> l.self & 1) != 0 && (group_acked(l.g) & ~group_members(l.g)) == 0);
+	must((group_rivals(l.g, 1, group_next(l.g)) >> l.self & 1) == 0);
 	group_free(l.g);
 	return 0;
 }

@@ -38,6 +38,8 @@ struct node {
 	uint32_t number;	/* highest view of this life */
 	int	 leader;
 	uint32_t members;
+	uint32_t acked;
+	uint8_t	 word;		/* our own */
 	struct blob own;
 	struct blob seen[SK_NODES_MAX];
 	int	 views;		/* changes since last asked */
@@ -53,7 +55,7 @@ static struct {
 	struct node node[SK_NODES_MAX];
 	struct event *heap;
 	size_t	 count, room;
-	struct { uint32_t number, members; int leader; uint64_t epoch; } name[TABLE];
+	struct view { uint32_t number, members, had; int leader; uint64_t epoch; uint8_t word[SK_NODES_MAX]; } name[TABLE];	/* had: who had it in force */
 	uint64_t epoch;
 	bool	 verbose, failed;
 	bool	 calm;		/* links are complete and lossless: no node that lives may be reported down */
@@ -205,12 +207,45 @@ on_send(void *ctx, int to, const struct group_msg *m)
 	}
 }
 
+static struct view *
+view_of_name(uint32_t number, int leader)
+{
+	size_t h = (number * 31u + (unsigned)leader) % TABLE;
+
+	while (sim.name[h].epoch == sim.epoch && (sim.name[h].number != number || sim.name[h].leader != leader))
+		h = (h + 1) % TABLE;
+	return &sim.name[h];
+}
+
+static void
+on_acked(void *ctx, uint32_t number, uint32_t acked)
+{
+	struct node *n = ctx;
+
+	if (number != n->number || (acked & ~n->members) != 0 || (n->acked & ~acked) != 0 || n->acked == acked)
+		fail("node %d: acked %x after %x of members %x", (int)(n - sim.node), acked, n->acked, n->members);
+	n->acked = acked;
+}
+
+/* Who is said to have had this view in force has had it */
+static void
+judge_acked(int i)
+{
+	struct node *n = &sim.node[i];
+	uint32_t had = view_of_name(n->number, n->leader)->had;
+
+	if (group_acked(n->g) != n->acked)
+		fail("node %d: acked %x, its hook was told %x", i, group_acked(n->g), n->acked);
+	if (n->number != 0 && (n->acked & ~had) != 0)
+		fail("node %d: view %u is said to be in force at %x, was at %x", i, n->number, n->acked, had);
+}
+
 static void
 on_view(void *ctx, uint32_t number, int leader, uint32_t members)
 {
 	struct node *n = ctx;
 	int i = (int)(n - sim.node), j;
-	size_t h = (number * 31u + (unsigned)leader) % TABLE;
+	struct view *v = view_of_name(number, leader);
 
 	story("node %d view %u leader %d members %x", i, number, leader, members);
 	n->views++;
@@ -221,16 +256,23 @@ on_view(void *ctx, uint32_t number, int leader, uint32_t members)
 	for (j = 0; sim.calm && j < sim.nodes; j++)
 		if ((n->members & ~members & BIT(j)) != 0 && sim.node[j].g != NULL && j != i && (sim.excused & BIT(j)) == 0)
 			fail("node %d reports node %d down, which lives", i, j);
-	for (; sim.name[h].epoch == sim.epoch; h = (h + 1) % TABLE)
-		if (sim.name[h].number == number && sim.name[h].leader == leader) {
-			if (sim.name[h].members != members)
-				fail("view %u of leader %d is %x and %x", number, leader, sim.name[h].members, members);
-			break;
-		}
-	sim.name[h].number = number;
-	sim.name[h].leader = leader;
-	sim.name[h].members = members;
-	sim.name[h].epoch = sim.epoch;
+	if (v->epoch == sim.epoch && v->members != members)
+		fail("view %u of leader %d is %x and %x", number, leader, v->members, members);
+	for (j = 0; j < sim.nodes; j++) {
+		if (v->epoch == sim.epoch && v->word[j] != group_word(n->g, j))
+			fail("view %u of leader %d: word of node %d is %u and %u", number, leader, j, v->word[j], group_word(n->g, j));
+		if ((members & BIT(j)) == 0 && group_word(n->g, j) != 0)
+			fail("node %d: view %u has a word of node %d, no member", i, number, j);
+		v->word[j] = group_word(n->g, j);
+	}
+	if (v->epoch != sim.epoch)
+		v->had = 0;
+	v->number = number;
+	v->leader = leader;
+	v->members = members;
+	v->had |= BIT(i);
+	v->epoch = sim.epoch;
+	n->acked = group_acked(n->g);
 	for (j = 0; j < sim.nodes; j++)
 		if ((members & BIT(j)) == 0)
 			memset(&n->seen[j], 0, sizeof(n->seen[j]));	/* a reader forgets who is down */
@@ -281,10 +323,20 @@ new_info(int i)
 }
 
 static void
+new_word(int i)
+{
+	struct node *n = &sim.node[i];
+
+	n->word = (uint8_t)rnd(4);
+	story("node %d: word %d", i, n->word);
+	group_set_word(n->g, n->word);
+}
+
+static void
 birth(int i)
 {
 	struct node *n = &sim.node[i];
-	struct group_hooks hooks = { n, on_send, on_view, on_info };
+	struct group_hooks hooks = { n, on_send, on_view, on_info, on_acked };
 	/* seconds of a clock, as the daemon gives them, and as many pulses */
 	struct group_conf conf = { sim.nodes, i, PULSE, sim.mlost, sim.slost, (uint32_t)(1000 + sim.now / 1000), (uint32_t)rnd64() };
 	int life = n->life;
@@ -293,12 +345,13 @@ birth(int i)
 	n->life = life;
 	n->offset = rnd(1000000);
 	n->drift = rnd(201) - 100;	/* 1 per mille: far worse than any quartz */
-	n->members = BIT(i);
+	n->members = n->acked = BIT(i);
 	n->g = group_new(&conf, &hooks, local(n));
 	if (n->g == NULL)
 		fatal("no memory");
 	story("node %d is born, clock %lld", i, (long long)local(n));
 	new_info(i);
+	new_word(i);
 	push_tick(i);
 }
 
@@ -339,6 +392,7 @@ run_until(int64_t end)
 			}
 			if (group_members(n->g) != n->members || group_view(n->g) != n->number)
 				fail("node %d has a view that its hook was not told", e.to);
+			judge_acked(e.to);
 		}
 		free(e.data);
 	}
@@ -389,7 +443,7 @@ chaos_step(void)
 {
 	int i = rnd(sim.nodes);
 
-	switch (rnd(9)) {
+	switch (rnd(10)) {
 	case 0:
 	case 1:
 		if (sim.node[i].g != NULL)
@@ -420,6 +474,10 @@ chaos_step(void)
 	case 8:
 		if (sim.node[i].g != NULL)
 			new_info(i);
+		break;
+	case 9:
+		if (sim.node[i].g != NULL)
+			new_word(i);
 		break;
 	}
 }
@@ -452,9 +510,9 @@ expected(uint32_t view_of[SK_NODES_MAX])
 }
 
 static void
-judge_views(const uint32_t view_of[SK_NODES_MAX])
+judge_views(const uint32_t view_of[SK_NODES_MAX], bool acked)
 {
-	int i, leader;
+	int i, j, leader;
 
 	for (i = 0; i < sim.nodes; i++) {
 		const struct node *n = &sim.node[i];
@@ -467,6 +525,11 @@ judge_views(const uint32_t view_of[SK_NODES_MAX])
 			    leader, view_of[i]);
 		else if (group_view(n->g) != group_view(sim.node[leader].g))
 			fail("node %d: view %u, its leader %d has %u", i, group_view(n->g), leader, group_view(sim.node[leader].g));
+		else if (acked && group_acked(n->g) != group_members(n->g))
+			fail("node %d: of %x only %x are known to have view %u", i, group_members(n->g), group_acked(n->g), group_view(n->g));
+		for (j = 0; j < sim.nodes; j++)
+			if ((view_of[i] & BIT(j)) != 0 && group_word(n->g, j) != sim.node[j].word)
+				fail("node %d: node %d has word %d, not %d", i, j, group_word(n->g, j), sim.node[j].word);
 	}
 }
 
@@ -559,7 +622,7 @@ history(uint64_t seed, int nodes)
 	/* what was under way arrives first; on a graph with gaps an outcome may wait for another, index by index */
 	run_until(sim.now + STALE_MAX + (int64_t)(complete ? bound : 3 * bound) * PULSE + PULSE / 4);
 	if (!sim.failed)
-		judge_views(view_of);
+		judge_views(view_of, true);
 	for (i = 0; i < sim.nodes; i++)
 		sim.node[i].views = sim.node[i].sent = sim.node[i].ticks = 0;
 	run_until(sim.now + 8 * PULSE);
@@ -574,7 +637,8 @@ static void
 calm_history(uint64_t seed, int nodes)
 {
 	uint32_t view_of[SK_NODES_MAX];
-	int i, halves, victim, half_pulses;
+	int i, halves, victim, half_pulses, word;
+	bool spoke = false;
 
 	begin_history(seed, nodes);
 	for (i = 0; i < sim.nodes; i++)
@@ -583,7 +647,10 @@ calm_history(uint64_t seed, int nodes)
 	sim.calm = true;
 	victim = rnd(3) == 0 ? rnd(sim.nodes) : 0;
 	halves = 2 * (victim == 0 ? sim.mlost : sim.slost);	/* silence is noticed after this, half a pulse, and at a pulse */
-	switch (rnd(5)) {
+	for (i = 0; i < sim.nodes; i++)
+		sim.node[i].views = 0;
+	word = sim.node[victim].word;
+	switch (rnd(6)) {
 	case 0:
 		death(victim, false);
 		half_pulses = halves + 5;
@@ -606,6 +673,11 @@ calm_history(uint64_t seed, int nodes)
 		birth(victim);
 		half_pulses = 2 * sim.mlost + 5;
 		break;
+	case 4:	/* one new view, acknowledged by all: to the leader, its pulse, and three times through the network */
+		new_word(victim);
+		spoke = true;
+		half_pulses = 5;
+		break;
 	default:	/* two halves meet again */
 		sim.calm = false;
 		partition();
@@ -618,10 +690,13 @@ calm_history(uint64_t seed, int nodes)
 	run_until(sim.now + half_pulses * PULSE / 2);
 	expected(view_of);
 	if (!sim.failed)
-		judge_views(view_of);
+		judge_views(view_of, spoke);	/* who misses the leader last adopts a pulse later */
 	run_until(sim.now + 20 * PULSE);
 	if (!sim.failed)
-		judge_views(view_of);
+		judge_views(view_of, true);
+	for (i = 0; spoke && i < sim.nodes; i++)
+		if (sim.node[i].views != (word != sim.node[victim].word))
+			fail("node %d: %d views for a new word", i, sim.node[i].views);
 	end_history();
 }
 

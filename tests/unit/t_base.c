@@ -93,7 +93,7 @@ static void
 test_every_field_survives_a_round_trip(void **state)
 {
 	static const struct report_type *const types[] = { &rpt_module_type, &rpt_resource_type, &rpt_node_type, &rpt_remote_type,
-	    &rpt_notice_type_type, &rpt_log_type, &rpt_command_type, &rpt_engine_type };
+	    &rpt_notice_type_type, &rpt_log_type, &rpt_command_type, &rpt_engine_type, &rpt_share_type };
 	size_t t, i;
 
 	for (t = 0; t < ARRAY_LEN(types); t++) {

@@ -149,6 +149,8 @@ link_msg(uint16_t type, int index, const char *name, unsigned flags, int opersta
 	return nlh;
 }
 
+static uint8_t prefix_length = 24;	/* of the next ones */
+
 static struct nlmsghdr *
 addr_msg(uint16_t type, int index, const char *text, unsigned flags)
 {
@@ -161,6 +163,7 @@ addr_msg(uint16_t type, int index, const char *text, unsigned flags)
 	ifa = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifa));
 	ifa->ifa_family = (uint8_t)a.sa.sa_family;
 	ifa->ifa_index = (uint32_t)index;
+	ifa->ifa_prefixlen = prefix_length;
 	if (a.sa.sa_family == AF_INET)
 		mnl_attr_put(nlh, IFA_LOCAL, 4, &a.in.sin_addr);
 	else
@@ -221,6 +224,43 @@ interfaces(void **state)
 	assert_true(links_take(&l, link_msg(RTM_DELLINK, 3, "eth1", 0, -1), &lost));
 	assert_null(links_index(&l, 3));
 	assert_false(lost);
+	links_free(&l);
+}
+
+static void
+networks(void **state)
+{
+	static const struct { const char *addr; int index, prefix; } have[] = {
+		{ "10.1.0.1", 2, 16 }, { "10.1.2.3", 3, 24 }, { "10.1.2.9", 4, 32 }, { "10.1.2.20", 5, 24 }, { "172.16.5.1", 6, 12 }, { "fd00:1::1", 7, 64 },
+		{ "fd00:1::7", 8, 128 }, { "192.168.1.129", 9, 25 },
+	};
+	static const struct { const char *addr; int index; } rows[] = {	/* index 0: of no network */
+		{ "10.1.9.9", 2 }, { "10.1.2.4", 3 }, { "10.1.2.9", 3 }, { "10.1.2.3", 5 }, { "10.2.0.1", 0 }, { "172.31.255.255", 6 }, { "172.32.0.0", 0 },
+		{ "fd00:1::99", 7 }, { "fd00:1::7", 7 }, { "fd00:1:0:1::1", 0 }, { "192.168.1.128", 9 }, { "192.168.1.127", 0 }, { "::1", 0 },
+	};
+	const struct link_addr *net;
+	struct links l = { 0 };
+	bool lost = false;
+	union addr a;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(have); i++) {
+		prefix_length = (uint8_t)have[i].prefix;
+		assert_true(links_take(&l, addr_msg(RTM_NEWADDR, have[i].index, have[i].addr, 0), &lost));
+	}
+	for (i = 0; i < ARRAY_LEN(rows); i++) {
+		assert_true(addr_parse(rows[i].addr, 0, &a));
+		net = links_network(&l, &a);
+		if ((net != NULL ? net->index : 0) != rows[i].index)
+			fail_msg("%s: interface %d, expected %d", rows[i].addr, net != NULL ? net->index : 0, rows[i].index);
+	}
+	/* another length of the same address is a change */
+	prefix_length = 8;
+	assert_true(links_take(&l, addr_msg(RTM_NEWADDR, 2, "10.1.0.1", 0), &lost));
+	assert_false(links_take(&l, addr_msg(RTM_NEWADDR, 2, "10.1.0.1", 0), &lost));
+	assert_true(addr_parse("10.2.0.1", 0, &a));
+	assert_int_equal(links_network(&l, &a)->index, 2);
+	prefix_length = 24;
 	links_free(&l);
 }
 
@@ -346,7 +386,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses), cmocka_unit_test(no_addresses), cmocka_unit_test(spread), cmocka_unit_test(words),
-		cmocka_unit_test(reasons), cmocka_unit_test(interfaces), cmocka_unit_test(dumps), cmocka_unit_test(broken_messages),
+		cmocka_unit_test(reasons), cmocka_unit_test(interfaces), cmocka_unit_test(networks), cmocka_unit_test(dumps), cmocka_unit_test(broken_messages),
 		cmocka_unit_test(other_module),
 	};
 

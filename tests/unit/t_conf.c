@@ -318,10 +318,9 @@ test_module_documented_examples(void **state)
 {
 	load_cluster("cluster-examples.xml");
 	load_module("module-mirror.xml", &cluster);
-	assert_int_equal(errs.count, 3);
+	assert_int_equal(errs.count, 2);
 	expect("Windows", 'W', 11, "iotimeout of <rfs>: for Windows only, without effect here");
 	expect("rfs", 'W', 11, "<rfs> is accepted but has no effect yet in this version");
-	expect("vip", 'W', 15, "<vip> is accepted but has no effect yet in this version");
 	assert_int_equal(module.mode, MODE_MIRROR);
 	assert_true(module.failover && module.user && module.userlog);
 	assert_string_equal(module.defaultprim, "alone");
@@ -354,10 +353,12 @@ test_module_documented_examples(void **state)
 	conf_module_free(&module);
 
 	load_module("module-farm.xml", NULL);
-	expect("farm", 'W', 4, "each server of a farm runs on its own");
-	expect("lans", 'W', 7, "<farm> is accepted but has no effect yet");
-	expect("vip", 'W', 11, "<vip> is accepted but has no effect yet");
+	assert_int_equal(errs.count, 1);
+	expect("no cluster", 'W', 4, "no cluster configuration");
 	assert_int_equal(module.mode, MODE_FARM);
+	assert_int_equal(module.farm.lans_count, 2);
+	assert_string_equal(module.farm.lans[1], "net3");
+	assert_int_equal(module.groups_count, 1);
 	conf_module_free(&module);
 }
 
@@ -416,10 +417,9 @@ test_module_every_attribute_and_macros(void **state)
 	expect("unset in a value", 'W', 11, "%T_CONF_UNSET% is neither a macro");
 	expect("permanent_arp", 'W', 6, "permanent_arp of <heart>");
 	expect("permanent_arp", 'W', 8, "permanent_arp of <heartbeat>");
-	expect("vip", 'W', 32, "<vip> is accepted");
 	expect("rfs", 'W', 41, "<rfs> is accepted");
 	expect("Windows", 'W', 41, "iotimeout, namespacepolicy, allocthreshold, nfsbox_options of <rfs>: for Windows only");
-	assert_int_equal(errs.count, 6);
+	assert_int_equal(errs.count, 5);
 	assert_false(module.failover);
 	assert_string_equal(module.defaultprim, "node2");
 	assert_int_equal(module.maxloop, 0);

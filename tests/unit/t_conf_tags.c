@@ -56,6 +56,7 @@ says(char level, int line, const char *text)
 #define LIGHT(x)	"<safe><service mode=\"light\">\n" x "</service></safe>"
 #define MIRROR(x)	"<safe><service mode=\"mirror\"><heart><heartbeat name=\"default\"/></heart>\n" x "</service></safe>"
 #define FARM(x)		"<safe><service mode=\"farm\"><farm><lan name=\"default\"/></farm>\n" x "</service></safe>"
+#define FARM_(a)	"<safe><service mode=\"farm\">\n<farm " a "><lan name=\"default\"/></farm></service></safe>"
 #define CHECK(x)	MIRROR("<check>" x "</check>")
 #define TCP(a, b)	"<tcp ident=\"a\" when=\"prim\" " a "><to addr=\"x\" port=\"1\" " b "/></tcp>"
 #define ERRD(x)		MIRROR("<user/><errd>" x "</errd>")
@@ -134,27 +135,45 @@ static const struct rule { const char *what, *text; char level; int line; const 
 	{ "vhost name", LIGHT("<vhost><virtualhostname name=\"a b\" envfile=\"x\"/></vhost>"), 'E', 2, "is not a name" },
 	{ "vhost empty", LIGHT("<vhost/>"), 'E', 2, "<vhost> lacks <virtualhostname>" },
 
-	{ "farm", FARM(""), 'W', 1, "each server of a farm runs on its own" },
 	{ "farm heart", FARM("<heart><heartbeat name=\"default\"/></heart>"), 'W', 2, "<heart> has no effect in a farm module" },
 	{ "farm in mirror", MIRROR("<farm><lan name=\"default\"/></farm>"), 'E', 2, "expected it only with mode=\"farm\"" },
 	{ "lan", "<safe><service mode=\"farm\"><farm>\n<lan name=\"net9\"/></farm></service></safe>", 'E', 2, "lan \"net9\" of <lan> is not in the cluster" },
 	{ "lan twice", "<safe><service mode=\"farm\"><farm><lan name=\"repli\"/>\n<lan name=\"repli\"/></farm></service></safe>", 'E', 2, "lan \"repli\" again" },
-	{ "old lan", "<safe><service mode=\"farm\">\n<farm><lan><node name=\"a\" addr=\"1.2.3.4\"/></lan></farm></service></safe>", 'W', 2, "no effect yet" },
+	{ "old lan", "<safe><service mode=\"farm\">\n<farm><lan><node name=\"a\" addr=\"1.2.3.4\"/></lan></farm></service></safe>", 'W', 2, "every lan of the "
+	    "cluster" },
 	{ "old and new", "<safe><service mode=\"farm\"><farm><lan><node name=\"a\" addr=\"1.2.3.4\"/></lan>\n<lan name=\"repli\"/></farm></service></safe>",
 	    'E', 2, "before 7.2" },
 	{ "lan without name", "<safe><service mode=\"farm\"><farm>\n<lan/></farm></service></safe>", 'E', 2, "<lan> lacks the attribute name" },
+	{ "no farm", "<safe>\n<service mode=\"farm\"/></safe>", 'E', 2, "a farm module lacks <farm>" },
+	{ "farm port", FARM_("port=\"65536\""), 'E', 2, "a number from 1 to 65535" },
+	{ "farm pulse", FARM_("pulse=\"9\""), 'E', 2, "expected a duration from 10ms to 1m" },
+	{ "mlost", FARM_("mlost_count=\"1001\""), 'E', 2, "a number from 1 to 1000" },
+	{ "lost", FARM_("mlost_count=\"2\" slost_count=\"2\""), 'W', 2, "expected at least 5 together" },
 	{ "slost", "<safe><service mode=\"farm\">\n<farm slost_count=\"0\"><lan name=\"repli\"/></farm></service></safe>", 'E', 2, "slost_count=\"0\"" },
 
-	{ "vip", REAL("addr=\"virtip\""), 'W', 2, "<vip> is accepted but has no effect yet" },
 	{ "vip light", LIGHT(VIP("")), 'E', 2, "<vip> in a light module" },
 	{ "where", REAL("addr=\"virtip\" where=\"alias\""), 'E', 2, "expected one_side_alias" },
 	{ "where in farm", FARM(VIP("<virtual_interface><virtual_addr addr=\"a\" where=\"one_side_alias\"/></virtual_interface>")), 'E', 2, "expected alias" },
-	{ "vmac in mirror", MIRROR(VIP("<virtual_interface><virtual_addr addr=\"a\" where=\"one_side_alias\"/></virtual_interface>")), 'W', 2, "no effect yet" },
+	{ "vmac in mirror", MIRROR(VIP("<virtual_interface><virtual_addr addr=\"a\" where=\"alias\"/></virtual_interface>")), 'E', 2, "of a mirror module: "
+	    "expected one_side_alias" },
 	{ "real in farm", FARM(VIP("<real_interface><virtual_addr addr=\"a\"/></real_interface>")), 'E', 2, "<real_interface> in a farm module" },
 	{ "netmask", REAL("addr=\"virtip\" netmask=\"255.0.255.0\""), 'E', 2, "expected an IPv4 mask" },
+	{ "netmask of nothing", REAL("addr=\"virtip\" netmask=\"0.0.0.0\""), 'E', 2, "expected an IPv4 mask" },
+	{ "netmask of IPv6", REAL("addr=\"fd00::9\" netmask=\"255.255.255.0\""), 'W', 2, "netmask of <virtual_addr addr=\"fd00::9\"> has no effect" },
+	{ "IPv6 twice", MIRROR(VIP("<real_interface><virtual_addr addr=\"fd00::9\"/>\n<virtual_addr addr=\"fd00:0::9\"/></real_interface>")), 'E', 3, "again" },
+	{ "no address", REAL("addr=\"10.0.0.300\""), 'E', 2, "addr=\"10.0.0.300\" of <virtual_addr>" },
+	{ "connections", REAL("addr=\"a\" connections=\"yes\""), 'E', 2, "expected one of on, off" },
+	{ "long name", REAL("addr=\"a234567890123456789012345678901234567890123456789012345678901234\""), 'E', 2, "expected at most 63 characters, or check=" },
+	{ "mac directed", FARM(VIP("<virtual_interface addr=\"5a:fe:00:00:00:01\"><virtual_addr addr=\"a\"/></virtual_interface>")), 'W', 2, "has no effect with" },
 	{ "virtual_addr twice", MIRROR(VIP("<real_interface><virtual_addr addr=\"a\"/>\n<virtual_addr addr=\"a\"/></real_interface>")), 'E', 3, "again" },
 	{ "mac", FARM(VIP("<virtual_interface addr=\"01:00:00:00:00:00\"><virtual_addr addr=\"a\"/></virtual_interface>")), 'E', 2, "unicast MAC" },
 	{ "short mac", FARM(VIP("<virtual_interface addr=\"5a:fe:00:00:00\"><virtual_addr addr=\"a\"/></virtual_interface>")), 'E', 2, "unicast MAC" },
+	{ "no mac", FARM(VIP("<virtual_interface addr=\"5a:fe:00:00:00:0g\"><virtual_addr addr=\"a\"/></virtual_interface>")), 'E', 2, "unicast MAC" },
+	{ "type", FARM(VIP("<virtual_interface type=\"vmac\"><virtual_addr addr=\"a\"/></virtual_interface>")), 'E', 2, "vmac_directed, vmac_invisible" },
+	{ "no list", FARM(VIP("<virtual_interface><virtual_addr addr=\"a\"/></virtual_interface>")), 'W', 2, "every server takes every packet" },
+	{ "arpelapse", MIRROR("<vip><interface_list><interface arpelapse=\"25h\"/></interface_list></vip>"), 'E', 2, "from 0ms to 1d" },
+	{ "tcpreset", MIRROR("<vip tcpreset=\"no\"><interface_list><interface/></interface_list></vip>"), 'E', 2, "tcpreset=\"no\" of <vip>: expected one of on, off" },
+	{ "check", MIRROR("<vip><interface_list><interface check=\"no\"/></interface_list></vip>"), 'E', 2, "expected one of on, off" },
 	{ "arpinterval", MIRROR("<vip><interface_list><interface arpinterval=\"0\"/></interface_list></vip>"), 'E', 2, "arpinterval=\"0\"" },
 	{ "interface name", MIRROR("<vip><interface_list><interface name=\"a b\"/></interface_list></vip>"), 'E', 2, "expected the name of a network" },
 	{ "balance in mirror", MIRROR("<vip><interface_list><interface/></interface_list><loadbalancing_list><group name=\"a\"/></loadbalancing_list></vip>"),
@@ -163,11 +182,19 @@ static const struct rule { const char *what, *text; char level; int line; const 
 	{ "host", LB("<group name=\"a\"><cluster><host name=\"node9\" power=\"1\"/></cluster></group>"), 'E', 2, "is no node of the cluster" },
 	{ "host twice", LB("<group name=\"a\"><cluster><host name=\"node1\" power=\"1\"/>\n<host name=\"node1\" power=\"1\"/></cluster></group>"), 'E', 3, "again" },
 	{ "power", LB("<group name=\"a\"><cluster><host name=\"node1\" power=\"257\"/></cluster></group>"), 'E', 2, "a number from 0 to 256" },
+	{ "powers", LB("<group name=\"a\"><cluster><host name=\"node1\" power=\"0\"/></cluster></group>"), 'W', 2, "no server takes its load" },
+	{ "power of nothing", LB("<group name=\"a\"><cluster><host name=\"node1\" power=\"-1\"/></cluster></group>"), 'E', 2, "a number from 0 to 256" },
+	{ "group name", LB("<group name=\"a b\"/>"), 'E', 2, "name=\"a b\" of <group> is not a name" },
+	{ "rule proto", LB("<group name=\"a\"><rule proto=\"icmp\" filter=\"on_addr\"/></group>"), 'E', 2, "expected one of udp, tcp, arp" },
+	{ "rule filter", LB("<group name=\"a\"><rule proto=\"tcp\" filter=\"on_mac\"/></group>"), 'E', 2, "expected one of on_addr, on_port, on_ipid" },
 	{ "rule port", LB("<group name=\"a\"><rule port=\"0\" proto=\"tcp\" filter=\"on_addr\"/></group>"), 'E', 2, "port=\"0\"" },
 	{ "rule arp", LB("<group name=\"a\"><rule port=\"1\" proto=\"arp\" filter=\"on_addr\"/></group>"), 'E', 2, "ARP knows addresses only" },
 	{ "rule ipid", LB("<group name=\"a\"><rule port=\"*\" proto=\"tcp\" filter=\"on_ipid\"/></group>"), 'W', 2, "No sense for TCP" },
 	{ "rule address", LB("<group name=\"a\"><rule virtual_addr=\"b\" proto=\"tcp\" filter=\"on_addr\"/></group>"), 'E', 2, "of a <virtual_addr>" },
-	{ "rule good", LB("<group name=\"a\"><rule virtual_addr=\"10.0.0.9\" proto=\"udp\" filter=\"on_ipid\"/></group>"), 'W', 2, "<vip>" },
+	{ "rule arp filter", LB("<group name=\"a\"><rule proto=\"arp\" filter=\"on_port\"/></group>"), 'E', 2, "ARP knows addresses only" },
+	{ "rule ipid IPv6", FARM("<vip><interface_list><interface><virtual_interface><virtual_addr addr=\"fd00::9\"/></virtual_interface></interface>"
+	    "</interface_list><loadbalancing_list><group name=\"a\">\n<rule virtual_addr=\"fd00::9\" proto=\"udp\" filter=\"on_ipid\"/></group>"
+	    "</loadbalancing_list></vip>"), 'W', 3, "IPv6 packets have no such number" },
 
 	{ "rfs", RFS("", ""), 'W', 2, "<rfs> is accepted but has no effect yet" },
 	{ "rfs windows", RFS("iotimeout=\"1\" nfsbox_options=\"cross\"", ""), 'W', 2, "iotimeout, nfsbox_options of <rfs>: for Windows only" },

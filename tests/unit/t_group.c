@@ -31,9 +31,12 @@ fill(struct group_msg *m, int type)
 	switch (type) {
 	case GM_VIEW:
 		m->info_version[0] = 0xfffffffe;
+		m->acked = 0x80000000u;
 		/* fall through */
 	case GM_ALIVE:
 		m->info_version[31] = 0x0a0b0c0d;
+		m->word[0] = 0xff;
+		m->word[31] = 0x81;
 		break;
 	case GM_INFO:
 		m->piece = 58;
@@ -53,7 +56,7 @@ fill(struct group_msg *m, int type)
 static void
 test_codec_round_trips(void **state)
 {
-	static const size_t sizes[] = { [GM_ALIVE] = 19, [GM_VIEW] = 23, [GM_WANT] = 28, [GM_INFO] = 26 + GROUP_PIECE_MAX, [GM_LEAVE] = 15 };
+	static const size_t sizes[] = { [GM_ALIVE] = 21, [GM_VIEW] = 29, [GM_WANT] = 28, [GM_INFO] = 26 + GROUP_PIECE_MAX, [GM_LEAVE] = 15 };
 	struct group_msg in, out;
 	uint8_t buf[1200];
 	int type;
@@ -69,7 +72,12 @@ test_codec_round_trips(void **state)
 	}
 	fill(&in, GM_VIEW);
 	in.members = UINT32_MAX;
-	assert_int_equal(group_encode(&in, buf, sizeof(buf)), 15 + 32 * 4);	/* the largest view is a small packet */
+	assert_int_equal(group_encode(&in, buf, sizeof(buf)), 15 + 32 * 5 + 4);	/* the largest view is a small packet */
+	fill(&in, GM_ALIVE);
+	in.members = UINT32_MAX;
+	assert_int_equal(group_encode(&in, buf, sizeof(buf)), 15 + 4 + 32);
+	in.members = 1;		/* not even itself: nonsense, but one form */
+	assert_int_equal(group_encode(&in, buf, sizeof(buf)), 15 + 4 + 2);
 }
 
 static void
@@ -125,6 +133,9 @@ struct probe {
 	int64_t now;
 	uint32_t sent[6];	/* by type: to whom since the last step that acts */
 	struct group_msg last[6];
+	int count[6];		/* of all time */
+	uint32_t acked;		/* as the hook said */
+	int acks;
 	int views, infos, info_node;
 	uint32_t info_version;
 	size_t info_len;
@@ -143,6 +154,7 @@ on_send(void *ctx, int to, const struct group_msg *m)
 	assert_int_not_equal(to, m->from);
 	p->sent[m->type] |= B(to);
 	p->last[m->type] = *m;
+	p->count[m->type]++;
 	if (m->type == GM_INFO) {
 		memcpy(p->served + (size_t)m->piece * GROUP_PIECE_MAX, m->data, m->len);
 		p->served_bits |= UINT64_C(1) << m->piece;
@@ -169,9 +181,18 @@ on_info(void *ctx, int node, uint32_t version, const uint8_t *info, size_t len)
 }
 
 static void
+on_acked(void *ctx, uint32_t number, uint32_t members)
+{
+	struct probe *p = ctx;
+
+	p->acks++;
+	p->acked = members;
+}
+
+static void
 probe_start(struct probe *p, int self)
 {
-	struct group_hooks hooks = { p, on_send, on_view, on_info };
+	struct group_hooks hooks = { p, on_send, on_view, on_info, on_acked };
 	struct group_conf conf = { 5, self, PULSE, 3, 5, 100, 7 };
 
 	memset(p, 0, sizeof(*p));
@@ -344,6 +365,188 @@ test_a_gap_of_our_own_is_nobodys_silence(void **state)
 	assert_in_range(group_next(p.g), p.now + 1, p.now + PULSE);	/* one pulse, not sixty */
 	ticks(&p, 6);
 	assert_int_equal(group_members(p.g), 4);	/* but this is */
+	group_free(p.g);
+}
+
+/* ---- words and acknowledgements ---- */
+
+/* ALIVE with words: `word` is the sender's, `others` that of all other members of its view */
+static void
+alive(struct probe *p, int from, uint32_t number, int leader, uint32_t members, uint8_t word, uint8_t others)
+{
+	struct group_msg m = { .type = GM_ALIVE, .from = (uint8_t)from, .view = number, .leader = (uint8_t)leader, .members = members };
+
+	act(p);
+	memset(m.word, others, sizeof(m.word));
+	m.word[from] = word;
+	group_receive(p->g, &m, p->now);
+}
+
+static void
+view_with_acks(struct probe *p, uint32_t number, uint32_t members, uint8_t word, uint32_t acked)
+{
+	struct group_msg m = { .type = GM_VIEW, .from = 0, .view = number, .leader = 0, .members = members, .acked = acked };
+
+	act(p);
+	memset(m.word, word, sizeof(m.word));
+	group_receive(p->g, &m, p->now);
+}
+
+static void
+test_a_leader_collects_words(void **state)
+{
+	static struct probe p;
+
+	probe_start(&p, 2);
+	group_set_word(p.g, 9);
+	assert_int_equal(group_word(p.g, 2), 0);	/* no view, no word */
+	ticks(&p, 3);
+	assert_int_equal(group_word(p.g, 2), 9);
+	assert_int_equal(p.last[GM_VIEW].word[2], 9);
+	alive(&p, 4, 50, 3, 0x18, 5, 6);	/* brings node 3 along, with the word of its view */
+	ticks(&p, 1);
+	assert_int_equal(group_members(p.g), 0x1c);
+	assert_int_equal(group_word(p.g, 4), 5);
+	assert_int_equal(group_word(p.g, 3), 6);
+	assert_int_equal(group_view(p.g), 102);
+	alive(&p, 3, 102, 2, 0x1c, 7, 0);	/* says otherwise; that the others' words are wrong means another view of that name */
+	ticks(&p, 1);
+	assert_int_equal(group_view(p.g), 103);
+	assert_int_equal(group_word(p.g, 3), 7);
+	/* one new view per pulse, however many words change */
+	group_set_word(p.g, 1);
+	group_set_word(p.g, 2);
+	assert_int_equal(p.sent[GM_VIEW] | p.sent[GM_ALIVE], p.sent[GM_VIEW]);
+	alive(&p, 3, 102, 2, 0x1c, 8, 0);
+	alive(&p, 4, 102, 2, 0x1c, 8, 0);
+	alive(&p, 4, 102, 2, 0x1c, 5, 0);	/* overtaken on its way */
+	assert_int_equal(group_view(p.g), 103);
+	ticks(&p, 1);
+	assert_int_equal(group_view(p.g), 104);
+	assert_int_equal(group_word(p.g, 2) << 16 | group_word(p.g, 3) << 8 | group_word(p.g, 4), 0x020808);
+	ticks(&p, 1);
+	assert_int_equal(group_view(p.g), 104);
+	/* who spoke itself is not overruled by a fellow */
+	ticks(&p, 6);
+	assert_int_equal(group_members(p.g), 4);
+	alive(&p, 3, 50, 3, 0x18, 1, 2);
+	alive(&p, 4, 50, 3, 0x18, 3, 4);
+	ticks(&p, 1);
+	assert_int_equal(group_word(p.g, 3) << 8 | group_word(p.g, 4), 0x0103);
+	group_free(p.g);
+}
+
+static void
+test_a_leader_collects_acknowledgements(void **state)
+{
+	static struct probe p;
+	int views;
+
+	probe_start(&p, 2);
+	ticks(&p, 3);
+	assert_int_equal(group_acked(p.g), 4);
+	alive(&p, 3, 0, GROUP_NOBODY, 8, 0, 0);
+	alive(&p, 4, 0, GROUP_NOBODY, 0x10, 0, 0);
+	ticks(&p, 1);
+	assert_int_equal(p.last[GM_VIEW].acked, 4);
+	alive(&p, 3, 101, 2, 0xc, 0, 0);	/* an older view */
+	alive(&p, 3, 102, 3, 0x1c, 0, 0);	/* of another leader: that one makes a new number */
+	assert_int_equal(group_acked(p.g), 4);
+	ticks(&p, 1);
+	assert_int_equal(group_view(p.g), 103);
+	alive(&p, 3, 103, 2, 0x1c, 0, 0);
+	assert_int_equal(p.sent[GM_VIEW], 0);
+	assert_int_equal(group_acked(p.g), 0xc);
+	assert_int_equal(p.acked, 0xc);
+	alive(&p, 4, 103, 2, 0x1c, 0, 0);
+	assert_int_equal(group_acked(p.g), 0x1c);
+	assert_int_equal(p.sent[GM_VIEW], 0x18);	/* at once, to members only */
+	assert_int_equal(p.last[GM_VIEW].acked, 0x1c);
+	views = p.count[GM_VIEW];
+	alive(&p, 4, 103, 2, 0x1c, 0, 0);	/* twice, late, again: no storm */
+	alive(&p, 3, 103, 2, 0x1c, 0, 0);
+	assert_int_equal(p.count[GM_VIEW], views);
+	assert_int_equal(p.acks, 2);
+	/* a new view begins anew */
+	group_set_word(p.g, 1);
+	ticks(&p, 1);
+	assert_int_equal(group_view(p.g), 104);
+	assert_int_equal(group_acked(p.g), 4);
+	/* who goes before it has said so is not waited for */
+	alive(&p, 4, 104, 2, 0x1c, 0, 1);	/* words: those of 2 and 3 in its view; 3 has 0 */
+	hear(&p, GM_LEAVE, 3, 104, 3, 8);
+	ticks(&p, 1);
+	assert_int_equal(group_members(p.g), 0x14);
+	alive(&p, 4, 105, 2, 0x14, 0, 1);
+	assert_int_equal(group_acked(p.g), 0x14);
+	group_free(p.g);
+}
+
+static void
+test_a_member_acknowledges(void **state)
+{
+	static struct probe p;
+
+	probe_start(&p, 2);
+	group_set_word(p.g, 3);
+	view_with_acks(&p, 500, 7, 0, 1);
+	assert_int_equal(p.sent[GM_ALIVE], 1);	/* at once */
+	assert_int_equal(p.last[GM_ALIVE].view, 500);
+	assert_int_equal(p.last[GM_ALIVE].word[2], 3);
+	assert_int_equal(group_word(p.g, 2), 0);	/* not in this view */
+	assert_int_equal(group_acked(p.g), 5);
+	assert_int_equal(p.acks, 0);		/* the view hook tells as much */
+	view_with_acks(&p, 500, 7, 0, 3);
+	assert_int_equal(p.sent[GM_ALIVE], 0);
+	assert_int_equal(p.acked, 7);
+	view_with_acks(&p, 500, 7, 0, 0xffffffe1u);	/* overtaken, and some that are not members */
+	assert_int_equal(group_acked(p.g), 7);
+	assert_int_equal(p.acks, 1);
+	view_with_acks(&p, 500, 7, 1, 7);	/* another life of the leader, the same name: not that view */
+	assert_int_equal(group_word(p.g, 0), 0);
+	view_with_acks(&p, 501, 7, 1, 1);
+	assert_int_equal(group_acked(p.g), 5);
+	assert_int_equal(group_word(p.g, 0), 1);
+	act(&p);
+	group_set_word(p.g, 4);
+	assert_int_equal(p.sent[GM_ALIVE], 1);	/* at once */
+	act(&p);
+	group_set_word(p.g, 4);
+	assert_int_equal(p.sent[GM_ALIVE], 0);
+	/* the leader is lost: the words go on */
+	ticks(&p, 8);
+	assert_int_equal(group_leader(p.g), 2);
+	assert_int_equal(group_word(p.g, 2), 4);
+	group_leave(p.g);
+	assert_int_equal(group_word(p.g, 2), 0);
+	assert_int_equal(group_acked(p.g), 4);
+	group_free(p.g);
+}
+
+/* Whose view would we rather be in, and who of it has a bit of the word? */
+static void
+test_rivals(void **state)
+{
+	static struct probe p;
+
+	probe_start(&p, 2);
+	ticks(&p, 3);
+	assert_int_equal(group_rivals(p.g, 1, p.now), 0);
+	view_with_acks(&p, 50, 0xb, 3, 0);	/* a lower leader, without us */
+	assert_int_equal(group_rivals(p.g, 1, p.now), 0xb);
+	assert_int_equal(group_rivals(p.g, 4, p.now), 0);
+	ticks(&p, 3);
+	assert_int_equal(group_rivals(p.g, 1, p.now), 0xb);
+	ticks(&p, 1);
+	assert_int_equal(group_rivals(p.g, 1, p.now), 0);	/* silent */
+	view_with_acks(&p, 200, 0xf, 3, 0);
+	assert_int_equal(group_leader(p.g), 0);
+	assert_int_equal(group_rivals(p.g, 1, p.now), 0);
+	view_with_acks(&p, 201, 0xb, 1, 0);	/* it put us out */
+	assert_int_equal(group_rivals(p.g, 1, p.now), 0xb);
+	ticks(&p, 1);
+	assert_int_equal(group_leader(p.g), 2);
+	assert_int_equal(group_rivals(p.g, 1, p.now), 0xb);
 	group_free(p.g);
 }
 
@@ -536,6 +739,10 @@ main(void)
 		cmocka_unit_test(test_codec_refuses),
 		cmocka_unit_test(test_protocol_cases),
 		cmocka_unit_test(test_a_gap_of_our_own_is_nobodys_silence),
+		cmocka_unit_test(test_a_leader_collects_words),
+		cmocka_unit_test(test_a_leader_collects_acknowledgements),
+		cmocka_unit_test(test_a_member_acknowledges),
+		cmocka_unit_test(test_rivals),
 		cmocka_unit_test(test_info_is_fetched_piece_by_piece),
 		cmocka_unit_test(test_info_refuses_nonsense),
 		cmocka_unit_test(test_own_info_is_served),

@@ -185,10 +185,11 @@ test_every_published_field_has_an_object(void **state)
 {
 	static const struct { enum snap_table table; const struct report_type *type; } tables[] = {
 		{ SNAP_MODULES, &rpt_module_type }, { SNAP_RESOURCES, &rpt_resource_type }, { SNAP_NODES, &rpt_node_type },
-		{ SNAP_NOTICE, &rpt_notice_type_type }, { SNAP_NONE, &rpt_engine_type },
+		{ SNAP_NOTICE, &rpt_notice_type_type }, { SNAP_NONE, &rpt_engine_type }, { SNAP_SHARES, &rpt_share_type },
 	};
 	/* indexes, what other objects say, and the columns of the last action, which are computed */
 	static const char *const apart[] = { "module.id", "resource.module_id", "resource.index", "resource.module", "node.index",
+	    "share.module_id", "share.index", "share.module",
 	    "engine.pid", "engine.modules", "engine.notice_seq", "module.action_seq", "module.action_verb", "module.action_outcome",
 	    "module.action_by", "module.action_message", "module.action_begin_ms", "module.action_end_ms" };
 	char name[64];
@@ -239,6 +240,12 @@ setup(void **state)
 
 			snprintf(r.name, sizeof(r.name), "r%u", indexes[j]);
 			snap_put_resource(&snap, &r, 3000);
+		}
+		for (j = 0; j < 2; j++) {
+			struct rpt_share s = { .module_id = ids[i], .index = indexes[2 * j], .buckets = 128, .view = 7, .serving = 2 };
+
+			snprintf(s.group, sizeof(s.group), "g%u", indexes[2 * j]);
+			snap_put_share(&snap, &s, 4000);
 		}
 	}
 	for (i = 1; i <= 3; i++) {
@@ -364,6 +371,7 @@ test_unknown_while_the_engine_is_away(void **state)
 	assert_int_equal(NUMBER(OID_skModuleStatus, 7), SkStatus_unknown);
 	assert_int_equal(NUMBER(OID_skResourceHealth, 7, 77), SkHealth_unknown);
 	assert_int_equal(NUMBER(OID_skNodeState, 2), SkMembership_unknown);
+	assert_int_equal(NUMBER(OID_skShareBuckets, 7, 77), 128);	/* the last known, as its description says */
 	assert_int_equal(NUMBER(OID_skAgentEngineReachable, 0), 2);
 	view.reachable = true;
 }
@@ -374,6 +382,7 @@ test_time_stamps(void **state)
 	/* now is 5000 ms and sysUpTime 4 s: the change at 3000 ms was at 2 s; that at 1000 ms was when snmpd started or before */
 	assert_int_equal(NUMBER(OID_skResourceLastChange, 0), 200);
 	assert_int_equal(NUMBER(OID_skModuleLastChange, 0), 100);
+	assert_int_equal(NUMBER(OID_skShareLastChange, 0), 300);
 	view.uptime_cs = 50;
 	assert_int_equal(NUMBER(OID_skModuleLastChange, 0), 0);
 	view.uptime_cs = 400;

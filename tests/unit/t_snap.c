@@ -47,6 +47,18 @@ module(uint32_t id)
 	return m;
 }
 
+static struct rpt_share
+share(uint32_t module, uint32_t index, uint32_t buckets)
+{
+	struct rpt_share s;
+
+	memset(&s, 0, sizeof(s));
+	s.module_id = module;
+	s.index = index;
+	s.buckets = buckets;
+	return s;
+}
+
 static void
 compare_with_model(struct snap *s, const bool model[MODEL_MODULES + 1][MODEL_INDEXES + 1])
 {
@@ -115,6 +127,7 @@ test_bad_numbers_are_refused(void **state)
 	static struct snap s;
 	struct rpt_resource r = resource(0, 1, "up");
 	struct rpt_module m = module(0);
+	struct rpt_share sh;
 	struct rpt_node n;
 
 	assert_true(snap_init(&s, 0));
@@ -126,6 +139,13 @@ test_bad_numbers_are_refused(void **state)
 	assert_false(snap_put_resource(&s, &r, 0));
 	r = resource(SK_MODULES_MAX + 1, 1, "up");
 	assert_false(snap_put_resource(&s, &r, 0));
+	sh = share(0, 1, 128);
+	assert_false(snap_put_share(&s, &sh, 0));
+	sh = share(1, 0, 128);
+	assert_false(snap_put_share(&s, &sh, 0));
+	sh = share(SK_MODULES_MAX + 1, 1, 128);
+	assert_false(snap_put_share(&s, &sh, 0));
+	snap_drop_share(&s, 4000000000u, 1, 0);
 	memset(&n, 0, sizeof(n));
 	assert_false(snap_put_node(&s, &n, 0));
 	snap_drop_module(&s, 4000000000u, 0);
@@ -149,6 +169,46 @@ test_last_change_moves_only_with_a_change(void **state)
 	snap_put_resource(&s, &r, 30);
 	assert_int_equal(s.changed_ms[SNAP_RESOURCES], 30);
 	assert_int_equal(s.changed_ms[SNAP_MODULES], 5);
+	snap_free(&s);
+}
+
+static void
+test_shares_come_and_go_with_their_module(void **state)
+{
+	struct rpt_module m = module(2), other = module(3);
+	static struct snap s, fresh;
+	struct rpt_share sh;
+	uint32_t i;
+
+	assert_true(snap_init(&s, 5));
+	snap_put_module(&s, &m, 5);
+	snap_put_module(&s, &other, 5);
+	for (i = 1; i <= 3; i++) {
+		sh = share(2, i, 128);
+		assert_true(snap_put_share(&s, &sh, 10));
+	}
+	sh = share(3, 1, 256);
+	assert_true(snap_put_share(&s, &sh, 10));
+	snap_put_share(&s, &sh, 20);
+	assert_int_equal(s.changed_ms[SNAP_SHARES], 10);
+	sh.buckets = 64;
+	snap_put_share(&s, &sh, 30);
+	assert_int_equal(s.changed_ms[SNAP_SHARES], 30);
+	snap_drop_share(&s, 2, 2, 40);
+	assert_int_equal(s.changed_ms[SNAP_SHARES], 40);
+	snap_drop_share(&s, 2, 2, 50);
+	assert_int_equal(s.changed_ms[SNAP_SHARES], 40);
+	assert_int_equal(s.set[SNAP_SHARES].count, 3);
+	snap_drop_module(&s, 2, 60);
+	assert_int_equal(s.set[SNAP_SHARES].count, 1);
+	assert_int_equal(s.changed_ms[SNAP_SHARES], 60);
+	assert_int_equal(((struct rpt_share *)rowset_get(&s.set[SNAP_SHARES], snap_key2(3, 1)))->buckets, 64);
+	/* a new picture without any */
+	assert_true(snap_init(&fresh, 0));
+	snap_exchange(&s, &fresh, 70);
+	assert_int_equal(s.set[SNAP_SHARES].count, 0);
+	assert_int_equal(s.changed_ms[SNAP_SHARES], 70);
+	snap_free(&fresh);
 	snap_free(&s);
 }
 
@@ -325,6 +385,7 @@ main(void)
 		cmocka_unit_test(test_random_changes_match_a_model),
 		cmocka_unit_test(test_bad_numbers_are_refused),
 		cmocka_unit_test(test_last_change_moves_only_with_a_change),
+		cmocka_unit_test(test_shares_come_and_go_with_their_module),
 		cmocka_unit_test(test_notices_keep_the_last_512_in_order),
 		cmocka_unit_test(test_silence_is_noticed),
 		cmocka_unit_test(test_exchange_keeps_locks_and_tells_change),

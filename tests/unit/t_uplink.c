@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * ctl/uplink.c against a safeadmin of ours in a thread: away, frozen, back.  The loop thread must never wait for it.
- * The server does what it is told through a pipe and answers each word; so nothing here is a matter of time but BLOCK_MAX_MS.
+ * The server does what it is told through a pipe and answers each word; nothing here is a matter of time: a call that waits is one in which
+ * the kernel put the thread to sleep.
  */
 #include "config.h"
 #include <setjmp.h>
@@ -24,7 +25,8 @@
 #include "ctl/uplink.h"
 #include "wire/ctlmsg.h"
 
-#define BLOCK_MAX_MS	5	/* of the loop thread's own time, by call */
+#define SLEEPS_MAX	50	/* of 10,000 calls: for memory that the other thread asks for at the same moment; one that waits for a frozen
+				 * safeadmin does so in nearly each */
 #define LONG_MS		30000
 #define ROWS_MAX	20000
 
@@ -41,7 +43,7 @@ static struct {
 	int	 rows;
 } S;
 
-static struct { struct uplink *u; uv_loop_t loop; int agains, orders; int64_t worst_ms; } C;
+static struct { struct uplink *u; uv_loop_t loop; int agains, orders, sleeps; } C;
 
 /* ---- the server ---- */
 
@@ -242,20 +244,17 @@ static void
 send_row(int n, size_t padding, bool keep)
 {
 	struct rusage a, b;
-	int64_t before, took;
 	char *text = malloc(padding + 1);
 
 	assert_non_null(text);
 	memset(text, 'x', padding);
 	text[padding] = '\0';
 	getrusage(RUSAGE_THREAD, &a);
-	before = clock_mono_ms();
 	uplink_send(C.u, json_pack("{s:i,s:s}", "n", n, "text", text), keep);
-	took = clock_mono_ms() - before;
 	getrusage(RUSAGE_THREAD, &b);
 	free(text);
-	if (took > C.worst_ms && a.ru_nivcsw == b.ru_nivcsw && !under_valgrind())
-		C.worst_ms = took;
+	if (b.ru_nvcsw != a.ru_nvcsw && !under_valgrind())
+		C.sleeps++;
 }
 
 /* Run the loop until *count reaches want */
@@ -373,7 +372,7 @@ test_frozen(void **state)
 			uv_run(&C.loop, UV_RUN_NOWAIT);
 	}
 	assert_true(uplink_connected(C.u));
-	assert_true(C.worst_ms <= BLOCK_MAX_MS);
+	assert_true(C.sleeps <= SLEEPS_MAX);
 	tell('r');
 	loop_until_row(9999);
 	assert_true(S.rows >= UPLINK_WAITING_MAX);
@@ -402,7 +401,7 @@ test_frozen_for_long(void **state)
 		if (i % 10 == 0)
 			uv_run(&C.loop, UV_RUN_NOWAIT);
 	}
-	assert_true(C.worst_ms <= BLOCK_MAX_MS);
+	assert_true(C.sleeps <= SLEEPS_MAX);
 	tell('r');
 	loop_until(&C.agains, 1);
 	loop_until_row(199);
