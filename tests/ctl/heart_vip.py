@@ -245,8 +245,8 @@ def farm():
     eq([x for x in t if x != "prestart"][:2], ["born", "setup 0000"], "vipd is started at prestart")
     eq(without_start(t), ["want 00", "ack 00"] + UP[1:], "addresses before start_both, share of the load after it")
     line = h.line()
-    eq((line["module"], line["id"], line["node"], line["self"], line["nodes"], line["key"], line["var"], line["port"]),
-       ("m", 7, "n1", 0, ["n1", "n2"], KEY, h.var, 4803 + 6 * 3), "the setup line")
+    eq((line["module"], line["id"], line["node"], line["self"], line["nodes"], line["key"], line["var"]),
+       ("m", 7, "n1", 0, ["n1", "n2"], KEY, h.var), "the setup line")
     eq(line["lans"], [{"name": "l", "local": "127.0.0.1", "at": [{"node": 0, "ip": "127.0.0.1"}, {"node": 1, "ip": "127.0.0.2"}]}],
        "with the lans of the farm")
     eq(line["config"], h.conf, "and the configuration")
