@@ -234,6 +234,11 @@ tests_unit_t_watch_SOURCES = tests/unit/t_watch.c engine/act/watch.c engine/act/
 tests_unit_t_watch_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_t_watch_LDADD = $(MODULE_LIBS) libconf.a $(BASE_LIBS) $(UV_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS) -lpthread
 
+UNIT_TESTS += tests/unit/t_child
+tests_unit_t_child_SOURCES = tests/unit/t_child.c engine/act/child.c
+tests_unit_t_child_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_t_child_LDADD = $(BASE_LIBS) $(UV_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS) -lpthread
+
 UNIT_TESTS += tests/unit/t_runner
 tests_unit_t_runner_SOURCES = tests/unit/t_runner.c engine/act/runner.c
 tests_unit_t_runner_CPPFLAGS = $(UNIT_CPPFLAGS)
