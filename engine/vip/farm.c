@@ -73,7 +73,8 @@ settle(struct farm *f)
 static void
 change_view(struct farm *f, const struct farm_view *v)
 {
-	bool next = f->view.number != 0 && v->leader == f->view.leader && v->number == f->view.number + 1;
+	bool next = f->view.number != 0 && v->leader == f->view.leader && v->number == f->view.number + 1 &&
+	    !f->view.foreign;
 	uint32_t self = BIT(f->conf.self), fresh = v->members & ~f->view.members;
 	uint8_t was;
 	int g, b;
@@ -90,7 +91,7 @@ change_view(struct farm *f, const struct farm_view *v)
 			if (next)
 				f->hazard[g][b] |= fresh | (was < SK_NODES_MAX ? BIT(was) : 0);
 			else
-				f->hazard[g][b] = UINT32_MAX;	/* views that we missed may have given it to anybody */
+				f->hazard[g][b] = UINT32_MAX;	/* views that we missed, or do not understand, may have given it to anybody */
 			f->hazard[g][b] &= ~self;
 			if (!next && HAS(f->mine[g], b) && (f->hazard[g][b] & v->members & ~v->acked) != 0)
 				lose(f, g, b);
@@ -205,6 +206,18 @@ fill_group(const struct farm *f, int g, uint32_t silent, uint32_t current, struc
 	}
 }
 
+uint32_t
+farm_knows(const struct farm *f)
+{
+	uint32_t nodes = BIT(f->conf.self);
+	int i;
+
+	for (i = 0; i < f->conf.nodes; i++)
+		if (f->said[i].met)
+			nodes |= BIT(i);
+	return nodes;
+}
+
 bool
 farm_changed(const struct farm *f)
 {
@@ -235,6 +248,8 @@ farm_tables(struct farm *f, int intf, struct filter_tables *t)
 		if (memcmp(mac, none, sizeof(none)) != 0) {
 			t->known |= BIT(i);
 			memcpy(t->mac[i], mac, sizeof(none));
+			if (i != f->conf.self && (f->said[i].knows & BIT(f->conf.self)) == 0)
+				t->deaf |= BIT(i);
 		}
 		if ((others & BIT(i)) != 0 && is_current(f, &f->said[i]))
 			current |= BIT(i);

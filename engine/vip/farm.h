@@ -15,6 +15,8 @@
  * network, not a timeout, and a bucket of a dead node is taken at once.
  * Rivals.  Who hears a lower leader's view that lacks him (two groups about to merge; or that one does not hear us) has no buckets where
  * that view has serving members: they own them all.
+ * MACs.  A frame that comes from a known MAC of a member is not sent on again; so we send nothing to a node before it has said that its
+ * filters know ours: then no frame goes round, whatever the views.
  * Holders.  A node may hold connections of each bucket that it had, until its sockets, counted after it lost it, show none.  It tells so
  * in its info, together with the view it speaks of.  A member whose info of our view or a newer one is not known may hold anything, and so
  * may a node that is heard and not in the view.
@@ -37,7 +39,8 @@ struct farm;
 struct farm *farm_new(const struct farm_conf *conf);	/* NULL: no memory, or senseless */
 void farm_free(struct farm *f);
 
-struct farm_view { uint32_t number; int leader; uint32_t members, serving, acked; };
+/* foreign: those who serve have another configuration: who owns what in this view is not known here */
+struct farm_view { uint32_t number; int leader; uint32_t members, serving, acked; bool foreign; };
 /* A view is in force here (also when only acked changed).  acked: members known to have it; serving: of the members, from their words.
  * NULL: none is any more, we begin anew. */
 void farm_view(struct farm *f, const struct farm_view *v);

@@ -17,6 +17,7 @@ struct farm_node {
 	bool	 served;	/* the wish of this life was in force: from then on the gate is open */
 	bool	 left;
 	int64_t	 gate, give_up;	/* until when we wait for a merge; for the wish */
+	int64_t	 alone_until;	/* a pulse after our first view: who began with us was silent as well until then; 0: no view yet */
 	int64_t	 lease;		/* given until; 0: none */
 	uint32_t lives;
 	uint32_t differs, refused;	/* members with another word than ours or the winning one's; whose info was refused */
@@ -108,10 +109,11 @@ publish(struct farm_node *n)
 static void
 view_to_farm(struct farm_node *n)
 {
-	struct farm_view v = { group_view(n->group), group_leader(n->group), group_members(n->group), 0, group_acked(n->group) };
+	struct farm_view v = { group_view(n->group), group_leader(n->group), group_members(n->group), 0, group_acked(n->group), false };
 	uint32_t words;
 
 	v.serving = serving(n, v.members, &words);
+	v.foreign = v.serving != 0 && group_word(n->group, __builtin_ctz(v.serving)) != n->serves;
 	if (group_word(n->group, n->conf.farm.self) != n->serves)
 		v.serving &= ~(UINT32_C(1) << n->conf.farm.self);	/* of a former life, with another configuration */
 	/* A former life of ours is counted in: until we serve ourselves, nobody may think that we took anything. */
@@ -132,6 +134,11 @@ on_view(void *ctx, uint32_t number, int leader, uint32_t members)
 	(void)members;
 	view_to_farm(n);
 	tell_shares(n);
+	/* A former life of ours was serving in this view, and so do we */
+	if (n->wish && !n->served && group_word(n->group, n->conf.farm.self) == n->serves) {
+		n->served = true;
+		group_set_word(n->group, n->serves);
+	}
 }
 
 static void
@@ -172,23 +179,23 @@ new_group(struct farm_node *n, uint32_t first_view, int64_t now)
 	return group_new(&conf, &hooks, now);
 }
 
-/* This process was stopped for longer than the lease: what we know is of another time.  false: no memory, as we were */
-static bool
+/* This process was stopped for longer than the lease: what we know is of another time, and what waits in the sockets is, too */
+static void
 begin_anew(struct farm_node *n, int64_t now)
 {
 	struct group *fresh = new_group(n, group_view(n->group), now);
 
 	if (fresh == NULL)
-		return false;
+		return;		/* again with what comes next; without a pulse there is no lease */
+	n->hooks.anew(n->hooks.ctx);
 	group_free(n->group);
 	n->group = fresh;
-	n->lease = 0;
+	n->lease = n->alone_until = 0;
 	n->served = false;
 	n->refused = 0;
 	farm_view(n->farm, NULL);
 	farm_outside(n->farm, 0, 0);
 	publish(n);
-	return true;
 }
 
 static void
@@ -202,6 +209,12 @@ give_lease(struct farm_node *n, int64_t now)
 	n->hooks.lease(n->hooks.ctx, n->lease);
 }
 
+static bool
+may_begin(const struct farm_node *n, uint32_t outside, int64_t now)
+{
+	return n->alone_until != 0 && now >= n->alone_until && (outside == 0 || now >= n->gate);
+}
+
 /* After anything that happened: what the farm sees outside of the view, our word, whether the wish has come true */
 static void
 update(struct farm_node *n, int64_t now)
@@ -211,7 +224,9 @@ update(struct farm_node *n, int64_t now)
 
 	farm_outside(n->farm, outside, group_view(n->group) != 0 ? group_rivals(n->group, FARM_SERVES, now) : 0);
 	publish(n);
-	group_set_word(n->group, n->wish && (n->served || outside == 0 || now >= n->gate) ? n->serves : 0);
+	if (n->alone_until == 0 && group_view(n->group) != 0)
+		n->alone_until = now + n->conf.pulse_ms;
+	group_set_word(n->group, n->wish && (n->served || may_begin(n, outside, now)) ? n->serves : 0);
 	in_force = group_view(n->group) == 0 ? !n->wish : group_word(n->group, n->conf.farm.self) == (n->wish ? n->serves : 0);
 	if (in_force && n->wish)
 		n->served = true;
@@ -225,7 +240,10 @@ update(struct farm_node *n, int64_t now)
 static bool
 is_awake(struct farm_node *n, int64_t now)
 {
-	return n->lease == 0 || now < n->lease || !begin_anew(n, now);
+	if (n->lease == 0 || now < n->lease)
+		return true;
+	begin_anew(n, now);
+	return false;
 }
 
 void
@@ -235,6 +253,7 @@ farm_node_serve(struct farm_node *n, bool serve, int64_t now)
 		return;
 	n->wish = serve;
 	n->waiting = true;
+	is_awake(n, now);
 	n->give_up = now + 2 * pulses(n, n->conf.mlost_count + n->conf.slost_count);
 	if (!serve)
 		n->served = false;
@@ -246,7 +265,8 @@ farm_node_receive(struct farm_node *n, const struct group_msg *m, int64_t now)
 {
 	if (n->left)
 		return;
-	is_awake(n, now);
+	if (!is_awake(n, now))
+		return;
 	group_receive(n->group, m, now);
 	if (n->lease == 0)
 		give_lease(n, now);
@@ -258,8 +278,7 @@ farm_node_tick(struct farm_node *n, int64_t now)
 {
 	if (n->left)
 		return;
-	is_awake(n, now);
-	if (now < group_next(n->group))
+	if (!is_awake(n, now) || now < group_next(n->group))
 		return;
 	group_tick(n->group, now);
 	give_lease(n, now);
@@ -271,8 +290,8 @@ farm_node_check(struct farm_node *n, int64_t now)
 {
 	if (n->left)
 		return;
-	is_awake(n, now);
-	update(n, now);
+	if (is_awake(n, now))
+		update(n, now);
 }
 
 int64_t

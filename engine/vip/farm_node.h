@@ -8,8 +8,8 @@
  * Word: 0, or FARM_SERVES and 7 bits of the configuration's hash.  Only those serve whose configuration most of the serving have
  * (equal numbers: that of the lowest): two nodes with different powers would not agree on who owns what.  So a new configuration goes
  * round node by node, and a bucket has one owner all the time.
- * A node that begins to serve waits until those that it hears are in one view with it, but not for ever (mlost + slost pulses: they may not hear
- * us): else it would own everything for a pulse or two, and reset what the others hold.
+ * A node that begins to serve waits a pulse after its first view, and until those that it hears are in one view with it, but not for ever
+ * (mlost + slost pulses: they may not hear us): else it would own everything for a pulse or two, and reset what the others hold.
  * Lease: until min(mlost, slost) pulses after our last pulse: before others can have taken our buckets.  When it has run out (the process
  * was stopped), we begin in the group anew: what the filter did meanwhile it did without us.
  */
@@ -35,6 +35,8 @@ struct farm_node_hooks {
 	/* Serving members or our share of a group changed (the view is in force) */
 	void (*share)(void *ctx, int group, uint32_t serving, int buckets, uint32_t view);
 	void (*served)(void *ctx, bool serve);	/* the wish of farm_node_serve() is in the view in force, or cannot be for too long */
+	/* We begin anew: what was sent until now and is still under way must not be handed to us any more */
+	void (*anew)(void *ctx);
 	void (*differs)(void *ctx, uint32_t nodes);	/* members with another configuration than ours; 0: none any more */
 };
 struct farm_node;
