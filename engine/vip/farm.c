@@ -58,11 +58,11 @@ settle(struct farm *f)
 		for (b = 0; b < FILTER_BUCKETS; b++) {
 			bool ours = f->view.number != 0 && f->target[g][b] == f->conf.self && !way;
 
-			f->hazard[g][b] &= f->view.members & ~f->view.acked;
+			f->hazard[g][b] &= ~f->view.acked;
 			if (HAS(f->mine[g], b) && !ours) {
 				f->skip_count = f->skip_count || !f->viewing;
 				lose(f, g, b);
-			} else if (!HAS(f->mine[g], b) && ours && f->hazard[g][b] == 0) {
+			} else if (!HAS(f->mine[g], b) && ours && (f->hazard[g][b] & (f->view.members | f->view.near)) == 0) {
 				take(f, g, b);
 			}
 		}
@@ -93,7 +93,7 @@ change_view(struct farm *f, const struct farm_view *v)
 			else
 				f->hazard[g][b] = UINT32_MAX;	/* views that we missed, or do not understand, may have given it to anybody */
 			f->hazard[g][b] &= ~self;
-			if (!next && HAS(f->mine[g], b) && (f->hazard[g][b] & v->members & ~v->acked) != 0)
+			if (!next && HAS(f->mine[g], b) && (f->hazard[g][b] & (v->members | v->near) & ~v->acked) != 0)
 				lose(f, g, b);
 		}
 	}
@@ -118,22 +118,25 @@ farm_view(struct farm *f, const struct farm_view *v)
 	}
 	if (v->number != f->view.number || v->leader != f->view.leader) {
 		change_view(f, v);
-	} else if ((v->acked & ~f->view.acked) != 0) {
+	} else if ((v->acked & ~f->view.acked) != 0 || v->near != f->view.near) {
 		f->view.acked |= v->acked;
+		f->view.near = v->near;
 		settle(f);
 	}
 }
 
 void
-farm_outside(struct farm *f, uint32_t heard, uint32_t rivals)
+farm_outside(struct farm *f, uint32_t heard, uint32_t near, uint32_t rivals)
 {
 	heard &= ~(f->view.members | BIT(f->conf.self));
-	if (heard == f->heard && rivals == f->rivals)
+	if (heard == f->heard && near == f->view.near && rivals == f->rivals)
 		return;
+	if (heard != f->heard)
+		changed(f);
 	f->heard = heard;
+	f->view.near = near;
 	f->rivals = rivals;
 	settle(f);
-	changed(f);
 }
 
 /* ---- who may hold ---- */

@@ -669,7 +669,7 @@ resume(int i)
 
 	story("server %d: vipd goes on", i);
 	s->paused = s->anew = false;
-	farm_node_check(s->node, local(s));
+	farm_node_tick(s->node, local(s));
 	for (k = 0; k < s->waiting_count && !sim.failed; k++) {
 		if (s->waiting[k].kind != EV_PACKET || !s->anew)	/* then of a session that is no more */
 			handle(&s->waiting[k]);
