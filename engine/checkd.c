@@ -7,10 +7,10 @@
  */
 #include "config.h"
 #include "act/script_env.h"
+#include "base/talk.h"
 #include "check/check.h"
 #include "check/errd.h"
 #include "wire/checkline.h"
-#include "check/talk.h"
 #include "wire/message.h"
 
 #include <sys/prctl.h>
@@ -289,7 +289,7 @@ main(int argc, char **argv)
 	take_signals();
 	D.table = table_new(D.loop, &checks);
 	D.errd = errd_new(D.loop, &procs);
-	D.talk = talk_open(D.loop, CHECK_LINE_FD, &lines);
+	D.talk = talk_open(D.loop, CHECK_LINE_FD, CHECK_LINE_MAX, &lines);
 	if (D.table == NULL || D.errd == NULL || D.talk == NULL)
 		fatal("checkd %s: no memory", D.module);
 	while (!D.ending)

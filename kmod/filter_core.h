@@ -5,7 +5,8 @@
  *
  * Owns: which frame is whose.  Pure: no side effect, every loop bounded, looks at [data, end) only and at FILTER_HEAD bytes of it at most.
  * Never does: look up a socket (the caller does, when filter_asks_socket() says so, and hands in what it found), touch the frame.
- * The frame begins with its Ethernet header; a VLAN tag is not in it (kernels keep it beside).
+ * The frame begins with its Ethernet header; a VLAN tag is not in it (kernels keep it beside).  Where only the first FILTER_LINEAR bytes of a longer
+ * frame are at hand, the only answer that more of them could change is FILTER_K_BAD: then get the rest and look again.
  *
  *	filter_look(conf, tables, data, end, &key)	what is it?
  *	if (filter_asks_socket(conf, tables, &key))	held = (look the connection up)
@@ -39,6 +40,7 @@
 #include "filter_abi.h"
 
 #define FILTER_INLINE static inline __attribute__((always_inline, unused))
+#define FILTER_LINEAR	78	/* Ethernet, IPv6, and a neighbour solicitation */
 #define FILTER_EXT	6	/* IPv6 extension headers before what we look for; more: BAD (ours; RFC 8200 knows six, each once but one) */
 
 enum filter_kind {
@@ -76,10 +78,14 @@ struct filter_spot { __u16 at; __u16 checksum_at; };	/* offsets in the frame; ch
 
 #ifdef __bpf__
 #define FILTER_OPAQUE(x) __asm__ volatile("" : "+r"(x))
+/* x is below mask + 1, and what else the verifier knows of it shall be forgotten: or it follows each path that leads here on its own */
+extern volatile __u32 filter_zero;
+#define FILTER_FORGET(x, mask) ((x) = ((x) + filter_zero) & (mask))
 #define FILTER_U16(p) (*(const __u16 *)(p))
 #define FILTER_U32(p) (*(const __u32 *)(p))
 #else
 #define FILTER_OPAQUE(x) ((void)0)
+#define FILTER_FORGET(x, mask) ((void)0)
 FILTER_INLINE __u16 filter_u16(const void *p) { __u16 v; __builtin_memcpy(&v, p, sizeof(v)); return v; }
 FILTER_INLINE __u32 filter_u32(const void *p) { __u32 v; __builtin_memcpy(&v, p, sizeof(v)); return v; }
 #define FILTER_U16(p) filter_u16(p)
@@ -151,13 +157,16 @@ filter_ours(const struct filter_conf *conf, const __u32 a[4])
 
 enum filter_ports { FILTER_P_KNOWN, FILTER_P_FOLLOWS /* a following fragment: unknown */, FILTER_P_CUT };
 
-/* What names it: kind RULE with group and by, PIECE, BAD, or ALL */
-struct filter_named { __u8 kind, group, by; };
-FILTER_INLINE struct filter_named
-filter_scan(const struct filter_conf *conf, __u32 proto, __u32 addr, enum filter_ports known, __u32 port)
+/* What names it: FILTER_K_RULE with group and by, PIECE, BAD, or ALL; packed, because the BPF program has it as a function of its own, which
+ * the verifier walks once and not on every path that leads to it (FILTER_SCAN) */
+#define FILTER_NAMED(kind, group, by) ((__u32)(kind) | (__u32)(group) << 8 | (__u32)(by) << 16)
+#define FILTER_NAMED_KIND(n) ((n) & 0xff)
+#define FILTER_NAMED_GROUP(n) ((n) >> 8 & (FILTER_GROUPS - 1))
+#define FILTER_NAMED_BY(n) ((n) >> 16 & 0xff)
+FILTER_INLINE __u32
+filter_scan(const struct filter_conf *conf, __u32 proto, __u32 addr, __u32 known, __u32 port)
 {
-	struct filter_named m = { FILTER_K_ALL, 0, 0 };
-	__u32 i, n = conf->rules;
+	__u32 i, kind, n = conf->rules;
 
 	for (i = 0; i < FILTER_RULES && i < n; i++) {
 		const struct filter_rule *r = &conf->rule[i];
@@ -167,36 +176,36 @@ filter_scan(const struct filter_conf *conf, __u32 proto, __u32 addr, enum filter
 			continue;
 		if (r->proto != proto || (r->addr != addr && r->addr != FILTER_ANY))
 			continue;
-		m.group = r->group & (FILTER_GROUPS - 1);
-		m.by = r->by;
 		if (known == FILTER_P_KNOWN)
-			m.kind = FILTER_K_RULE;
+			kind = FILTER_K_RULE;
 		else if (known == FILTER_P_CUT)
-			m.kind = FILTER_K_BAD;
+			kind = FILTER_K_BAD;
 		else
-			m.kind = p == 0 && proto == FILTER_UDP && m.by != FILTER_ON_PORT ? FILTER_K_RULE : FILTER_K_PIECE;
-		break;
+			kind = p == 0 && proto == FILTER_UDP && r->by != FILTER_ON_PORT ? FILTER_K_RULE : FILTER_K_PIECE;
+		return FILTER_NAMED(kind, r->group, r->by);
 	}
-	return m;
+	return FILTER_NAMED(FILTER_K_ALL, 0, 0);
 }
+#ifndef FILTER_SCAN
+#define FILTER_SCAN(conf, proto, addr, known, port) filter_scan(conf, proto, addr, known, port)
+#endif
 
 /* Group and bucket of a TCP connection of ours (vipd counts its sockets with it); 0: no rule names it.  Addresses: bytes; ports: as numbers. */
 FILTER_INLINE int
 filter_connection(const struct filter_conf *conf, const struct filter_tables *tables, const __u8 dst[16], __u16 dport, const __u8 src[16],
     __u16 sport, __u8 *group, __u8 *bucket)
 {
-	struct filter_named m;
-	__u32 a[4], i;
+	__u32 a[4], i, named;
 
 	__builtin_memcpy(a, dst, sizeof(a));
 	i = filter_ours(conf, a);
 	if (i == FILTER_ANY)
 		return 0;
-	m = filter_scan(conf, FILTER_TCP, i, FILTER_P_KNOWN, dport);
-	if (m.kind != FILTER_K_RULE)
+	named = filter_scan(conf, FILTER_TCP, i, FILTER_P_KNOWN, dport);
+	if (FILTER_NAMED_KIND(named) != FILTER_K_RULE)
 		return 0;
-	*group = m.group;
-	*bucket = filter_bucket(tables->group[m.group].seed, m.by == FILTER_ON_ADDR ? FILTER_ON_ADDR : FILTER_ON_PORT, src, sport, 0);
+	*group = FILTER_NAMED_GROUP(named);
+	*bucket = filter_bucket(tables->group[*group].seed, FILTER_NAMED_BY(named) == FILTER_ON_ADDR ? FILTER_ON_ADDR : FILTER_ON_PORT, src, sport, 0);
 	return 1;
 }
 
@@ -238,6 +247,9 @@ filter_past(const void *data, const void *end, __u32 *off, __u32 *next)
 		}
 		o += h == 44 ? 8 : h == 51 ? (p[1] + 2u) * 4 : (p[1] + 1u) * 8;
 		h = p[0];
+		if (o > FILTER_HEAD)
+			break;
+		FILTER_FORGET(o, 2 * FILTER_HEAD - 1);
 	}
 	return FILTER_P_CUT;
 }
@@ -302,9 +314,8 @@ FILTER_INLINE void
 filter_look_upper(const struct filter_conf *conf, const struct filter_tables *tables, const void *data, const void *end,
     struct filter_upper *u, struct filter_key *k)
 {
-	struct filter_named m;
 	const __u8 *p;
-	__u32 sport = 0, dport = 0;
+	__u32 sport = 0, dport = 0, named;
 
 	if (u->proto != FILTER_TCP && u->proto != FILTER_UDP) {
 		if (u->known == FILTER_P_FOLLOWS && filter_extension(u->proto))
@@ -330,13 +341,13 @@ filter_look_upper(const struct filter_conf *conf, const struct filter_tables *ta
 			dport = FILTER_N16(k->dport);
 		}
 	}
-	m = filter_scan(conf, u->proto, k->addr, u->known, dport);
-	k->kind = m.kind;
-	if (m.kind != FILTER_K_RULE)
+	named = FILTER_SCAN(conf, u->proto, k->addr, u->known, dport);
+	k->kind = FILTER_NAMED_KIND(named);
+	if (k->kind != FILTER_K_RULE)
 		return;
-	if (m.by == FILTER_ON_ADDR) {
+	if (FILTER_NAMED_BY(named) == FILTER_ON_ADDR) {
 		sport = 0;
-	} else if (m.by == FILTER_ON_IPID && u->proto == FILTER_UDP && !k->v6) {
+	} else if (FILTER_NAMED_BY(named) == FILTER_ON_IPID && u->proto == FILTER_UDP && !k->v6) {
 		if (u->turned) {
 			k->kind = FILTER_K_PIECE;
 			return;
@@ -344,15 +355,15 @@ filter_look_upper(const struct filter_conf *conf, const struct filter_tables *ta
 		sport = u->ipid;
 	}
 	k->proto = (__u8)u->proto;
-	k->group = m.group;
-	k->bucket = filter_hash(tables->group[m.group].seed, k->src, sport);
+	k->group = FILTER_NAMED_GROUP(named);
+	k->bucket = filter_hash(tables->group[k->group].seed, k->src, sport);
 }
 
 /* Somebody asks for an address of ours */
 FILTER_INLINE void
 filter_look_asked(const struct filter_conf *conf, const struct filter_tables *tables, int to, struct filter_key *k)
 {
-	struct filter_named m;
+	__u32 named;
 
 	k->kind = FILTER_K_ARP;
 	k->group = FILTER_ANY;
@@ -360,11 +371,11 @@ filter_look_asked(const struct filter_conf *conf, const struct filter_tables *ta
 		return;
 	if (conf->mode == FILTER_DIRECTED && to == FILTER_TO_ONE)
 		return;
-	m = filter_scan(conf, FILTER_ARP, k->addr, FILTER_P_KNOWN, 0);
-	if (m.kind != FILTER_K_RULE && conf->mode != FILTER_DIRECTED)
+	named = FILTER_SCAN(conf, FILTER_ARP, k->addr, FILTER_P_KNOWN, 0);
+	if (FILTER_NAMED_KIND(named) != FILTER_K_RULE && conf->mode != FILTER_DIRECTED)
 		return;
-	k->group = m.group;	/* directed without rule: the first, 0 */
-	k->bucket = filter_hash(tables->group[m.group].seed, k->src, 0);
+	k->group = FILTER_NAMED_GROUP(named);	/* directed without rule: the first, 0 */
+	k->bucket = filter_hash(tables->group[k->group].seed, k->src, 0);
 }
 
 enum { FILTER_A_PACKET, FILTER_A_ASK, FILTER_A_REPLY };
@@ -428,6 +439,7 @@ filter_look(const struct filter_conf *conf, const struct filter_tables *tables, 
 	i = filter_ours(conf, k->dst);
 	if (i == FILTER_ANY)
 		return;
+	FILTER_FORGET(i, FILTER_ADDRS - 1);
 	k->addr = (__u8)i;
 	k->kind = FILTER_K_ALL;
 	if (conf->groups == 0 || what == FILTER_A_REPLY)
@@ -441,7 +453,9 @@ filter_look(const struct filter_conf *conf, const struct filter_tables *tables, 
 		u.known = filter_past(data, end, &u.off, &u.proto);
 		if (u.proto == 58 && u.known == FILTER_P_KNOWN) {
 			p = filter_at(data, end, u.off, 1);
-			if (p != 0 && p[0] >= 1 && p[0] <= 4 && !filter_turn6(data, end, &u, k))
+			if (p == 0)
+				u.known = FILTER_P_CUT;
+			else if (p[0] >= 1 && p[0] <= 4 && !filter_turn6(data, end, &u, k))
 				return;
 		}
 	} else {
@@ -459,10 +473,15 @@ filter_look(const struct filter_conf *conf, const struct filter_tables *tables, 
 			u.known = FILTER_P_FOLLOWS;
 		} else if (u.proto == 1) {
 			p = filter_at(data, end, u.off, 1);
-			if (p != 0 && (p[0] == 3 || p[0] == 4 || p[0] == 11 || p[0] == 12) && !filter_turn4(data, end, &u, k))
+			if (p == 0)
+				u.known = FILTER_P_CUT;
+			else if ((p[0] == 3 || p[0] == 4 || p[0] == 11 || p[0] == 12) && !filter_turn4(data, end, &u, k))
 				return;
 		}
 	}
+	if (u.off > FILTER_HEAD)
+		u.known = FILTER_P_CUT;
+	FILTER_FORGET(u.off, 2 * FILTER_HEAD - 1);
 	filter_look_upper(conf, tables, data, end, &u, k);
 }
 

@@ -318,3 +318,4 @@ UNIT_TESTS += tests/unit/t_assign
 tests_unit_t_assign_SOURCES = tests/unit/t_assign.c tests/sim/rng.h
 tests_unit_t_assign_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
 tests_unit_t_assign_LDADD = $(FARM_LIBS) $(CMOCKA_LIBS)
+include tests/kernel/local.mk

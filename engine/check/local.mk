@@ -6,13 +6,13 @@ libcheck_a_SOURCES = \
 	engine/check/links.h engine/check/links.c engine/check/rt.c engine/check/intf.c \
 	engine/check/custom.h engine/check/custom.c engine/check/custom_run.c \
 	engine/check/other.h engine/check/other.c engine/check/module.c \
-	engine/wire/checkline.h engine/check/talk.h engine/check/talk.c
+	engine/wire/checkline.h
 libcheck_a_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(JANSSON_CFLAGS) $(MNL_CFLAGS)
 # libconf without libxml2: the run form is JSON
 CHECK_LIBS = libcheck.a libconf.a libsafekit.a libbase.a $(MNL_LIBS) $(JANSSON_LIBS) $(UV_LIBS)
 
 safebin_PROGRAMS += checkd
-checkd_SOURCES = engine/checkd.c
+checkd_SOURCES = engine/checkd.c engine/base/talk.h engine/base/talk.c
 checkd_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(JANSSON_CFLAGS)
 checkd_LDADD = libcheck.a liberrd.a libscript.a $(CHECK_LIBS)
 

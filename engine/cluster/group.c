@@ -451,6 +451,8 @@ receive_alive(struct group *g, const struct group_msg *m, int64_t now)
 	g->alive_at[m->from] = now;
 	g->leaving &= ~bit;
 	take_word(g, m, now);
+	if (g->state == GS_LEAD)
+		group_info_announced(g, m->from, m->info_version[m->from]);
 	if ((g->members & bit) == 0) {
 		for (i = 0; i < g->conf.nodes; i++)
 			if ((fellows & ~g->joining & BIT(i)) != 0)
@@ -464,8 +466,6 @@ receive_alive(struct group *g, const struct group_msg *m, int64_t now)
 			send_view(g, g->members, now);
 		g->acks_told = g->acked == g->members;
 	}
-	if (g->state == GS_LEAD)
-		group_info_announced(g, m->from, m->info_version[m->from]);
 }
 
 static void

@@ -5,7 +5,7 @@
  *
  * Owns: the protocol's state machine, nothing else.  Pure: no fd, no clock; the only memory taken after group_new() is one buffer per
  * node for its info, when it has one.  The caller gives the time and the decoded messages and sends what comes out, so that the daemon
- * and the simulation run the same code.  Hooks must not call back into the group.
+ * and the simulation run the same code.  Hooks must not call back into the group, but for questions and group_set_info().
  *
  * Nodes have an index (order of cluster.xml).  A view is a decision of one leader: (number, leader, members), where the leader is the
  * lowest member and (number, leader) is given only once.  It is in force at a member from the moment that member hears it; nothing is

@@ -175,6 +175,8 @@ const struct fv_vector fv_vectors[] = {
 	{ "error, no ports", FV_INVISIBLE, ERR4(.cut = 34 + 8 + 20 + 3), .owner = 1, BAD },
 	{ "error, no header", FV_INVISIBLE, ERR4(.cut = 34 + 8 + 19), .owner = 1, BAD },
 	{ "error, no header, IPv6", FV_INVISIBLE, ERR6(.cut = 54 + 8 + 39), .owner = 1, BAD },
+	{ "ICMP without a type", FV_INVISIBLE, PING4(.cut = 34), BAD },
+	{ "ICMP without a type, IPv6", FV_INVISIBLE, PING6(.cut = 54), BAD },
 	{ "error, following fragment", FV_INVISIBLE, ERR4(.offset = 3), .owner = 1, TAKE_ALL },
 
 	/* who has */

@@ -471,6 +471,11 @@ test_random(void **state)
 			if (a.kind != FILTER_K_PASS)
 				assert_memory_equal(&a, &b, sizeof(a));
 			kinds[a.kind]++;
+			if (len > FILTER_LINEAR) {	/* with less of it at hand: the same, or BAD */
+				filter_look(&conf, &tables, exact, exact + FILTER_LINEAR, &b);
+				assert_true(b.kind == a.kind || b.kind == FILTER_K_BAD);
+				assert_true((b.kind != FILTER_K_RULE && b.kind != FILTER_K_ARP) || memcmp(&a, &b, sizeof(a)) == 0);
+			}
 			filter_disguise(&conf, exact, exact + len, &s);
 			assert_true(s.at + 6u <= len || s.at == 0);
 			for (held = FILTER_NOT_HELD; held <= FILTER_HELD; held++) {

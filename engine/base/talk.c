@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* talk.c: checkd's end of the line to heart: JSON objects, one per line, bounded both ways. */
+/* talk.c: the end of a line to heart: JSON objects, one per line, bounded both ways. */
 #include "config.h"
 #include "base/base.h"
-#include "wire/checkline.h"
-#include "check/talk.h"
+#include "base/talk.h"
 
 #include <sys/socket.h>
 #include <errno.h>
@@ -17,6 +16,7 @@ struct talk {
 	uv_poll_t	 poll;
 	struct talk_hooks hooks;
 	int		 fd;
+	size_t		 line_max;
 	bool		 ended, closing;
 	char		*in, *out;
 	size_t		 in_len, in_room, out_len, out_room;
@@ -97,7 +97,7 @@ talk_send(struct talk *l, json_t *obj)
 		free(text);
 		return;
 	}
-	if (text == NULL || n + 1 > CHECK_LINE_MAX || l->out_len + n + 1 > TALK_OUT_MAX ||
+	if (text == NULL || n + 1 > l->line_max || l->out_len + n + 1 > TALK_OUT_MAX ||
 	    !make_room(&l->out, &l->out_room, l->out_len + n + 1)) {
 		free(text);
 		end(l, "what it is told cannot be kept: it does not read, or there is no memory");
@@ -145,7 +145,7 @@ take_lines(struct talk *l, size_t from)
 	memmove(l->in, start, l->in_len);
 	if (l->in_len == 0)
 		give_back(&l->in, &l->in_room);
-	else if (l->in_len >= CHECK_LINE_MAX)
+	else if (l->in_len >= l->line_max)
 		end(l, "its line is too long");
 }
 
@@ -176,7 +176,7 @@ on_poll(uv_poll_t *poll, int status, int events)
 }
 
 struct talk *
-talk_open(uv_loop_t *loop, int fd, const struct talk_hooks *hooks)
+talk_open(uv_loop_t *loop, int fd, size_t line_max, const struct talk_hooks *hooks)
 {
 	struct talk *l = calloc(1, sizeof(*l));
 	int rc;
@@ -184,6 +184,7 @@ talk_open(uv_loop_t *loop, int fd, const struct talk_hooks *hooks)
 	if (l == NULL)
 		return NULL;
 	l->fd = fd;
+	l->line_max = line_max;
 	l->hooks = *hooks;
 	rc = fcntl(fd, F_SETFD, FD_CLOEXEC) == -1 ? -errno : uv_poll_init(loop, &l->poll, fd);
 	if (rc != 0) {

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* filter_state.h: what the tc-BPF filter and its writer (engine/vip/filter_bpf.c) share: one map, mapped into both. */
+#ifndef SK_FILTER_STATE_H
+#define SK_FILTER_STATE_H
+
+#include "filter_abi.h"
+
+struct filter_state {
+	struct filter_control control;
+	struct filter_conf conf;
+	__u64 build;		/* hash of the object that runs: another one replaces it */
+	__u32 made_qdisc;	/* clsact was not there before */
+	__u32 pad;
+	struct filter_tables tables[2];
+};
+
+#endif

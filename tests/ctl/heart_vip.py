@@ -1,0 +1,481 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# heart_vip.py: plays safeadmin for a real heart whose vipd is fake_vipd.  Started by t-vip.
+# Scripts and the fake vipd write into one file, line by line: the order there is the order of the acts.
+# Every wait is for an event, with LONG seconds as the end of patience.
+import json, os, re, shutil, signal, socket, struct, subprocess, sys, tempfile, time
+
+LONG = 40
+build, top = sys.argv[1], sys.argv[2]
+KEY, KEY2 = "00" * 32, "11" * 32
+count = bad = 0
+
+
+def ok(good, name, why=""):
+    global count, bad
+    count += 1
+    bad += not good
+    print(("ok" if good else "not ok"), count, "-", name)
+    if not good and why != "":
+        print("# " + str(why)[:3000].replace("\n", "\n# "))
+    sys.stdout.flush()
+
+
+def eq(got, want, name):
+    ok(got == want, name, "got  %s\nwant %s" % (got, want))
+
+
+VIP = '''<vip><interface_list><interface check="off"><%(kind)s><virtual_addr addr="10.9.0.99" where="%(where)s" check="off"/></%(end)s>
+</interface></interface_list>%(lb)s</vip>'''
+LB = ('<loadbalancing_list>%s</loadbalancing_list>' % ''.join(
+      '<group name="%s"><rule port="%d" proto="tcp" filter="on_port"/></group>' % g for g in (("FarmProto", 80), ("Second", 81))))
+FARM = ('<safe><service mode="farm"><farm><lan name="l"/></farm>%s<user/></service></safe>'
+        % (VIP % {"kind": 'virtual_interface type="vmac_directed"', "end": "virtual_interface", "where": "alias", "lb": LB}))
+MIRROR = ('<safe><service mode="mirror"><heart pulse="100" timeout="500"><heartbeat name="l"/></heart>%s<user/></service></safe>'
+          % (VIP % {"kind": "real_interface", "end": "real_interface", "where": "one_side_alias", "lb": ""}))
+PLAIN = '<safe><service mode="farm"><farm><lan name="l"/></farm><user/></service></safe>'
+LIGHT = '<safe><service mode="light"><user/></service></safe>'
+SCRIPTS = ("prestart", "poststop", "start_prim", "stop_prim", "start_both", "stop_both", "start_second", "stop_second")
+
+
+class Heart:
+    def __init__(self, xml, mode="ok"):
+        self.dir = tempfile.mkdtemp(prefix="t-vip.")
+        self.safe, self.vardir = self.dir + "/safe", self.dir + "/var"
+        self.var = self.vardir + "/modules/m"
+        self.trace = self.dir + "/trace"
+        bins = self.safe + "/private/modules/m/bin"
+        for d in (self.safe + "/private/bin", bins, self.vardir + "/run", self.var, self.safe + "/private/conf/include"):
+            os.makedirs(d)
+        os.chmod(self.dir, 0o755)
+        shutil.copy(top + "/engine/conf/failover.xml", self.safe + "/private/conf/include")
+        os.symlink(top + "/tests/ctl/fake_vipd", self.safe + "/private/bin/vipd")
+        open(self.trace, "w").close()
+        self.mode(mode)
+        for s in SCRIPTS:
+            with open(bins + "/" + s, "w") as f:
+                f.write('#!/bin/sh\nw=%s; [ "$1" = force ] && w="$w force"; [ -e %s/ready.txt ] && w="$w ready"\necho "$w" >>%s\n'
+                        'while [ -e %s/block.%s ]; do sleep 0.01; done\n[ ! -e %s/fail.%s ]\n'
+                        % (s, self.var, self.trace, self.dir, s, self.dir, s))
+            os.chmod(bins + "/" + s, 0o755)
+        self.env = dict(os.environ, SAFE=self.safe, SAFEVAR=self.vardir, SAFE_BOOT_ID="t-vip", TRACE=self.trace,
+                        VIPD_MODE=self.dir + "/mode")
+        self.conf = self.runform(xml)
+        self.listen = socket.socket(socket.AF_UNIX)
+        self.listen.bind(self.vardir + "/run/safeadmin.sock")
+        self.listen.listen(4)
+        self.listen.settimeout(LONG)
+        self.n, self.at = 0, 0
+        self.p = None
+
+    def runform(self, xml):
+        with open(self.dir + "/userconfig.xml", "w") as f:
+            f.write(xml)
+        p = subprocess.run([build + "/tests/ctl/runform", f.name], capture_output=True, env=self.env)
+        if p.returncode != 0:
+            raise Exception(p.stderr.decode())
+        return json.loads(p.stdout)
+
+    def setup(self, key=KEY):
+        mirror = self.conf["mode"] == "mirror"
+        at = [{"node": 0, "ip": "127.0.0.1"}, {"node": 1, "ip": "127.0.0.2"}]
+        return {"node": "n1", "self": 0, "nodes": ["n1", "n2"], "peer": "", "name": "m", "id": 7, "key": key, "encryption": False,
+                "boot": "off", "config_ms": 1, "signature": "ab" * 32, "running": False, "module": self.conf,
+                "lans": [{"name": "l", "local": "127.0.0.1", "at": at}, {"name": "other", "local": "", "at": []}]} | (
+                    {} if mirror else {})
+
+    def mode(self, word):
+        with open(self.dir + "/mode.new", "w") as f:
+            f.write(word)
+        os.rename(f.name, self.dir + "/mode")
+
+    def touch(self, name):
+        open(self.dir + "/" + name, "w").close()
+
+    def untouch(self, name):
+        os.unlink(self.dir + "/" + name)
+
+    # ---- the process and the line to it ----
+
+    def start(self):
+        self.buf = b""
+        self.report, self.logs, self.resources, self.shares, self.said = {}, [], {}, {}, []
+        self.p = subprocess.Popen([build + "/heart", "-m", "m"], env=self.env, stdin=subprocess.DEVNULL,
+                                  stderr=open(self.dir + "/stderr", "a"))
+        self.accept()
+
+    def accept(self):
+        self.s, _ = self.listen.accept()
+        hello = self.take(time.monotonic() + LONG)
+        self.send({"id": hello.get("id"), "ok": True, "setup": self.setup()})
+
+    def send(self, obj):
+        data = json.dumps(obj).encode()
+        self.s.sendall(struct.pack(">I", len(data)) + data)
+
+    def take(self, end):
+        while len(self.buf) < 4 or len(self.buf) < 4 + struct.unpack(">I", self.buf[:4])[0]:
+            left = end - time.monotonic()
+            if left <= 0:
+                return None
+            self.s.settimeout(left)
+            try:
+                more = self.s.recv(1 << 20)
+            except TimeoutError:
+                return None
+            if not more:
+                raise EOFError()
+            self.buf += more
+        n = struct.unpack(">I", self.buf[:4])[0]
+        obj = json.loads(self.buf[4:4 + n])
+        self.buf = self.buf[4 + n:]
+        if "module" in obj:
+            self.report = obj["module"]
+        elif "log" in obj:
+            self.logs.append(obj["log"]["message"])
+        elif "resource" in obj:
+            self.resources[obj["resource"]["name"]] = obj["resource"]["value"]
+        elif "resource-gone" in obj:
+            self.resources.pop(obj["resource-gone"], None)
+        elif "share" in obj:
+            self.shares[obj["share"]["index"]] = obj["share"]
+        elif "share-gone" in obj:
+            self.shares.pop(obj["share-gone"], None)
+        self.said.append(obj)
+        return obj
+
+    def until(self, good, seconds=LONG):        # polls files, too
+        end = time.monotonic() + seconds
+        while not good():
+            if time.monotonic() > end:
+                return False
+            self.take(min(end, time.monotonic() + 0.01))
+        return True
+
+    def ask(self, op, **members):
+        self.n += 1
+        self.send(dict(members, op=op, id=self.n))
+        end = time.monotonic() + LONG
+        while True:
+            o = self.take(end)
+            if o is None or o.get("id") == self.n:
+                return o
+
+    def act(self, verb):
+        return self.ask("action", verb=verb, by="test")
+
+    def state(self, state, status):
+        return self.until(lambda: (self.report.get("state"), self.report.get("status")) == (state, status))
+
+    def logged(self, text):
+        return self.until(lambda: any(text in m for m in self.logs))
+
+    # ---- the trace ----
+
+    def lines(self):
+        with open(self.trace) as f:
+            return f.read().splitlines()
+
+    def seen(self, line):       # since the last news()
+        return self.until(lambda: line in self.lines()[self.at:])
+
+    def news(self):             # what is new, without the numbers of processes
+        new = self.lines()[self.at:]
+        self.at += len(new)
+        return [re.sub(r"^born .*", "born", x) for x in new]
+
+    def vipd(self):             # its pid
+        return int([x for x in self.lines() if x.startswith("born")][-1].split()[1])
+
+    def line(self):             # the setup that it was given last
+        with open(self.dir + "/setup.json") as f:
+            return json.load(f)
+
+    def ready(self):
+        try:
+            with open(self.var + "/ready.txt") as f:
+                return f.read() == "OK\n"
+        except FileNotFoundError:
+            return False
+
+    def end(self):
+        if self.p.poll() is None:
+            self.p.kill()
+        self.p.wait()
+        self.s.close()
+        self.until_gone()
+        with open(self.dir + "/stderr") as f:
+            err = f.read()
+        shutil.rmtree(self.dir)
+        return err
+
+    def until_gone(self):       # no fake of ours is left
+        end = time.monotonic() + LONG
+        pids = [int(x.split()[1]) for x in self.lines() if x.startswith("born")]
+        while time.monotonic() < end and any(os.path.exists("/proc/%d" % p) for p in pids):
+            time.sleep(0.01)
+        for p in pids:
+            if os.path.exists("/proc/%d" % p):
+                ok(False, "vipd %d ended" % p)
+                os.kill(p, signal.SIGKILL)
+
+
+UP = ["prestart", "want 10", "ack 10", "start_both", "want 11", "ack 11"]
+DOWN = ["want 10", "ack 10", "stop_both", "stop_prim force", "stop_second force", "stop_both force", "want 00", "ack 00", "poststop"]
+
+
+def without_start(lines):       # prestart runs beside the birth of vipd
+    return [x for x in lines if x not in ("born", "setup 0000") and x != "prestart"]
+
+
+def farm():
+    h = Heart(FARM)
+    h.start()
+    ok(h.state("STOP", "NotReady"), "a farm module: its heart is born")
+    h.until(lambda: len(h.shares) == 2)
+    eq([(s["index"], s["group"], s["buckets"], s["view"], s["serving"], s["members"]) for s in h.shares.values()],
+       [(1, "FarmProto", 0, 0, 0, ""), (2, "Second", 0, 0, 0, "")], "a row of load for each group from the beginning")
+    eq(h.news(), [], "no vipd in STOP")
+    h.act("start")
+    ok(h.state("UP", "Ready"), "started")
+    h.seen("ack 11")
+    t = h.news()
+    eq(t[:2] if t[0] == "born" else t[1:3], ["born", "setup 0000"], "vipd is started with prestart") if "prestart" != t[1] else ok(
+        t.index("setup 0000") < t.index("want 10"), "vipd is started with prestart", t)
+    eq(without_start(t), ["want 00", "ack 00"] + UP[1:], "addresses before start_both, share of the load after it")
+    line = h.line()
+    eq((line["module"], line["id"], line["node"], line["self"], line["nodes"], line["key"], line["var"], line["port"]),
+       ("m", 7, "n1", 0, ["n1", "n2"], KEY, h.var, 4803 + 6 * 3), "the setup line")
+    eq(line["lans"], [{"name": "l", "local": "127.0.0.1", "at": [{"node": 0, "ip": "127.0.0.1"}, {"node": 1, "ip": "127.0.0.2"}]}],
+       "with the lans of the farm")
+    eq(line["config"], h.conf, "and the configuration")
+    h.until(lambda: h.shares[2]["buckets"] == 256)
+    eq((h.shares[1]["module"], h.shares[1]["module_id"], h.shares[1]["buckets"], h.shares[1]["members"]), ("m", 7, 256, "n1"),
+       "a row of load is handed on, as this module's")
+    ok(h.logged("Virtual IP <10.9.0.99 of m> set"), "what it logs is handed on")
+    eq(h.resources.get("lbgroup.FarmProto_0"), "100.0 %", "its resources, too")
+    ok(not any("lbgroup" in m for m in h.logs), "which are no news for the log")
+    ok(h.until(h.ready), "ready.txt is there: UP Ready")
+
+    h.s.close()                         # safeadmin begins anew
+    h.shares, h.buf = {}, b""
+    h.accept()
+    ok(h.until(lambda: len(h.shares) == 2 and h.shares[2]["buckets"] == 256), "the rows are published anew to another safeadmin")
+
+    h.ask("setup", setup=h.setup())
+    h.ask("setup", setup=h.setup(KEY2))
+    ok(h.seen("setup 1111"), "another key: a new setup line")
+    eq(h.news(), ["setup 1111"], "and none when nothing has changed")
+    h.ask("setup", setup=h.setup())
+    h.seen("setup 0000")
+    h.news()
+
+    h.mode("hold")
+    h.act("restart")
+    h.seen("want 10")
+    ok(h.state("UP", "Transient"), "restart: UP Transient, and nothing runs before the share is given up")
+    eq(h.news(), ["want 10"], "no script yet")
+    ok(h.until(lambda: not h.ready()), "ready.txt is gone")
+    h.mode("ok")
+    h.seen("want 11")
+    ok(h.state("UP", "Ready"), "restarted")
+    eq(h.news(), ["ack 10", "stop_both", "stop_both force", "start_both", "want 11", "ack 11"], "then the scripts, then the share again")
+    ok(h.until(h.ready), "ready.txt is there again")
+
+    os.kill(h.vipd(), signal.SIGKILL)
+    ok(h.logged("Process vipd ended unexpectedly (signal 9): restarted"), "the death of vipd is said")
+    h.seen("ack 11")
+    eq(h.news(), ["born", "setup 0000", "want 11", "ack 11"], "the next one is told the same, no script runs")
+    ok(h.ready() and h.report["status"] == "Ready", "the module stays as it is")
+
+    h.act("stop")
+    ok(h.state("STOP", "NotReady"), "stopped")
+    h.seen("quit")
+    eq(h.news(), DOWN + ["quit"], "share, scripts, addresses, and the end of vipd")
+    ok(not h.ready(), "ready.txt is gone")
+    h.until(lambda: h.shares[1]["view"] == 0 and h.shares[2]["view"] == 0 and not any("lbgroup" in r for r in h.resources))
+    eq([(s["buckets"], s["view"], s["serving"], s["members"]) for s in h.shares.values()], [(0, 0, 0, "")] * 2, "the rows say so")
+    eq([r for r in h.resources if "lbgroup" in r], [], "its resources are gone")
+
+    h.act("start")
+    ok(h.state("UP", "Ready"), "started again")
+    h.news()
+    h.act("stopstart")
+    h.seen("poststop")
+    ok(h.until(lambda: "want 11" in h.lines()[h.at:]) and h.state("UP", "Ready"), "stopstart")
+    eq(h.news(), DOWN + UP, "vipd lives on through it")
+
+    h.touch("fail.start_both")
+    h.act("restart")
+    h.seen("want 11")
+    eq(h.news()[-3:], ["start_both", "want 11", "ack 11"] if h.seen("ack 11") and False else h.lines()[-3:], "a script that fails: as without")
+    h.untouch("fail.start_both")
+    h.ask("setup", setup=dict(h.setup(), signature="cd" * 32, module=h.runform(PLAIN.replace('"l"', '"l"'))))
+    h.act("stop")
+    ok(h.until(lambda: h.shares == {}), "a configuration without groups: no rows")
+    h.end()
+
+
+def farm_kill():
+    h = Heart(FARM, "hold")
+    h.start()
+    h.act("start")
+    h.seen("want 00")
+    eq(h.report["status"], "Transient", "starting, vipd does not answer yet")
+    h.until(lambda: "prestart" in h.lines())
+    h.act("forcestop")
+    h.mode("ok")
+    ok(h.state("STOP", "NotReady") and h.seen("quit"), "forcestop while the addresses are waited for")
+    t = h.news()
+    ok("start_both" not in t, "start_both did not run", t)
+    eq(t[-2:], ["poststop", "quit"], "everything ended")
+
+    h.touch("block.start_both")
+    h.act("start")
+    h.seen("start_both")
+    h.news()
+    h.act("forcestop")
+    ok(h.state("STOP", "NotReady") and h.seen("quit"), "forcestop while start_both runs")
+    eq(h.news(), ["stop_prim force", "stop_second force", "stop_both force", "want 00", "ack 00", "poststop", "quit"],
+       "the script is killed, the addresses go after the stop scripts")
+    h.untouch("block.start_both")
+
+    h.act("start")
+    h.state("UP", "Ready")
+    h.mode("leave")                     # at the end of its line it does not clean up
+    h.news()
+    h.p.kill()
+    h.p.wait()
+    ok(h.until_eof(), "heart is killed: its vipd sees the end of file")
+    h.mode("ok")
+    ok(h.ready(), "ready.txt is left")
+    h.start()
+    ok(not h.ready(), "and gone before heart says hello")
+    ok(h.state("UP", "Ready"), "the next heart stops and starts the module")
+    h.seen("ack 11")
+    t = [x for x in h.news() if x not in ("born", "setup 0000", "eof")]
+    ok(t.index("want 00") < t.index("want 10") < t.index("start_both"), "a vipd took down what was left, first", t)
+    h.act("stop")
+    h.state("STOP", "NotReady")
+    h.seen("quit")
+    h.news()
+    open(h.var + "/vip.json", "w").close()
+    h.p.terminate()
+    h.p.wait()
+    h.start()
+    ok(h.state("STOP", "NotReady") and h.seen("quit"), "something is left and the module is stopped: vipd is started and ends")
+    eq(h.news(), ["born", "setup 0000", "want 00", "ack 00", "quit"], "after it has taken it down")
+    h.act("start")
+    h.state("UP", "Ready")
+    h.news()
+    h.p.terminate()
+    ok(h.p.wait(LONG) == 0 and not h.ready(), "the server goes down: heart ends, ready.txt is gone")
+    ok("eof" in h.lines()[h.at:], "and waited for vipd's end")
+    h.end()
+
+
+def until_eof(self):
+    end = time.monotonic() + LONG
+    while "eof" not in self.lines()[self.at:] and time.monotonic() < end:
+        time.sleep(0.01)
+    return "eof" in self.lines()[self.at:]
+
+
+Heart.until_eof = until_eof
+
+
+def mirror():
+    h = Heart(MIRROR)
+    h.start()
+    h.act("start")
+    ok(h.state("ALONE", "Ready"), "a mirror without its other server: ALONE")
+    eq(without_start(h.news()), ["want 00", "ack 00", "want 10", "ack 10", "start_both", "start_prim"], "addresses before the start scripts")
+    ok("lans" not in h.line() and h.line()["config"]["vaddrs"][0]["one_side"] is True, "a setup line without lans")
+    ok(h.until(h.ready), "ready.txt is there")
+    h.act("restart")
+    ok(h.until(lambda: h.lines()[-1] == "start_prim" and len(h.lines()) - h.at == 6) and h.state("ALONE", "Ready"), "restart")
+    eq([x for x in h.news() if "want" in x], [], "leaves the addresses")
+    h.act("stopwait")
+    ok(h.until(lambda: (h.report["state"], h.report["status"]) == ("WAIT", "NotReady")), "stopwait")
+    eq(h.news(), ["stop_prim", "stop_both", "stop_prim force", "stop_both force", "want 00", "ack 00"], "addresses away after the scripts")
+    h.act("stop")
+    ok(h.state("STOP", "NotReady") and h.seen("quit"), "stopped")
+    eq([x for x in h.news() if "want" in x], [], "what is away is not asked for again")
+    h.mode("hold")
+    h.act("start")
+    h.seen("want 00")
+    ok(h.state("ALONE", "Transient"), "the addresses are waited for")
+    h.mode("fail")
+    ok(h.state("ALONE", "Ready"), "an address that cannot be set: the module goes on")
+    eq((h.report["script_failures"], "some scripts failed" in h.report["action_message"]), (1, True), "it counts as a script that failed")
+    h.mode("ok")
+    h.news()
+    h.act("stop")
+    ok(h.state("STOP", "NotReady") and h.seen("quit"), "stopped")
+    eq(h.news(), ["stop_prim", "stop_both", "want 00", "ack 00", "stop_prim force", "stop_second force", "stop_both force", "poststop", "quit"],
+       "stop: addresses away after stop_prim, before force")
+    h.end()
+
+
+def late():
+    h = Heart(MIRROR)
+    h.start()
+    h.act("start")
+    h.state("ALONE", "Ready")
+    h.mode("hang")
+    h.news()
+    h.act("stop")
+    ok(h.state("STOP", "NotReady"), "a vipd that hangs: the module stops all the same")
+    ok(h.logged("Process vipd ended unexpectedly (killed: no answer for 5 s)"), "it was killed")
+    ok(h.logged("Process vipd does not answer: the module goes on"), "and the log says what that may mean")
+    t = h.news()
+    ok(t.count("born") >= 1 and t.count("want 00") >= 2, "the next one was told the same", t)
+    ok(h.report["script_failures"] >= 1, "it counts as a failure", h.report)
+    h.mode("ok")
+    ok(h.seen("quit"), "vipd is tried again until everything is down")
+    eq(h.news()[-3:], ["want 00", "ack 00", "quit"], "then it ends")
+
+    h.mode("die")
+    h.act("start")
+    ok(h.until(lambda: h.lines()[h.at:].count("born") >= 3), "one that dies of what it is told is started again and again")
+    h.mode("ok")
+    ok(h.state("ALONE", "Ready"), "until it does it")
+    eq(sum("Process vipd ended unexpectedly (signal 9)" in m for m in h.logs), 1, "said once")
+    h.act("stop")
+    h.state("STOP", "NotReady")
+    h.seen("quit")
+    h.until_gone()
+    os.unlink(h.safe + "/private/bin/vipd")
+    h.act("start")
+    ok(h.state("ALONE", "Ready") and h.logged("cannot be started"), "no vipd at all: the module starts, and the log tells why")
+    h.end()
+
+
+def without():
+    h = Heart(LIGHT)
+    h.start()
+    h.act("start")
+    ok(h.state("UP", "Ready"), "a module without addresses starts")
+    ok(h.until(h.ready), "it is ready, too")
+    h.touch("block.stop_both")
+    h.act("stop")
+    ok(h.until(lambda: "stop_both" in h.lines() or "stop_both ready" in h.lines()) and h.until(lambda: not h.ready()),
+       "ready.txt goes while stop_both runs")
+    h.untouch("block.stop_both")
+    ok(h.state("STOP", "NotReady"), "and stops")
+    eq([x for x in h.lines() if x.split()[0] in ("born", "setup", "want")], [], "no vipd")
+    h.end()
+
+
+only = sys.argv[3:]
+for test in (farm, farm_kill, mirror, late, without):
+    if not only or test.__name__ in only:
+        try:
+            test()
+        except Exception as e:
+            ok(False, test.__name__, repr(e))
+            import traceback
+            traceback.print_exc()
+print("1..%d" % count)
+sys.exit(bad > 0)
