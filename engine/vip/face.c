@@ -16,9 +16,34 @@ face_virtual(const struct face *f)
 	return f->conf->type != VIP_REAL;
 }
 
+static const struct filter_kind_ops *const kinds[] = { &filter_bpf, &filter_module };
+
+/* A filter of a former life that is there: then this kernel can do that kind */
+static const struct filter_kind_ops *
+kind_left(const struct vipd *v)
+{
+	const char *wanted = getenv("SAFE_VIP_FILTER");
+	struct filter *f;
+	size_t i;
+	int k;
+
+	for (k = 0; k < v->left.intfs_count; k++)
+		for (i = 0; i < ARRAY_LEN(kinds); i++) {
+			if (strcmp(kinds[i]->name, v->left.intfs[k].filter) != 0 || kinds[i]->find == NULL ||
+			    (wanted != NULL && wanted[0] != '\0' && strcmp(wanted, kinds[i]->name) != 0) ||
+			    (f = kinds[i]->find(v->left.intfs[k].index, v->left.id)) == NULL)
+				continue;
+			kinds[i]->release(f);
+			return kinds[i];
+		}
+	return NULL;
+}
+
 static bool
 choose(struct vipd *v, char *err, size_t errsize)
 {
+	if (v->kind == NULL)
+		v->kind = kind_left(v);		/* without the time that trying takes: the lease is short */
 	if (v->kind == NULL)
 		v->kind = filter_choose(err, errsize);
 	return v->kind != NULL;
@@ -281,7 +306,6 @@ face_close(struct face *f)
 static void
 detach_left(const struct vipd *v, const struct left_intf *l)
 {
-	static const struct filter_kind_ops *const kinds[] = { &filter_bpf, &filter_module };
 	struct filter *f;
 	size_t i;
 
