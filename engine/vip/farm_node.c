@@ -17,7 +17,7 @@ struct farm_node {
 	bool	 served;	/* the wish of this life was in force: from then on the gate is open */
 	bool	 left;
 	int64_t	 gate, give_up;	/* until when we wait for a merge; for the wish */
-	int64_t	 alone_until;	/* a pulse after our first view: who began with us was silent as well until then; 0: no view yet */
+	int64_t	 born;
 	int64_t	 pulse_at;	/* the last of our pulses, or our birth */
 	bool	 leased;
 	uint32_t lives;
@@ -193,7 +193,8 @@ new_group(struct farm_node *n, uint32_t first_view, int64_t now)
 	    first_view, n->conf.first_info + n->lives * UINT32_C(0x9e3779b9) };
 
 	n->lives++;
-	n->gate = now + pulses(n, n->conf.mlost_count + n->conf.slost_count);
+	n->born = now;
+	n->gate = now + pulses(n, 2 * n->conf.mlost_count + n->conf.slost_count);
 	return group_new(&conf, &hooks, now);
 }
 
@@ -201,7 +202,8 @@ new_group(struct farm_node *n, uint32_t first_view, int64_t now)
 static void
 begin_anew(struct farm_node *n, int64_t now)
 {
-	struct group *fresh = new_group(n, group_view(n->group), now);
+	uint32_t first = group_view(n->group);
+	struct group *fresh = new_group(n, first > n->conf.first_view ? first : n->conf.first_view, now);
 
 	if (fresh == NULL)
 		return;		/* again with what comes next; without a pulse there is no lease */
@@ -210,7 +212,6 @@ begin_anew(struct farm_node *n, int64_t now)
 	n->group = fresh;
 	n->leased = false;
 	n->pulse_at = now;
-	n->alone_until = 0;
 	n->served = false;
 	n->refused = 0;
 	farm_view(n->farm, NULL);
@@ -227,10 +228,16 @@ give_lease(struct farm_node *n)
 	n->hooks.lease(n->hooks.ctx, n->pulse_at + pulses(n, least_count(n)));
 }
 
+/* In a view that serves already: now.  Else there may be others that serve and did not speak yet: who lost their leader need up to
+ * mlost + 5 pulses and a half, who began with us speak a pulse after us. */
 static bool
 may_begin(const struct farm_node *n, uint32_t outside, int64_t now)
 {
-	return n->alone_until != 0 && now >= n->alone_until && (outside == 0 || now >= n->gate);
+	if (group_view(n->group) == 0)
+		return false;
+	if (n->conf.farm.nodes > 1 && farm_serves(n->farm) == 0 && now - n->born < pulses(n, n->conf.mlost_count + 6))
+		return false;
+	return outside == 0 || now >= n->gate;
 }
 
 /* After anything that happened: what the farm sees outside of the view, our word, whether the wish has come true */
@@ -242,8 +249,6 @@ update(struct farm_node *n, int64_t now)
 
 	farm_outside(n->farm, outside, near_outside(n), group_view(n->group) != 0 ? group_rivals(n->group, FARM_SERVES, now) : 0);
 	publish(n);
-	if (n->alone_until == 0 && group_view(n->group) != 0)
-		n->alone_until = now + n->conf.pulse_ms;
 	group_set_word(n->group, n->wish && (n->served || may_begin(n, outside, now)) ? n->serves : 0);
 	in_force = group_view(n->group) == 0 ? !n->wish : group_word(n->group, n->conf.farm.self) == (n->wish ? n->serves : 0);
 	if (in_force && n->wish)
