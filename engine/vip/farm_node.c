@@ -19,7 +19,6 @@ struct farm_node {
 	int64_t	 gate, give_up;	/* until when we wait for a merge; for the wish */
 	int64_t	 born;
 	int64_t	 pulse_at;	/* the last of our pulses, or our birth */
-	bool	 leased;
 	uint32_t lives;
 	int64_t	 now;		/* the latest that the caller gave */
 	struct { uint32_t members; int leader; int64_t at; } view;	/* in force */
@@ -239,7 +238,6 @@ begin_anew(struct farm_node *n, int64_t now)
 	n->hooks.anew(n->hooks.ctx);
 	group_free(n->group);
 	n->group = fresh;
-	n->leased = false;
 	n->pulse_at = now;
 	n->view.leader = -1;
 	n->lapsing = 0;
@@ -255,7 +253,6 @@ give_lease(struct farm_node *n)
 {
 	if (group_view(n->group) == 0)
 		return;
-	n->leased = true;
 	n->hooks.lease(n->hooks.ctx, n->pulse_at + pulses(n, least_count(n)));
 }
 
@@ -325,8 +322,6 @@ farm_node_receive(struct farm_node *n, const struct group_msg *m, int64_t now)
 	if (!is_awake(n, now))
 		return;
 	group_receive(n->group, m, now);
-	if (!n->leased)
-		give_lease(n);
 	update(n, now);
 }
 
