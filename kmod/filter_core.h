@@ -78,9 +78,9 @@ struct filter_spot { __u16 at; __u16 checksum_at; };	/* offsets in the frame; ch
 
 #ifdef __bpf__
 #define FILTER_OPAQUE(x) __asm__ volatile("" : "+r"(x))
-/* x is below mask + 1, and what else the verifier knows of it shall be forgotten: or it follows each path that leads here on its own */
-extern volatile __u32 filter_zero;
-#define FILTER_FORGET(x, mask) ((x) = ((x) + filter_zero) & (mask))
+/* x is below mask + 1, and what else the verifier knows of it shall be forgotten: or it follows each path that leads here on its own.
+ * FILTER_ZERO: of the program that includes this: a 0 of which the verifier does not know that it is one */
+#define FILTER_FORGET(x, mask) ((x) = ((x) + FILTER_ZERO) & (mask))
 #define FILTER_U16(p) (*(const __u16 *)(p))
 #define FILTER_U32(p) (*(const __u32 *)(p))
 #else
@@ -565,7 +565,7 @@ filter_judge(const struct filter_conf *conf, const struct filter_tables *tables,
 		if (!v.take && k->kind == FILTER_K_RULE)
 			v.to = others | (b.owner < FILTER_NODES ? 1u << b.owner : 0);
 	}
-	v.to &= tables->known & ~self;
+	v.to &= tables->known & ~tables->deaf & ~self;
 	if (v.to != 0 && (conf->mode != FILTER_DIRECTED || filter_from_member(tables, source_mac)))
 		v.to = 0;
 	return v;

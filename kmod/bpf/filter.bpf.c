@@ -10,15 +10,15 @@
 #include <linux/if_packet.h>
 #include <linux/pkt_cls.h>
 #include <bpf/bpf_helpers.h>
-#include <linux/types.h>
+#include "bpf/filter_state.h"
 
+extern struct filter_state state;
+#define FILTER_ZERO (*(volatile __u32 *)&state.zero)
 __u32 scan_rules(__u32 proto, __u32 addr, __u32 known, __u32 port);
 #define FILTER_SCAN(conf, proto, addr, known, port) scan_rules(proto, addr, known, port)
 
 #include "filter_core.h"
-#include "bpf/filter_state.h"
 
-volatile __u32 filter_zero;	/* see FILTER_FORGET */
 struct filter_state state;	/* .bss: zero until the writer has filled it in, before it is attached */
 
 struct {

@@ -10,7 +10,7 @@ struct filter_state {
 	struct filter_conf conf;
 	__u64 build;		/* hash of the object that runs: another one replaces it */
 	__u32 made_qdisc;	/* clsact was not there before */
-	__u32 pad;
+	__u32 zero;		/* for FILTER_FORGET (filter_core.h) */
 	struct filter_tables tables[2];
 };
 

@@ -194,7 +194,7 @@ main(int argc, char **argv)
 	diag_init("filterctl", 0);
 	if (strcmp(verb, "kinds") == 0) {
 		printf("module%s\n",
-#ifdef HAVE_FILTER_BPF
+#ifdef HAVE_BPF
 		    " bpf"
 #else
 		    ""
@@ -202,7 +202,7 @@ main(int argc, char **argv)
 		);
 		return 0;
 	}
-#ifdef HAVE_FILTER_BPF
+#ifdef HAVE_BPF
 	if (kind == NULL || strcmp(kind, "bpf") == 0)
 		ops = &filter_bpf;
 #else
