@@ -138,8 +138,8 @@ bool key_random(char hex[KEY_TEXT_MAX]);			/* with a line break; false: told */
 bool key_apply(const char *module, const char *dir);		/* the wanted key, or none, into this configuration; false: told */
 bool key_differs(const char *module, bool *differs);		/* wanted and active; false: told */
 
-/* ---- wrapper.c: AM_start_wrapper.sh, AM_stop_wrapper.sh in dir/bin; false: told ---- */
-bool wrapper_write(const char *dir, const char *module, int mode);
+/* ---- wrapper.c: AM_start_wrapper.sh, AM_stop_wrapper.sh in dir/bin; vip: the module has virtual addresses; false: told ---- */
+bool wrapper_write(const char *dir, const char *module, int mode, bool vip);
 
 /* ---- rules_check.c: are the failover rules understood?  false: in errs ---- */
 struct conf_module;

@@ -277,16 +277,45 @@ face_close(struct face *f)
 	f->ifindex = 0;
 }
 
-void
-face_drop(struct vipd *v, const struct left_intf *l)
+/* A filter of a former life */
+static void
+detach_left(const struct vipd *v, const struct left_intf *l)
 {
-	const struct filter_kind_ops *kinds[] = { &filter_bpf, &filter_module };
+	static const struct filter_kind_ops *const kinds[] = { &filter_bpf, &filter_module };
 	struct filter *f;
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(kinds); i++)
-		if (strcmp(kinds[i]->name, l->filter) == 0 && (f = kinds[i]->find(l->index, v->left.id)) != NULL)
+		if (strcmp(kinds[i]->name, l->filter) == 0 && kinds[i]->find != NULL && (f = kinds[i]->find(l->index, v->left.id)) != NULL)
 			kinds[i]->detach(f);
+}
+
+void
+face_drop(struct vipd *v, const struct left_intf *l)
+{
+	detach_left(v, l);
 	if (l->promisc)
 		promisc_off(v, l->index, l->before);
+}
+
+void
+face_take(struct face *f, const struct left_intf *l)
+{
+	if (strcmp(l->filter, f->v->kind->name) != 0 || f->v->left.id != f->v->s->id)
+		detach_left(f->v, l);	/* another kind of filter, or another number of the module: attach() would not find it */
+	f->taken = l->promisc;
+	f->before = l->before;
+}
+
+void
+face_begin(struct vipd *v)
+{
+	char err[WHY_MAX];
+	int i;
+
+	for (i = 0; i < v->faces_count; i++)
+		if (face_virtual(&v->face[i])) {
+			choose(v, err, sizeof(err));	/* loads a program to try it: not while somebody waits for the address */
+			return;
+		}
 }

@@ -66,16 +66,24 @@ build_id(void)	/* FNV-1a */
 static struct bpf_tc_hook
 hook_of(int ifindex, enum bpf_tc_attach_point point)
 {
-	struct bpf_tc_hook h = { .sz = sizeof(h), .ifindex = ifindex, .attach_point = point };
+	struct bpf_tc_hook h;
 
+	memset(&h, 0, sizeof(h));	/* libbpf looks at the padding, too */
+	h.sz = sizeof(h);
+	h.ifindex = ifindex;
+	h.attach_point = point;
 	return h;
 }
 
 static struct bpf_tc_opts
 place_of(int id)
 {
-	struct bpf_tc_opts o = { .sz = sizeof(o), .handle = HANDLE, .priority = PRIORITY + (unsigned)id };
+	struct bpf_tc_opts o;
 
+	memset(&o, 0, sizeof(o));
+	o.sz = sizeof(o);
+	o.handle = HANDLE;
+	o.priority = PRIORITY + (unsigned)id;
 	return o;
 }
 

@@ -275,6 +275,7 @@ vipd_setup(struct vipd *v, struct vip_setup *s)
 	v->s = s;
 	vip_setup_free(former);
 	begin(v);
+	face_begin(v);
 	ignore_virtual(v);
 	keep_drop_addrs(v, false);
 	load_setup(v, false);
