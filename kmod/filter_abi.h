@@ -68,6 +68,7 @@ struct filter_group {
 };
 struct filter_tables {
 	__u32	known;		/* bit per node whose MAC is in mac[] */
+	__u32	deaf;		/* of known: may not know our MAC yet; so nothing is sent on to them (they would send it on again) */
 	__u8	mac[FILTER_NODES][6];	/* FILTER_DIRECTED: of the members on this interface's network, ours too */
 	struct filter_group group[FILTER_GROUPS];
 };

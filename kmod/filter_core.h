@@ -565,7 +565,7 @@ filter_judge(const struct filter_conf *conf, const struct filter_tables *tables,
 		if (!v.take && k->kind == FILTER_K_RULE)
 			v.to = others | (b.owner < FILTER_NODES ? 1u << b.owner : 0);
 	}
-	v.to &= tables->known & ~self;
+	v.to &= tables->known & ~tables->deaf & ~self;
 	if (v.to != 0 && (conf->mode != FILTER_DIRECTED || filter_from_member(tables, source_mac)))
 		v.to = 0;
 	return v;

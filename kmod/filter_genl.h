@@ -57,6 +57,6 @@ enum filter_genl_attr {
 #define FILTER_GENL_A_MAX	(FILTER_GENL_A_END - 1)
 
 /* filter_tables without its groups */
-struct filter_genl_head { __u32 known; __u8 mac[FILTER_NODES][6]; };
+struct filter_genl_head { __u32 known, deaf; __u8 mac[FILTER_NODES][6]; };
 
 #endif

@@ -234,6 +234,11 @@ tests_unit_t_watch_SOURCES = tests/unit/t_watch.c engine/act/watch.c engine/act/
 tests_unit_t_watch_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_t_watch_LDADD = $(MODULE_LIBS) libconf.a $(BASE_LIBS) $(UV_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS) -lpthread
 
+UNIT_TESTS += tests/unit/t_child
+tests_unit_t_child_SOURCES = tests/unit/t_child.c engine/act/child.c
+tests_unit_t_child_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_t_child_LDADD = $(BASE_LIBS) $(UV_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS) -lpthread
+
 UNIT_TESTS += tests/unit/t_runner
 tests_unit_t_runner_SOURCES = tests/unit/t_runner.c engine/act/runner.c
 tests_unit_t_runner_CPPFLAGS = $(UNIT_CPPFLAGS)
@@ -318,4 +323,16 @@ UNIT_TESTS += tests/unit/t_assign
 tests_unit_t_assign_SOURCES = tests/unit/t_assign.c tests/sim/rng.h
 tests_unit_t_assign_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
 tests_unit_t_assign_LDADD = $(FARM_LIBS) $(CMOCKA_LIBS)
+
+# vipd
+UNIT_TESTS += tests/unit/t_vip
+tests_unit_t_vip_SOURCES = tests/unit/t_vip.c
+tests_unit_t_vip_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS)
+tests_unit_t_vip_LDADD = $(VIP_LIBS) $(CMOCKA_LIBS)
 include tests/kernel/local.mk
+
+# Histories of a farm; prints the seed of a failing one
+check_PROGRAMS += tests/sim/farm_sim
+tests_sim_farm_sim_SOURCES = tests/sim/farm_sim.c tests/sim/rng.h
+tests_sim_farm_sim_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tests_sim_farm_sim_LDADD = $(FARM_LIBS)

@@ -243,7 +243,7 @@ config_apply(struct stage *s)
 		return EXIT_FAILED;
 	}
 	if (!stage_script(s, "config", c->json) || !write_run_form(s) || !key_apply(c->module, s->dir)
-	    || !wrapper_write(s->dir, c->module, s->conf.mode) || !module_private_dir(active, sizeof(active), c->module)
+	    || !wrapper_write(s->dir, c->module, s->conf.mode, s->conf.vaddrs_count > 0) || !module_private_dir(active, sizeof(active), c->module)
 	    || !keep_config(c->module, active))
 		return EXIT_FAILED;
 	if (!tree_replace(s->dir, active, err, sizeof(err))) {

@@ -5,7 +5,7 @@
  * (expected STOP) and the environment of scripts (safekit -r).
  *
  * Scripts and their order are those of the automaton (UG 14.2) between STOP and the state in which the application runs without a peer.
- * They do not set virtual addresses.
+ * Virtual addresses are set before the start scripts and taken away after the stop scripts (vipd --set, --unset; in a farm this server takes all).
  */
 #include "config.h"
 #include "cli/cli.h"
@@ -15,6 +15,9 @@
 #include <string.h>
 
 struct wrapper { const char *name, *scripts, *arguments, *again; };	/* again: the second pass, with force */
+
+/* A command whose status counts unless there is one already */
+#define COUNTED	" || { rc=$?; [ $status != 0 ] || status=$rc; }\n"
 
 /* Within single quotes for sh */
 static bool
@@ -37,12 +40,15 @@ quote(const char *text, char *buf, size_t size)
 }
 
 static int
-write_script(char *buf, size_t size, const struct wrapper *w, const char *module)
+write_script(char *buf, size_t size, const struct wrapper *w, const char *module, bool vip)
 {
-	char safe[PATH_MAX], var[PATH_MAX];
+	char safe[PATH_MAX], var[PATH_MAX], addresses[SK_NAME_MAX + 128] = "";
+	bool start = strcmp(w->name, "start") == 0;
 
 	if (!quote(path_safe(), safe, sizeof(safe)) || !quote(path_safevar(), var, sizeof(var)))
 		return (int)size;
+	if (vip)
+		snprintf(addresses, sizeof(addresses), "\"$SAFE/private/bin/vipd\" -m '%s' --%s" COUNTED, module, start ? "set" : "unset");
 	return snprintf(buf, size,
 	    "#!/bin/sh\n"
 	    "# Made by safekit config: runs %s of module %s by hand, while the module is stopped.\n"
@@ -57,19 +63,22 @@ write_script(char *buf, size_t size, const struct wrapper *w, const char *module
 	    "status=0\n"
 	    "call() {\n"
 	    "\t[ -f \"$SAFE/private/modules/%s/bin/$1\" ] || return 0\n"
-	    "\t\"$SAFE/safekit\" -m '%s' -r \"$SAFE/private/modules/%s/bin/$@\" || { rc=$?; [ $status != 0 ] || status=$rc; }\n"
+	    "\t\"$SAFE/safekit\" -m '%s' -r \"$SAFE/private/modules/%s/bin/$@\"" COUNTED
 	    "}\n"
 	    "cd \"$SAFE/private/modules/%s/bin\" || exit\n"
+	    "%s"
 	    "for script in %s; do\n"
 	    "\tcall $script %s\n"
 	    "%s"
 	    "done\n"
+	    "%s"
 	    "exit $status\n",
-	    w->scripts, module, safe, var, module, module, module, module, module, module, w->scripts, w->arguments, w->again);
+	    w->scripts, module, safe, var, module, module, module, module, module, module, start ? addresses : "", w->scripts, w->arguments, w->again,
+	    start ? "" : addresses);
 }
 
 bool
-wrapper_write(const char *dir, const char *module, int mode)
+wrapper_write(const char *dir, const char *module, int mode, bool vip)
 {
 	static const struct wrapper mirror[] = {
 		{ "start", "start_both start_prim", "WAIT ALONE start", "" },
@@ -90,7 +99,7 @@ wrapper_write(const char *dir, const char *module, int mode)
 	for (i = 0; i < ARRAY_LEN(mirror); i++) {
 		const struct wrapper *w = &wrappers[i];
 
-		n = write_script(text, sizeof(text), w, module);
+		n = write_script(text, sizeof(text), w, module, vip);
 		if (n < 0 || (size_t)n >= sizeof(text) || !path_format(file, sizeof(file), "%s/%s_%s_wrapper.sh", bin, module, w->name)
 		    || path_write_atomic(file, text, (size_t)n, 0755) == -1) {
 			warn_errno("%s/%s_%s_wrapper.sh", bin, module, w->name);

@@ -40,6 +40,25 @@ group_heard(const struct group *g, int64_t now)
 	return heard;
 }
 
+static int
+least_count(const struct group *g)
+{
+	return g->conf.mlost_count < g->conf.slost_count ? g->conf.mlost_count : g->conf.slost_count;
+}
+
+uint32_t
+group_near(const struct group *g, int64_t now)
+{
+	int64_t least = (int64_t)least_count(g) * g->conf.pulse_ms;
+	uint32_t near = 0;
+	int i;
+
+	for (i = 0; i < g->conf.nodes; i++)
+		if (i != g->conf.self && now - g->heard_at[i] <= least)
+			near |= BIT(i);
+	return near;
+}
+
 void
 group_fill(const struct group *g, struct group_msg *m, int type, int64_t now)
 {
@@ -111,7 +130,7 @@ send_view(struct group *g, uint32_t to, int64_t now)
 
 /* The only place where the view changes */
 static void
-set_view(struct group *g, uint32_t number, int leader, uint32_t members, const uint8_t word[SK_NODES_MAX], uint32_t acked)
+set_view(struct group *g, uint32_t number, int leader, uint32_t members, const uint32_t word[SK_NODES_MAX], uint32_t acked)
 {
 	uint32_t gone = g->members & ~members;
 	int i;
@@ -176,7 +195,7 @@ is_newer(const struct group *g, const struct group_msg *m)
 static void
 decide(struct group *g, uint32_t members, int64_t now)
 {
-	uint8_t word[SK_NODES_MAX];
+	uint32_t word[SK_NODES_MAX];
 	int i;
 
 	memcpy(word, g->told, sizeof(word));
@@ -237,6 +256,9 @@ leader_lost(struct group *g)
 		lower &= ~BIT(g->leader);
 	g->state = GS_LOST;
 	g->wait = lower == 0 ? 0 : (lower & (lower - 1)) == 0 ? 2 : 3;
+	/* A goodbye: without a lower one that does not take over only when it has been silent for long enough to know it (its lease) */
+	if (lower != 0 && g->said_goodbye)
+		g->wait += least_count(g) - 1;
 }
 
 static bool
@@ -422,7 +444,7 @@ receive_view(struct group *g, const struct group_msg *m, int64_t now)
 static void
 take_word(struct group *g, const struct group_msg *m, int64_t now)
 {
-	uint8_t *told = &g->told[m->from];
+	uint32_t *told = &g->told[m->from];
 
 	if (*told == m->word[m->from] || ((g->members & BIT(m->from)) != 0 && now - g->told_at[m->from] < g->conf.pulse_ms / 2))
 		return;
@@ -471,6 +493,8 @@ receive_alive(struct group *g, const struct group_msg *m, int64_t now)
 static void
 receive_leave(struct group *g, const struct group_msg *m, int64_t now)
 {
+	if (m->leader == g->conf.self || m->leader == m->from)
+		g->heard_at[m->from] = NEVER;	/* a goodbye; who goes over to another leader names that one */
 	g->claim_at[m->from] = NEVER;
 	if (g->state == GS_LISTEN) {
 		g->joining = 0;		/* they have found another leader: they will come together */
@@ -485,8 +509,8 @@ receive_leave(struct group *g, const struct group_msg *m, int64_t now)
 			g->joining &= ~BIT(m->from);
 		}
 	} else if (g->state == GS_FOLLOW && m->from == g->leader && m->view >= g->number) {
-		leader_lost(g);
 		g->said_goodbye = true;
+		leader_lost(g);
 	}
 }
 
@@ -585,7 +609,7 @@ group_leave(struct group *g)
 }
 
 void
-group_set_word(struct group *g, uint8_t word)
+group_set_word(struct group *g, uint32_t word)
 {
 	if (g->own_word == word)
 		return;
@@ -594,7 +618,7 @@ group_set_word(struct group *g, uint8_t word)
 		send_alive(g, g->leader, g->last);
 }
 
-uint8_t
+uint32_t
 group_word(const struct group *g, int node)
 {
 	return g->word[node];
@@ -607,14 +631,14 @@ group_acked(const struct group *g)
 }
 
 uint32_t
-group_rivals(const struct group *g, uint8_t mask, int64_t now)
+group_rivals(const struct group *g, uint32_t mask, int64_t now)
 {
 	uint32_t rivals = 0, self = BIT(g->conf.self);
 	int i, k;
 
 	for (i = 0; i < g->conf.self; i++) {
-		if (is_silent(g, g->claim_at[i], g->conf.mlost_count, now) || (g->claim_members[i] & self) != 0 ||
-		    (i >= current_leader(g) && !(g->excluded && i == g->leader)))
+		if (is_silent(g, g->claim_at[i], g->conf.mlost_count, now) ||
+		    (g->excluded && i == g->leader ? (g->claim_members[i] & self) != 0 : i >= current_leader(g)))
 			continue;
 		for (k = 0; k < g->conf.nodes; k++)
 			if ((g->claim_members[i] & BIT(k)) != 0 && (g->claim_word[i][k] & mask) != 0)

@@ -5,7 +5,7 @@
  *
  * Owns: the protocol's state machine, nothing else.  Pure: no fd, no clock; the only memory taken after group_new() is one buffer per
  * node for its info, when it has one.  The caller gives the time and the decoded messages and sends what comes out, so that the daemon
- * and the simulation run the same code.  Hooks must not call back into the group, but for questions and group_set_info().
+ * and the simulation run the same code.  Hooks must not call back into the group, but for questions, group_set_info() and group_set_word().
  *
  * Nodes have an index (order of cluster.xml).  A view is a decision of one leader: (number, leader, members), where the leader is the
  * lowest member and (number, leader) is given only once.  It is in force at a member from the moment that member hears it; nothing is
@@ -22,7 +22,7 @@
  *            merge in one step and nobody is reported down and up again.
  *  Leader lost   No VIEW with our name for mlost_count pulses (+ half), or LEAVE of the leader: the lowest remaining member takes over
  *            at once with the higher members of the old view (slost_count pulses to speak); the second waits 2 pulses, all others 3
- *            (2 more while a lower one is heard).
+ *            (2 more while a lower one is heard; after a LEAVE min(mlost_count, slost_count) - 1 more: those lower ones live).
  *  Excluded  A newer VIEW of our leader without our name: it does not hear us.  We lead a view of ourselves and keep asking to join.
  *            That splits nobody off: a node is attracted only by leaders lower than its own, and answers LEAVE to a higher one that
  *            counts it in once its own leader has spoken since (else that one may be its successor).
@@ -36,7 +36,7 @@
  * one view within 2 * (mlost_count + slost_count) pulses, for mlost_count + slost_count >= 5.
  * A process that was stopped for more than a pulse blames nobody for the silence: group_tick() takes the gap out.
  *
- * Words.  Each node has a word of 8 bits, told in its ALIVE.  A view is (number, leader, members, their words): a member whose word changes
+ * Words.  Each node has a word of 32 bits, told in its ALIVE.  A view is (number, leader, members, their words): a member whose word changes
  * makes the leader decide a new view, at its next pulse.  Who admits itself in a merge brings the words of its fellows as they were.
  * Acknowledged.  ALIVE tells which view is in force at its sender; VIEW tells which members have said so of it (the leader always has).
  * So that this takes three ways through the network and not two pulses, a member that adopts a view says ALIVE at once (after its view
@@ -72,7 +72,7 @@ struct group_msg {
 	uint32_t members;		/* bit per index; of the sender's view */
 	uint32_t heard;			/* bit per index: whom the sender hears directly (for diagnosis) */
 	uint32_t info_version[SK_NODES_MAX];	/* VIEW: of every member; ALIVE: [from] only */
-	uint8_t	 word[SK_NODES_MAX];	/* VIEW: of every member; ALIVE: of every member too, [from] being the sender's own */
+	uint32_t word[SK_NODES_MAX];	/* VIEW: of every member; ALIVE: of every member too, [from] being the sender's own */
 	uint32_t acked;			/* VIEW: members that have said ALIVE in this view, and the leader */
 	/* WANT: which info; INFO: one piece of it */
 	uint8_t	 about;
@@ -113,11 +113,11 @@ void group_free(struct group *g);
 /* our own info changed: a new version is announced from the next pulse on.  false: too long, or no memory */
 bool group_set_info(struct group *g, const uint8_t *info, size_t len);
 /* our own word changed: announced at once, part of the next view */
-void group_set_word(struct group *g, uint8_t word);
-uint8_t group_word(const struct group *g, int node);	/* in the view in force; 0: not a member */
+void group_set_word(struct group *g, uint32_t word);
+uint32_t group_word(const struct group *g, int node);	/* in the view in force; 0: not a member */
 uint32_t group_acked(const struct group *g);	/* members known to have the view in force; ourselves always */
-/* Members, with a bit of mask in their words, of the views that attract us and lack us (lower leaders', our own leader's when it excluded us) */
-uint32_t group_rivals(const struct group *g, uint8_t mask, int64_t now);
+/* Members, with a bit of mask in their words, of the views that attract us: of leaders lower than ours, of ours when it excluded us */
+uint32_t group_rivals(const struct group *g, uint32_t mask, int64_t now);
 void group_receive(struct group *g, const struct group_msg *m, int64_t now);	/* m was authenticated and m->from is the
 	 * peer that sealed it (the caller checks both); the rest is checked here */
 void group_tick(struct group *g, int64_t now);
@@ -126,6 +126,7 @@ void group_leave(struct group *g);		/* say goodbye (shutdown): the others need n
 uint32_t group_members(const struct group *g);	/* ourselves only, while there is no view */
 int group_leader(const struct group *g);	/* -1: no view yet */
 uint32_t group_view(const struct group *g);	/* 0: no view yet */
-uint32_t group_heard(const struct group *g, int64_t now);	/* whom we hear directly */
+uint32_t group_heard(const struct group *g, int64_t now);	/* whom we hear directly: within slost_count pulses and a half */
+uint32_t group_near(const struct group *g, int64_t now);		/* within min(mlost_count, slost_count) pulses: nobody who is missed */
 
 #endif

@@ -38,10 +38,10 @@ struct group {
 	uint32_t number;	/* the view in force */
 	int	 leader;	/* -1: none yet */
 	uint32_t members;
-	uint8_t	 word[SK_NODES_MAX];	/* of the members; 0 elsewhere */
+	uint32_t word[SK_NODES_MAX];	/* of the members; 0 elsewhere */
 	uint32_t acked;		/* members known to have it in force, ourselves among them */
-	uint8_t	 own_word;	/* as it was set; word[self] follows with the next view */
-	uint8_t	 told[SK_NODES_MAX];	/* last words heard, of members and of who is joining: those of the next view */
+	uint32_t own_word;	/* as it was set; word[self] follows with the next view */
+	uint32_t told[SK_NODES_MAX];	/* last words heard, of members and of who is joining: those of the next view */
 	int64_t	 told_at[SK_NODES_MAX];	/* GS_LEAD: when told changed */
 	bool	 acks_told;	/* GS_LEAD: members were told that all have this view */
 	uint32_t highest;	/* highest view number heard or given */
@@ -57,7 +57,7 @@ struct group {
 	int64_t	 claim_at[SK_NODES_MAX];	/* last VIEW of a leader */
 	int64_t	 claim_since[SK_NODES_MAX];	/* the first of them since it was silent */
 	uint32_t claim_members[SK_NODES_MAX];	/* of that view */
-	uint8_t	 claim_word[SK_NODES_MAX][SK_NODES_MAX];
+	uint32_t claim_word[SK_NODES_MAX][SK_NODES_MAX];
 	int64_t	 heard_at[SK_NODES_MAX];	/* last message of any kind */
 	int64_t	 asked_at[SK_NODES_MAX];	/* our last ALIVE to it */
 	int64_t	 counted_at[SK_NODES_MAX];	/* GS_FOLLOW: a higher leader began to count us in */

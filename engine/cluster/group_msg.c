@@ -3,8 +3,8 @@
  * group_msg.c: membership messages <-> bytes.  All big-endian, no padding:
  *
  *   type 1, from 1, view 4, leader 1, members 4, heard 4, then by type
- *   ALIVE  version 4, word 1, then word 1 for every bit of members but the sender's, lowest first
- *   VIEW   version 4 for every bit of members, lowest first, word 1 likewise, acked 4
+ *   ALIVE  version 4, word 4, then word 4 for every bit of members but the sender's, lowest first
+ *   VIEW   version 4 for every bit of members, lowest first, word 4 likewise, acked 4
  *   WANT   about 1, version 4, missing 8
  *   INFO   about 1, version 4, piece 2, pieces 2, len 2, data len
  *   LEAVE  nothing
@@ -75,15 +75,15 @@ static uint8_t *
 put_words(uint8_t *p, const struct group_msg *m, uint32_t nodes)
 {
 	for (; nodes != 0; nodes &= nodes - 1)
-		*p++ = m->word[__builtin_ctz(nodes)];
+		p = put32(p, m->word[__builtin_ctz(nodes)]);
 	return p;
 }
 
 static const uint8_t *
 get_words(const uint8_t *p, struct group_msg *m, uint32_t nodes)
 {
-	for (; nodes != 0; nodes &= nodes - 1)
-		m->word[__builtin_ctz(nodes)] = *p++;
+	for (; nodes != 0; nodes &= nodes - 1, p += 4)
+		m->word[__builtin_ctz(nodes)] = get32(p);
 	return p;
 }
 
@@ -94,9 +94,9 @@ body_len(int type, int from, uint32_t members, uint16_t data_len, bool *ok)
 	*ok = true;
 	switch (type) {
 	case GM_ALIVE:
-		return 5 + (size_t)__builtin_popcount(members & ~BIT(from));
+		return 8 + 4 * (size_t)__builtin_popcount(members & ~BIT(from));
 	case GM_VIEW:
-		return 5 * (size_t)__builtin_popcount(members) + 4;
+		return 8 * (size_t)__builtin_popcount(members) + 4;
 	case GM_WANT:
 		return 13;
 	case GM_INFO:
@@ -131,7 +131,7 @@ group_encode(const struct group_msg *m, uint8_t *buf, size_t size)
 	switch (m->type) {
 	case GM_ALIVE:
 		p = put32(p, m->info_version[m->from]);
-		*p++ = m->word[m->from];
+		p = put32(p, m->word[m->from]);
 		p = put_words(p, m, m->members & ~BIT(m->from));
 		break;
 	case GM_VIEW:
@@ -183,8 +183,8 @@ group_decode(const uint8_t *buf, size_t len, struct group_msg *m)
 	switch (m->type) {
 	case GM_ALIVE:
 		m->info_version[m->from] = get32(p);
-		m->word[m->from] = p[4];
-		get_words(p + 5, m, m->members & ~BIT(m->from));
+		m->word[m->from] = get32(p + 4);
+		get_words(p + 8, m, m->members & ~BIT(m->from));
 		break;
 	case GM_VIEW:
 		for (i = 0; i < SK_NODES_MAX; i++)

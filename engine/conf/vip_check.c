@@ -85,8 +85,10 @@ find(const struct conf_module *m, const struct conf_vintf *intf, const struct co
 {
 	const struct conf_network *best = NULL, *n;
 	char text[INET6_ADDRSTRLEN];
+	int i;
 
-	for (n = networks; n < networks + networks_count; n++) {
+	for (i = 0; i < networks_count; i++) {
+		n = &networks[i];
 		if (!has(m, n, intf, v, text, sizeof(text)) || (best != NULL && best->prefix == v->prefix))
 			continue;
 		if (best == NULL || n->prefix > best->prefix || n->prefix == v->prefix) {

@@ -90,6 +90,7 @@ void heart_vip_publish(void);			/* its rows of load, anew */
 void heart_ready_born(const char *am);		/* on the disk, now */
 bool heart_ready_init(const char *am);
 void heart_ready_report(const struct rpt_module *r);
+bool heart_ready_waits(void);			/* true: it is not gone yet, heart_plan_go() follows */
 void heart_ready_free(void);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * plan.c: what stands around the scripts of a plan: before them what they stop is no longer watched and virtual addresses are as the plan
- * wants them (both ordered together, both awaited); after them addresses and load again, then what they started is watched, and the
+ * plan.c: what stands around the scripts of a plan: before them what they stop is no longer watched, virtual addresses are as the plan
+ * wants them and the health check file is gone (ordered together, all awaited); after them addresses and load again, then what they started is watched, and the
  * module hears that the plan is done.
  */
 #include "config.h"
@@ -24,7 +24,7 @@ end(void)
 void
 heart_plan_go(void)
 {
-	if (P.phase == PH_BEFORE && !heart_check_waits() && !heart_vip_waits()) {
+	if (P.phase == PH_BEFORE && !heart_check_waits() && !heart_vip_waits() && !heart_ready_waits()) {
 		P.phase = PH_SCRIPTS;
 		runner_run(H.runner, P.plan, P.seq, P.action);
 	} else if (P.phase == PH_AFTER && !heart_vip_waits()) {

@@ -2,7 +2,8 @@
 /*
  * ready.c: SAFEVAR/modules/AM/ready.txt, which a load balancer asks for (user's guide 13.5.3): there while the module is PRIM, ALONE or UP and
  * Ready.  Written and taken away by a thread of its own (act/writer): a slow disk holds nothing up, the last wish counts.  A module
- * that leaves wishes it away before its first stop script is ordered.  Nothing of a former life counts: gone before anything else.
+ * that leaves wishes it away before its first stop script is ordered, and the script waits until it is gone, a second at most (ours).
+ * Nothing of a former life counts: gone before anything else.
  * safeadmin takes it away when this process has died (ctl/registry.c).
  */
 #include "config.h"
@@ -13,7 +14,9 @@
 #include <string.h>
 #include <unistd.h>
 
-static struct { struct writer *writer; bool is; } R;
+#define GONE_MS	1000
+
+static struct { struct writer *writer; uv_poll_t poll; uv_timer_t late; bool is, waits; } R;
 
 static void
 name_file(const char *am, char *file, size_t size)
@@ -31,6 +34,32 @@ heart_ready_born(const char *am)
 		warn_errno("%s", file);
 }
 
+static void
+go_on(void)
+{
+	uv_timer_stop(&R.late);
+	if (!R.waits)
+		return;
+	R.waits = false;
+	heart_plan_go();
+}
+
+static void
+on_written(uv_poll_t *p, int status, int events)
+{
+	uint64_t n;
+
+	(void)!read(writer_fd(R.writer), &n, sizeof(n));
+	if (writer_idle(R.writer))
+		go_on();
+}
+
+static void
+on_late(uv_timer_t *t)
+{
+	go_on();
+}
+
 bool
 heart_ready_init(const char *am)
 {
@@ -38,7 +67,11 @@ heart_ready_init(const char *am)
 
 	name_file(am, file, sizeof(file));
 	R.writer = writer_new(file, 0644, false);
-	return R.writer != NULL;
+	if (R.writer == NULL || uv_poll_init(H.loop, &R.poll, writer_fd(R.writer)) != 0)
+		return false;
+	uv_poll_start(&R.poll, UV_READABLE, on_written);
+	uv_timer_init(H.loop, &R.late);
+	return true;
 }
 
 void
@@ -49,16 +82,27 @@ heart_ready_report(const struct rpt_module *r)
 	if (ready == R.is || R.writer == NULL)
 		return;
 	R.is = ready;
-	if (ready)
+	R.waits = !ready;
+	if (ready) {
 		writer_put(R.writer, strdup("OK\n"));
-	else
+	} else {
 		writer_remove(R.writer);
+		uv_timer_start(&R.late, on_late, GONE_MS, 0);
+	}
+}
+
+bool
+heart_ready_waits(void)
+{
+	return R.waits;
 }
 
 void
 heart_ready_free(void)
 {
-	if (R.writer != NULL && R.is)
+	if (R.is)
 		writer_remove(R.writer);
+	uv_close((uv_handle_t *)&R.poll, NULL);
+	uv_close((uv_handle_t *)&R.late, NULL);
 	writer_free(R.writer);
 }

@@ -323,7 +323,7 @@ heart_vip_stopped(void)
 static bool
 differs(const json_t *a, const json_t *b)
 {
-	static const char *const members[] = { "key", "self", "node", "nodes", "port", "lans" };
+	static const char *const members[] = { "key", "self", "node", "nodes", "lans" };
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(members); i++) {

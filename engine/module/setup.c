@@ -123,14 +123,13 @@ farm_decode(const json_t *obj, struct setup *s, char *err, size_t errsize)
 	json_t *lan;
 	size_t i;
 
-	s->farm_port = f->port != 0 ? f->port : (uint16_t)(4803 + (s->mod.id - 1) * 3);	/* user's guide 10.2 */
 	s->farm_lans = json_array();
 	json_array_foreach(json_object_get(obj, "lans"), i, lan) {
 		const char *name = text_of(lan, "name");
 
 		if (!names_lan(f, name))
 			continue;
-		if (lan_decode(json_object_get(obj, "lans"), name, s->farm_port, s->mod.self, &usable))
+		if (lan_decode(json_object_get(obj, "lans"), name, 1, s->mod.self, &usable))
 			json_array_append(s->farm_lans, lan);
 		else if (f->lans_count > 0)
 			return complain(err, errsize, "the farm names a lan without usable addresses of this server");
@@ -154,9 +153,9 @@ setup_vip_line(const struct setup *s, const char *var)
 
 	for (i = 0; i < SK_NODES_MAX && s->mod.nodes[i][0] != '\0'; i++)
 		json_array_append_new(nodes, json_string(s->mod.nodes[i]));
-	return json_pack("{s:s,s:s,s:i,s:s,s:i,s:o,s:s,s:s,s:i,s:o,s:O*}", "op", "setup", "module", s->mod.name, "id", (int)s->mod.id, "node",
-	    s->mod.nodes[s->mod.self], "self", s->mod.self, "nodes", nodes, "key", s->has_key ? s->key_hex : "", "var", var, "port",
-	    (int)s->farm_port, "config", conf_module_to_json(&s->conf), "lans", s->farm_lans);
+	return json_pack("{s:s,s:s,s:i,s:s,s:i,s:o,s:s,s:s,s:o,s:O*}", "op", "setup", "module", s->mod.name, "id", (int)s->mod.id, "node",
+	    s->mod.nodes[s->mod.self], "self", s->mod.self, "nodes", nodes, "key", s->has_key ? s->key_hex : "", "var", var,
+	    "config", conf_module_to_json(&s->conf), "lans", s->farm_lans);
 }
 
 bool

@@ -22,7 +22,6 @@ struct setup {
 	bool		 has_key;
 	uint8_t		 key[32];
 	json_t		*farm_lans;		/* of <farm>: those of the setup that it names, all of this server's where it names none; NULL: no farm */
-	uint16_t	 farm_port;
 	char		 key_hex[65];		/* key as it came, "" without one */
 	bool		 running;		/* safeadmin saw the module running in a former life of heart */
 };

@@ -58,11 +58,11 @@ settle(struct farm *f)
 		for (b = 0; b < FILTER_BUCKETS; b++) {
 			bool ours = f->view.number != 0 && f->target[g][b] == f->conf.self && !way;
 
-			f->hazard[g][b] &= f->view.members & ~f->view.acked;
+			f->hazard[g][b] &= ~f->view.acked;
 			if (HAS(f->mine[g], b) && !ours) {
 				f->skip_count = f->skip_count || !f->viewing;
 				lose(f, g, b);
-			} else if (!HAS(f->mine[g], b) && ours && f->hazard[g][b] == 0) {
+			} else if (!HAS(f->mine[g], b) && ours && (f->hazard[g][b] & (f->view.members | f->view.near)) == 0) {
 				take(f, g, b);
 			}
 		}
@@ -73,7 +73,8 @@ settle(struct farm *f)
 static void
 change_view(struct farm *f, const struct farm_view *v)
 {
-	bool next = f->view.number != 0 && v->leader == f->view.leader && v->number == f->view.number + 1;
+	bool next = f->view.number != 0 && v->leader == f->view.leader && v->number == f->view.number + 1 &&
+	    !f->view.foreign;
 	uint32_t self = BIT(f->conf.self), fresh = v->members & ~f->view.members;
 	uint8_t was;
 	int g, b;
@@ -90,9 +91,9 @@ change_view(struct farm *f, const struct farm_view *v)
 			if (next)
 				f->hazard[g][b] |= fresh | (was < SK_NODES_MAX ? BIT(was) : 0);
 			else
-				f->hazard[g][b] = UINT32_MAX;	/* views that we missed may have given it to anybody */
+				f->hazard[g][b] = UINT32_MAX;	/* views that we missed, or do not understand, may have given it to anybody */
 			f->hazard[g][b] &= ~self;
-			if (!next && HAS(f->mine[g], b) && (f->hazard[g][b] & v->members & ~v->acked) != 0)
+			if (!next && HAS(f->mine[g], b) && (f->hazard[g][b] & (v->members | v->near) & ~v->acked) != 0)
 				lose(f, g, b);
 		}
 	}
@@ -117,22 +118,25 @@ farm_view(struct farm *f, const struct farm_view *v)
 	}
 	if (v->number != f->view.number || v->leader != f->view.leader) {
 		change_view(f, v);
-	} else if ((v->acked & ~f->view.acked) != 0) {
+	} else if ((v->acked & ~f->view.acked) != 0 || v->near != f->view.near) {
 		f->view.acked |= v->acked;
+		f->view.near = v->near;
 		settle(f);
 	}
 }
 
 void
-farm_outside(struct farm *f, uint32_t heard, uint32_t rivals)
+farm_outside(struct farm *f, uint32_t heard, uint32_t near, uint32_t rivals)
 {
 	heard &= ~(f->view.members | BIT(f->conf.self));
-	if (heard == f->heard && rivals == f->rivals)
+	if (heard == f->heard && near == f->view.near && rivals == f->rivals)
 		return;
+	if (heard != f->heard)
+		changed(f);
 	f->heard = heard;
+	f->view.near = near;
 	f->rivals = rivals;
 	settle(f);
-	changed(f);
 }
 
 /* ---- who may hold ---- */
@@ -205,6 +209,18 @@ fill_group(const struct farm *f, int g, uint32_t silent, uint32_t current, struc
 	}
 }
 
+uint32_t
+farm_knows(const struct farm *f)
+{
+	uint32_t nodes = BIT(f->conf.self);
+	int i;
+
+	for (i = 0; i < f->conf.nodes; i++)
+		if (f->said[i].met)
+			nodes |= BIT(i);
+	return nodes;
+}
+
 bool
 farm_changed(const struct farm *f)
 {
@@ -235,6 +251,8 @@ farm_tables(struct farm *f, int intf, struct filter_tables *t)
 		if (memcmp(mac, none, sizeof(none)) != 0) {
 			t->known |= BIT(i);
 			memcpy(t->mac[i], mac, sizeof(none));
+			if (i != f->conf.self && (f->said[i].knows & BIT(f->conf.self)) == 0)
+				t->deaf |= BIT(i);
 		}
 		if ((others & BIT(i)) != 0 && is_current(f, &f->said[i]))
 			current |= BIT(i);
@@ -264,6 +282,12 @@ farm_serving(const struct farm *f, int group)
 		if ((f->view.serving & BIT(i)) != 0 && f->conf.group[group].power[i] > 0)
 			nodes |= BIT(i);
 	return nodes;
+}
+
+uint32_t
+farm_serves(const struct farm *f)
+{
+	return f->view.serving;
 }
 
 /* ---- life ---- */

@@ -16,10 +16,12 @@ struct farm_said {
 	uint32_t number;	/* the view that it spoke of */
 	int	 leader;
 	uint8_t	 may[FILTER_GROUPS][FILTER_BUCKETS / 8];	/* it may hold connections of these */
-	uint8_t	 mac[FARM_INTFS][6];	/* stays when it is not understood any more */
+	bool	 met;		/* mac is known; stays so when it is not understood any more */
+	uint32_t knows;		/* nodes whose MACs its filters know */
+	uint8_t	 mac[FARM_INTFS][6];
 };
 
-#define FARM_INFO_MAX	(17 + FARM_INTFS * 6 + FILTER_GROUPS * (1 + FILTER_BUCKETS / 8))	/* 1121: two pieces at most */
+#define FARM_INFO_MAX	(16 + FARM_INTFS * 6 + FILTER_GROUPS * (1 + FILTER_BUCKETS / 8))	/* 1120: two pieces at most */
 
 struct farm {
 	struct farm_conf conf;
@@ -40,5 +42,7 @@ struct farm {
 	struct farm_said said[SK_NODES_MAX];
 	uint8_t	 info[FARM_INFO_MAX];
 };
+
+uint32_t farm_knows(const struct farm *f);	/* nodes whose MACs our filters know once farm_tables() was asked */
 
 #endif

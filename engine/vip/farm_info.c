@@ -2,7 +2,8 @@
 /*
  * farm_info.c: what nodes of a farm tell each other, as bytes.  All big-endian, no padding; one form for one meaning:
  *
- *   version 1 (1), hash 4 (of the configuration that must be equal), view 4, leader 1, interfaces 1, groups 1,
+ *   version 1 (1), hash 4 (of the configuration that must be equal), view 4, leader 1, knows 4 (a bit per node whose MACs its filters
+ *   know: it will not send on what comes from them), interfaces 1, groups 1,
  *   MAC 6 per interface (0: none),
  *   per group: 0 = may hold nothing, 1 = may hold all, 2 + 32 bytes: a bit per bucket, lowest first
  *
@@ -15,7 +16,7 @@
 #include <string.h>
 
 #define INFO_VERSION	1
-#define HEAD_LEN	12
+#define HEAD_LEN	16
 enum { HOLDS_NONE, HOLDS_ALL, HOLDS_SOME };
 
 static uint32_t
@@ -77,6 +78,9 @@ farm_info(struct farm *f, const uint8_t **info, size_t *len)
 	memcpy(p + 4, &be, 4);
 	p += 8;
 	*p++ = (uint8_t)(f->view.leader < 0 ? 255 : f->view.leader);
+	be = htobe32(farm_knows(f));
+	memcpy(p, &be, 4);
+	p += 4;
 	*p++ = (uint8_t)f->conf.intfs;
 	*p++ = (uint8_t)f->conf.groups;
 	memcpy(p, f->conf.mac, (size_t)f->conf.intfs * 6);
@@ -110,8 +114,10 @@ decode(const struct farm_conf *conf, uint32_t hash, const uint8_t *p, size_t len
 	memcpy(&be, p + 5, 4);
 	s->number = be32toh(be);
 	s->leader = p[9];
-	intfs = p[10];
-	if ((s->leader >= conf->nodes && !(s->leader == 255 && s->number == 0)) || intfs > FARM_INTFS || p[11] != conf->groups)
+	memcpy(&be, p + 10, 4);
+	s->knows = be32toh(be);
+	intfs = p[14];
+	if ((s->leader >= conf->nodes && !(s->leader == 255 && s->number == 0)) || intfs > FARM_INTFS || p[15] != conf->groups)
 		return false;
 	p += HEAD_LEN;
 	if (end - p < intfs * 6)
@@ -147,6 +153,9 @@ farm_hear(struct farm *f, int node, const uint8_t *info, size_t len)
 		f->said[node].known = false;
 		return false;
 	}
+	if (!f->said[node].met)
+		f->info_changed = true;		/* now we know its MACs: it may send us frames */
+	s.met = true;
 	f->said[node] = s;
 	return true;
 }

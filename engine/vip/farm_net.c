@@ -123,6 +123,21 @@ on_differs(void *ctx, uint32_t nodes)
 	complain(n, text);
 }
 
+/* New sessions: packets that wait in the sockets belong to none that is confirmed, their senders are answered and known again */
+static void
+on_anew(void *ctx)
+{
+	struct farm_net *n = ctx;
+	struct packet_seal *fresh = n->conf.has_key ? packet_seal_new(n->conf.key, PACKET_FARM, n->conf.farm.self, SK_NODES_MAX) : NULL;
+
+	if (n->conf.has_key && fresh == NULL)
+		complain(n, "no new session: out of memory or randomness");
+	packet_seal_free(n->old_seal);
+	packet_seal_free(n->seal);
+	n->old_seal = NULL;
+	n->seal = fresh;
+}
+
 /* ---- packets ---- */
 
 static void
@@ -275,7 +290,7 @@ struct farm_net *
 farm_net_open(uv_loop_t *loop, const struct farm_net_conf *conf, const struct farm_net_hooks *hooks, char *err, size_t errsize)
 {
 	struct farm_node_hooks node_hooks = { .send = on_send, .tables = on_tables, .lease = on_lease, .share = on_share, .served = on_served,
-	    .differs = on_differs };
+	    .differs = on_differs, .anew = on_anew };
 	struct farm_node_conf nc = { .pulse_ms = conf->pulse_ms, .mlost_count = conf->mlost_count, .slost_count = conf->slost_count,
 	    .first_view = (uint32_t)(clock_wall_us() / 1000000 - EPOCH_2020), .first_info = (uint32_t)clock_wall_us() };
 	struct farm_net *n = calloc(1, sizeof(*n));

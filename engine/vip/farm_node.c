@@ -11,14 +11,21 @@ struct farm_node {
 	struct farm_node_hooks hooks;
 	struct group *group;
 	struct farm *farm;
-	uint8_t	 serves;	/* our word when we serve */
+	uint32_t serves;	/* our word when we serve */
 	bool	 wish;		/* farm_node_serve() */
 	bool	 waiting;	/* for hooks.served */
 	bool	 served;	/* the wish of this life was in force: from then on the gate is open */
 	bool	 left;
 	int64_t	 gate, give_up;	/* until when we wait for a merge; for the wish */
-	int64_t	 lease;		/* given until; 0: none */
+	int64_t	 born;
+	int64_t	 pulse_at;	/* the last of our pulses, or our birth */
 	uint32_t lives;
+	int64_t	 now;		/* the latest that the caller gave */
+	struct { uint32_t members; int leader; int64_t at; } view;	/* in force */
+	int64_t	 first_at;	/* when the first view of this life came into force */
+	/* Members of a former leader's view who are in none of ours now: nobody knows whether they were silent.  Until their lease would be over. */
+	uint32_t lapsing;
+	int64_t	 lapsed_at;
 	uint32_t differs, refused;	/* members with another word than ours or the winning one's; whose info was refused */
 	struct { uint32_t serving; int buckets; bool told; } share[FILTER_GROUPS];
 };
@@ -27,6 +34,12 @@ static int64_t
 pulses(const struct farm_node *n, int count)
 {
 	return (int64_t)count * n->conf.pulse_ms;
+}
+
+static int
+least_count(const struct farm_node *n)
+{
+	return n->conf.mlost_count < n->conf.slost_count ? n->conf.mlost_count : n->conf.slost_count;
 }
 
 /* ---- hooks of the group ---- */
@@ -104,14 +117,48 @@ publish(struct farm_node *n)
 		group_set_info(n->group, info, len);	/* its size is bounded; without memory the older view in it means: may hold anything */
 }
 
+static uint32_t
+lapsing(const struct farm_node *n)
+{
+	return n->now < n->lapsed_at ? n->lapsing : 0;
+}
+
+/* Who may own something outside of our view.  Not for ever: it may be that it hears us as little as we are in its view */
+static uint32_t
+near_outside(const struct farm_node *n)
+{
+	uint32_t near = n->now - n->view.at > pulses(n, n->conf.mlost_count + n->conf.slost_count) ? 0 : group_near(n->group, n->now);
+
+	return (near | lapsing(n)) & ~group_members(n->group);
+}
+
+static void
+note_view(struct farm_node *n)
+{
+	uint32_t members = group_members(n->group);
+	int leader = group_leader(n->group);
+
+	if (n->view.leader >= 0 && leader != n->view.leader) {
+		n->lapsing = (lapsing(n) | n->view.members) & ~(UINT32_C(1) << n->view.leader);
+		n->lapsed_at = n->now + pulses(n, least_count(n) + 1);
+	}
+	n->lapsing &= ~members;
+	if (n->view.leader < 0)
+		n->first_at = n->now;
+	n->view.members = members;
+	n->view.leader = leader;
+	n->view.at = n->now;
+}
+
 /* The view or who has it, as the farm has to know it */
 static void
 view_to_farm(struct farm_node *n)
 {
-	struct farm_view v = { group_view(n->group), group_leader(n->group), group_members(n->group), 0, group_acked(n->group) };
+	struct farm_view v = { group_view(n->group), group_leader(n->group), group_members(n->group), 0, group_acked(n->group), near_outside(n), false };
 	uint32_t words;
 
 	v.serving = serving(n, v.members, &words);
+	v.foreign = v.serving != 0 && group_word(n->group, __builtin_ctz(v.serving)) != n->serves;
 	if (group_word(n->group, n->conf.farm.self) != n->serves)
 		v.serving &= ~(UINT32_C(1) << n->conf.farm.self);	/* of a former life, with another configuration */
 	/* A former life of ours is counted in: until we serve ourselves, nobody may think that we took anything. */
@@ -130,8 +177,14 @@ on_view(void *ctx, uint32_t number, int leader, uint32_t members)
 	(void)number;
 	(void)leader;
 	(void)members;
+	note_view(n);
 	view_to_farm(n);
 	tell_shares(n);
+	/* A former life of ours was serving in this view, and so do we */
+	if (n->wish && !n->served && group_word(n->group, n->conf.farm.self) == n->serves) {
+		n->served = true;
+		group_set_word(n->group, n->serves);
+	}
 }
 
 static void
@@ -168,38 +221,53 @@ new_group(struct farm_node *n, uint32_t first_view, int64_t now)
 	    first_view, n->conf.first_info + n->lives * UINT32_C(0x9e3779b9) };
 
 	n->lives++;
-	n->gate = now + pulses(n, n->conf.mlost_count + n->conf.slost_count);
+	n->born = now;
+	n->gate = now + pulses(n, 2 * n->conf.mlost_count + n->conf.slost_count);
 	return group_new(&conf, &hooks, now);
 }
 
-/* This process was stopped for longer than the lease: what we know is of another time.  false: no memory, as we were */
-static bool
+/* This process was stopped for longer than the lease: what we know is of another time, and what waits in the sockets is, too */
+static void
 begin_anew(struct farm_node *n, int64_t now)
 {
-	struct group *fresh = new_group(n, group_view(n->group), now);
+	uint32_t first = group_view(n->group);
+	struct group *fresh = new_group(n, first > n->conf.first_view ? first : n->conf.first_view, now);
 
 	if (fresh == NULL)
-		return false;
+		return;		/* again with what comes next; without a pulse there is no lease */
+	n->hooks.anew(n->hooks.ctx);
 	group_free(n->group);
 	n->group = fresh;
-	n->lease = 0;
+	n->pulse_at = now;
+	n->view.leader = -1;
+	n->lapsing = 0;
 	n->served = false;
 	n->refused = 0;
 	farm_view(n->farm, NULL);
-	farm_outside(n->farm, 0, 0);
+	farm_outside(n->farm, 0, 0, 0);
 	publish(n);
-	return true;
 }
 
 static void
-give_lease(struct farm_node *n, int64_t now)
+give_lease(struct farm_node *n)
 {
-	int least = n->conf.mlost_count < n->conf.slost_count ? n->conf.mlost_count : n->conf.slost_count;
-
 	if (group_view(n->group) == 0)
 		return;
-	n->lease = now + pulses(n, least);
-	n->hooks.lease(n->hooks.ctx, n->lease);
+	n->hooks.lease(n->hooks.ctx, n->pulse_at + pulses(n, least_count(n)));
+}
+
+/* In a view that serves already: now.  Else there may be others that serve and did not speak yet: who lost their leader need up to
+ * mlost + 5 pulses and a half, who began with us speak a pulse after us. */
+static bool
+may_begin(const struct farm_node *n, uint32_t outside, int64_t now)
+{
+	if (group_view(n->group) == 0)
+		return false;
+	if (now - n->first_at < pulses(n, least_count(n) + 1))
+		return false;	/* members of this farm that we never met may have a lease still */
+	if (n->conf.farm.nodes > 1 && farm_serves(n->farm) == 0 && now - n->born < pulses(n, n->conf.mlost_count + 6))
+		return false;
+	return outside == 0 || now >= n->gate;
 }
 
 /* After anything that happened: what the farm sees outside of the view, our word, whether the wish has come true */
@@ -209,9 +277,9 @@ update(struct farm_node *n, int64_t now)
 	uint32_t members = group_members(n->group), outside = group_heard(n->group, now) & ~members;
 	bool in_force;
 
-	farm_outside(n->farm, outside, group_view(n->group) != 0 ? group_rivals(n->group, FARM_SERVES, now) : 0);
+	farm_outside(n->farm, outside | lapsing(n), near_outside(n), group_view(n->group) != 0 ? group_rivals(n->group, FARM_SERVES, now) : 0);
 	publish(n);
-	group_set_word(n->group, n->wish && (n->served || outside == 0 || now >= n->gate) ? n->serves : 0);
+	group_set_word(n->group, n->wish && (n->served || may_begin(n, outside, now)) ? n->serves : 0);
 	in_force = group_view(n->group) == 0 ? !n->wish : group_word(n->group, n->conf.farm.self) == (n->wish ? n->serves : 0);
 	if (in_force && n->wish)
 		n->served = true;
@@ -221,11 +289,15 @@ update(struct farm_node *n, int64_t now)
 	}
 }
 
-/* false: the lease was over */
+/* false: the lease was over, or would have been */
 static bool
 is_awake(struct farm_node *n, int64_t now)
 {
-	return n->lease == 0 || now < n->lease || !begin_anew(n, now);
+	n->now = now;
+	if (now - n->pulse_at < pulses(n, least_count(n)))
+		return true;
+	begin_anew(n, now);
+	return false;
 }
 
 void
@@ -235,6 +307,7 @@ farm_node_serve(struct farm_node *n, bool serve, int64_t now)
 		return;
 	n->wish = serve;
 	n->waiting = true;
+	is_awake(n, now);
 	n->give_up = now + 2 * pulses(n, n->conf.mlost_count + n->conf.slost_count);
 	if (!serve)
 		n->served = false;
@@ -246,10 +319,9 @@ farm_node_receive(struct farm_node *n, const struct group_msg *m, int64_t now)
 {
 	if (n->left)
 		return;
-	is_awake(n, now);
+	if (!is_awake(n, now))
+		return;
 	group_receive(n->group, m, now);
-	if (n->lease == 0)
-		give_lease(n, now);
 	update(n, now);
 }
 
@@ -258,11 +330,11 @@ farm_node_tick(struct farm_node *n, int64_t now)
 {
 	if (n->left)
 		return;
-	is_awake(n, now);
-	if (now < group_next(n->group))
+	if (!is_awake(n, now) || now < group_next(n->group))
 		return;
+	n->pulse_at = now;
 	group_tick(n->group, now);
-	give_lease(n, now);
+	give_lease(n);
 	update(n, now);
 }
 
@@ -271,7 +343,7 @@ farm_node_check(struct farm_node *n, int64_t now)
 {
 	if (n->left)
 		return;
-	is_awake(n, now);
+	n->now = n->pulse_at = now;
 	update(n, now);
 }
 
@@ -328,7 +400,9 @@ farm_node_new(const struct farm_node_conf *conf, const struct farm_node_hooks *h
 		return NULL;
 	n->conf = *conf;
 	n->hooks = *hooks;
-	n->serves = (uint8_t)(FARM_SERVES | farm_hash(&conf->farm) << 1);
+	n->now = n->pulse_at = now;
+	n->view.leader = -1;
+	n->serves = FARM_SERVES | farm_hash(&conf->farm) << 1;
 	n->farm = farm_new(&conf->farm);
 	if (n->farm != NULL)
 		n->group = new_group(n, conf->first_view, now);

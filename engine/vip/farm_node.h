@@ -5,12 +5,13 @@
  * Owns: one group, one farm (vip/farm.h).  Pure: no fd, no clock: vip/farm_net.c gives it both, tests/sim/farm_sim.c virtual ones.
  * Never does: touch the kernel, seal a packet.
  *
- * Word: 0, or FARM_SERVES and 7 bits of the configuration's hash.  Only those serve whose configuration most of the serving have
+ * Word: 0, or FARM_SERVES and 31 bits of the configuration's hash.  Only those serve whose configuration most of the serving have
  * (equal numbers: that of the lowest): two nodes with different powers would not agree on who owns what.  So a new configuration goes
  * round node by node, and a bucket has one owner all the time.
- * A node that begins to serve waits until those that it hears are in one view with it, but not for ever (mlost + slost pulses: they may not hear
- * us): else it would own everything for a pulse or two, and reset what the others hold.
- * Lease: until min(mlost, slost) pulses after our last pulse: before others can have taken our buckets.  When it has run out (the process
+ * A node that begins to serve where nobody does waits mlost + 6 pulses from its birth: so long may others that serve be silent, when they lost their
+ * leader.  It waits until those that it hears are in one view with it, but not for ever (2 * mlost + slost: they may not hear us): else it would own everything for a pulse or two, and reset what the others hold.
+ * Lease: given with each pulse, until min(mlost, slost) pulses after it: before others can have taken our buckets.  The caller hands over all
+ * that has come before a tick, so that a view that excludes us is known.  When it has run out (the process
  * was stopped), we begin in the group anew: what the filter did meanwhile it did without us.
  */
 #ifndef SK_VIP_FARM_NODE_H
@@ -35,6 +36,8 @@ struct farm_node_hooks {
 	/* Serving members or our share of a group changed (the view is in force) */
 	void (*share)(void *ctx, int group, uint32_t serving, int buckets, uint32_t view);
 	void (*served)(void *ctx, bool serve);	/* the wish of farm_node_serve() is in the view in force, or cannot be for too long */
+	/* We begin anew: what was sent until now and is still under way must not be handed to us any more */
+	void (*anew)(void *ctx);
 	void (*differs)(void *ctx, uint32_t nodes);	/* members with another configuration than ours; 0: none any more */
 };
 struct farm_node;
@@ -43,7 +46,7 @@ void farm_node_free(struct farm_node *n);
 void farm_node_serve(struct farm_node *n, bool serve, int64_t now);	/* hooks.served follows, maybe at once */
 void farm_node_receive(struct farm_node *n, const struct group_msg *m, int64_t now);
 void farm_node_tick(struct farm_node *n, int64_t now);
-void farm_node_check(struct farm_node *n, int64_t now);	/* while there is no network, instead of the other two: the wish may take too long */
+void farm_node_check(struct farm_node *n, int64_t now);	/* while there is no network, instead of ticks: the wish may take too long */
 int64_t farm_node_next(const struct farm_node *n);
 void farm_node_holds(struct farm_node *n, uint32_t counted_in, uint8_t (*bits)[FILTER_BUCKETS / 8]);
 void farm_node_leave(struct farm_node *n);	/* says goodbye; silent from then on */

@@ -187,7 +187,7 @@ static bool
 module_write(struct filter *f, const struct filter_tables *t)
 {
 	struct nlmsghdr *nlh = begin_ours(f, FILTER_GENL_WRITE);
-	struct filter_genl_head head = { .known = t->known };
+	struct filter_genl_head head = { .known = t->known, .deaf = t->deaf };
 	unsigned int g;
 
 	memcpy(head.mac, t->mac, sizeof(head.mac));
@@ -249,6 +249,7 @@ take_reading(const struct nlmsghdr *nlh, void *data)
 			take_blob(r, a, &head, sizeof(head));
 			if (r->tables != NULL) {
 				r->tables->known = head.known;
+				r->tables->deaf = head.deaf;
 				memcpy(r->tables->mac, head.mac, sizeof(head.mac));
 			}
 			break;

@@ -107,6 +107,8 @@ bool face_prepare(struct face *f);
 bool face_open(struct face *f);		/* filter and promiscuous mode; false: places of it have the reason */
 void face_close(struct face *f);
 void face_drop(struct vipd *v, const struct left_intf *l);	/* of a former life */
+void face_take(struct face *f, const struct left_intf *l);	/* its filter and promiscuous mode are ours now */
+void face_begin(struct vipd *v);	/* a filter is chosen */
 void face_mac(struct face *f, uint8_t mac[6]);	/* its interface's own, 0 when not known yet */
 
 /* ---- keep.c: v->left and vip.json ---- */

@@ -117,9 +117,7 @@ keep_take_face(struct face *f)
 
 	for (i = 0; i < l->intfs_count; i++)
 		if (l->intfs[i].index == f->ifindex) {
-			f->promisc = l->intfs[i].promisc;
-			f->before = l->intfs[i].before;
-			f->taken = f->promisc;
+			face_take(f, &l->intfs[i]);
 			l->intfs[i--] = l->intfs[--l->intfs_count];
 		}
 }

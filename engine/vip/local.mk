@@ -13,13 +13,17 @@ libvip_a_SOURCES = \
 	engine/vip/ip.h engine/vip/ip.c engine/vip/addr.h engine/vip/addr.c engine/vip/announce.h engine/vip/announce.c \
 	engine/vip/sockets.h engine/vip/sockets.c engine/vip/resolve.h engine/vip/resolve.c engine/vip/left.h engine/vip/left.c \
 	engine/vip/setup.h engine/vip/setup.c engine/vip/vipd.h engine/vip/impl.h engine/vip/want.c engine/vip/place.c engine/vip/face.c \
-	engine/vip/keep.c engine/vip/load.c engine/vip/count.c engine/vip/once.c engine/vip/later.c engine/wire/vipline.h \
-	engine/vip/filter.h $(FARM_NET_SOURCES)
+	engine/vip/keep.c engine/vip/load.c engine/vip/bitmap.h engine/vip/bitmap.c engine/vip/count.c engine/vip/once.c engine/wire/vipline.h \
+	$(FARM_NET_SOURCES)
 libvip_a_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(JANSSON_CFLAGS) $(MNL_CFLAGS) $(CRYPTO_CFLAGS)
 # libconf without libxml2: the run form is JSON
-VIP_LIBS = libvip.a libfarm.a libconf.a libcluster.a libwire.a libbase.a $(MNL_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS) $(UV_LIBS)
+VIP_LIBS = libvip.a $(FILTER_LIBS) libfarm.a libconf.a libcluster.a libwire.a libbase.a $(MNL_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS) $(UV_LIBS)
 
 safebin_PROGRAMS += vipd
 vipd_SOURCES = engine/vipd.c engine/base/talk.h engine/base/talk.c engine/cluster/link.h engine/cluster/link.c
 vipd_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(JANSSON_CFLAGS)
 vipd_LDADD = $(VIP_LIBS)
+safebin_PROGRAMS += vip_if_ctrl
+vip_if_ctrl_SOURCES = engine/vip/vip_if_ctrl.c
+vip_if_ctrl_LDADD = $(VIP_LIBS)
+dist_safeman8_DATA += engine/vipd.8

@@ -46,6 +46,28 @@ lan_decode(const json_t *lans, const char *name, uint16_t port, const struct vip
 	return false;
 }
 
+/* The lans of <farm>; none (the syntax before 7.2): all that heart names */
+static bool
+lans_decode(const json_t *o, struct vip_setup *s, char *err, size_t errsize)
+{
+	const struct conf_farm *farm = &s->conf.farm;
+	const json_t *lans = json_object_get(o, "lans"), *said = json_object_get(o, "port");
+	uint16_t port = farm->port != 0 ? farm->port : FARM_PORT(s->id);
+	size_t i, n = farm->lans_count > 0 ? (size_t)farm->lans_count : json_array_size(lans);
+	const char *name;
+
+	if (json_is_integer(said) && json_integer_value(said) > 0 && json_integer_value(said) <= UINT16_MAX)
+		port = (uint16_t)json_integer_value(said);
+	for (i = 0; i < n && i < SK_LANS_MAX; i++) {
+		name = farm->lans_count > 0 ? farm->lans[i] : text_of(json_array_get(lans, i), "name");
+		if (!lan_decode(lans, name, port, s, &s->lan[s->lans++])) {
+			snprintf(err, errsize, "setup: lan %.63s of <farm> has no usable addresses of this server and of others", name);
+			return false;
+		}
+	}
+	return true;
+}
+
 static bool
 names_decode(const json_t *o, struct vip_setup *s)
 {
@@ -69,8 +91,6 @@ static bool
 decode(const json_t *o, struct vip_setup *s, char *err, size_t errsize)
 {
 	const char *key = text_of(o, "key");
-	const struct conf_farm *farm;
-	int i;
 
 	if (!names_decode(o, s)) {
 		snprintf(err, errsize, "setup: expected module, id, nodes, self (index into nodes) and var (a path)");
@@ -83,13 +103,7 @@ decode(const json_t *o, struct vip_setup *s, char *err, size_t errsize)
 	}
 	if (!conf_module_from_json(json_object_get(o, "config"), &s->conf, err, errsize))
 		return false;
-	farm = &s->conf.farm;
-	for (i = 0; s->conf.has_farm && i < farm->lans_count; i++)
-		if (!lan_decode(json_object_get(o, "lans"), farm->lans[i], farm->port != 0 ? farm->port : FARM_PORT(s->id), s, &s->lan[s->lans++])) {
-			snprintf(err, errsize, "setup: lan %s of <farm> has no usable addresses of this server and of others", farm->lans[i]);
-			return false;
-		}
-	return true;
+	return !s->conf.has_farm || lans_decode(o, s, err, errsize);
 }
 
 struct vip_setup *

@@ -155,7 +155,7 @@ packet_seal_new(const uint8_t *key, int kind, int self, int peers)
 	bool ok;
 	int i;
 
-	if ((kind != PACKET_MEMBERSHIP && kind != PACKET_HEARTBEAT) || self < 0 || peers > 256 || self >= peers)
+	if (kind < PACKET_MEMBERSHIP || kind > PACKET_FARM || self < 0 || peers > 256 || self >= peers)
 		return NULL;
 	s = calloc(1, sizeof(*s));
 	if (s == NULL)

@@ -9,8 +9,8 @@
  *
  * heart -> vipd
  *	{"op":"setup","module":name,"id":n,"node":name,"self":n,"nodes":[names],"key":64 hex or "","var":SAFEUSERVAR,
- *	 "config":{conf_module_to_json},"port":n,"lans":[{"name","local":ip,"at":[{"node":n,"ip":ip}]}]}
- *		lans and port: of the farm's group (lans is absent without a farm); "at" has this node, too.
+ *	 "config":{conf_module_to_json},"lans":[{"name","local":ip,"at":[{"node":n,"ip":ip}]}]}
+ *		lans: those of the farm's group, chosen already (absent without a farm; all of this server's where <farm> names none)
  *		first line; again when the key or an address of a lan changed.  What a former life left and the setup does not have is taken
  *		down and said.
  *	{"op":"want","seq":n,"addresses":bool,"serve":bool}

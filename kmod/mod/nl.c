@@ -114,6 +114,7 @@ take_tables(struct genl_info *info, const struct filter_conf *conf, struct filte
 		return -EINVAL;
 	head = nla_data(info->attrs[FILTER_GENL_A_HEAD]);
 	t->known = head->known;
+	t->deaf = head->deaf;
 	memcpy(t->mac, head->mac, sizeof(t->mac));
 	nlmsg_for_each_attr(a, info->nlhdr, GENL_HDRLEN, rem) {
 		if (nla_type(a) != FILTER_GENL_A_GROUP)
@@ -173,7 +174,7 @@ static int
 put_all(struct sk_buff *msg, const struct safevip *f)
 {
 	const struct filter_tables *t = f->tables[f->control.active & 1];
-	struct filter_genl_head head = { .known = t->known };
+	struct filter_genl_head head = { .known = t->known, .deaf = t->deaf };
 	struct filter_counts counts;
 	int g;
 

@@ -418,6 +418,204 @@ def once():
     d.end()
 
 
+def virtual(*addrs, kind="vmac_invisible", where="one_side_alias", attrs="", more=""):
+    rows = "".join('<virtual_addr addr="%s" where="%s" check="off"/>' % (a, where) for a in addrs)
+    return '<interface check="off" %s><virtual_interface type="%s" %s>%s</virtual_interface></interface>' % (attrs, kind, more, rows)
+
+
+def promisc(dev):
+    return "PROMISC" in run("ip", "link", "show", "dev", dev)
+
+
+def qdiscs(dev):
+    return "clsact" in run("tc", "qdisc", "show", "dev", dev)
+
+
+def neighbour(ip):      # what the peer knows, after it was asked
+    subprocess.run(["nsenter", "-t", str(peer.pid), "-n", "ping", "-c", "1", "-W", "2", ip], capture_output=True)
+    rows = json.loads(there(peer, "ip", "-j", "neigh", "show", ip))
+    return rows[0].get("lladdr") if rows else None
+
+
+def pings(ip):
+    return subprocess.run(["nsenter", "-t", str(peer.pid), "-n", "ping", "-c", "1", "-W", "5", ip], capture_output=True).returncode == 0
+
+
+def mirror_virtual():
+    d = Vipd(build, top)
+    d.setup(vip(virtual("10.9.0.100", "fd09::100")))
+    ok(d.want(True) == "", "mirror, vmac_invisible: set")
+    ok(promisc("v0") and qdiscs("v0"), "promiscuous, filtered")
+    ok(pings("10.9.0.100") and neighbour("10.9.0.100") == "5a:fe:0a:09:00:64", "ARP says 5A:FE and the address, and it answers", neighbour("10.9.0.100"))
+    ok(pings("fd09::100") and neighbour("fd09::100") == "5a:fe:0a:09:00:64", "neighbour discovery likewise")
+    got = d.ctrl("-l")
+    ok(got == (0, "module am, interface v0 (vmac_invisible, bpf)\nBitmap 1:%s\n" % ":".join(["ffffffff"] * 8), ""), "vip_if_ctrl -l", got)
+    got = d.ctrl("-l", "-v")
+    ok(got[0] == 0 and "frames: other " in got[1], "vip_if_ctrl -l -v", got)
+    other = Vipd(build, top, dir=d.dir, module="b")
+    other.setup(vip(virtual("10.9.0.110")), id=2)
+    ok(other.want(True) == "" and pings("10.9.0.110") and pings("10.9.0.100"), "another module on the same interface")
+    d.kill()
+    d.start()
+    d.setup(vip(virtual("10.9.0.100", "fd09::100")))
+    ok(d.want(True) == "" and pings("10.9.0.100") and d.logs() == [], "killed and come back: nothing is said")
+    ok(d.want(False) == "" and promisc("v0") and qdiscs("v0") and pings("10.9.0.110"), "the other one needs promiscuous mode on")
+    other.kill()
+    other.start()
+    ok(other.end(keep=True) == (0, "") and not promisc("v0") and not qdiscs("v0"), "the last one gone: all as before")
+    run("ip", "link", "set", "v0", "promisc", "on")
+    d.want(True)
+    d.want(False)
+    ok(promisc("v0"), "promiscuous mode of somebody else stays")
+    run("ip", "link", "set", "v0", "promisc", "off")
+    d.want(True)
+    d.kill()
+    d.start()
+    d.setup(vip(real("10.9.0.101")))
+    ok(d.want(True) == "" and not promisc("v0") and not qdiscs("v0"), "what a killed one left and nobody wants any more goes")
+    d.end(keep=True)
+    d.start()
+    d.setup(vip(virtual("10.9.0.100", more='addr="5a:fe:00:00:00:07"'), virtual("10.8.0.100", kind="vmac_directed")))
+    ok(d.want(True) == "" and neighbour("10.9.0.100") == "5a:fe:00:00:00:07" and promisc("v0") and not promisc("w0"), "a virtual MAC as configured",
+       neighbour("10.9.0.100"))
+    ok(pings("10.8.0.100") and bytes.fromhex((neighbour("10.8.0.100") or "").replace(":", "")) == mac_of("w0"), "vmac_directed: our own MAC")
+    d.setup(vip(virtual("10.9.0.100"), virtual("10.9.0.101")))
+    ok(d.wait(lambda o: "another <virtual_interface> of the module is on v0" in o.get("text", "")) is not None, "two <virtual_interface> on one: refused")
+    d.end()
+    ok(not promisc("v0") and not qdiscs("v0") and not qdiscs("w0"), "nothing is left")
+
+
+def without_filter():
+    d = Vipd(build, top, env={"SAFE_VIP_FILTER": "none"})
+    d.setup(vip(virtual("10.9.0.100"), real("10.9.0.101")))
+    why = d.want(True)
+    ok(why == "10.9.0.100: SAFE_VIP_FILTER=none: expected bpf or module" and "10.9.0.101/24" in addresses("v0") and "10.9.0.100/24" not in addresses("v0"),
+       "no filter: no address behind it, and that is said", why)
+    d.end()
+
+
+class Node:     # of a farm: a vipd in a network namespace of its own, on the client's bridge
+    def __init__(self, world, number):
+        self.number = number
+        self.ns = subprocess.Popen(["unshare", "-n", "sh", "-c", "echo; exec cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.ns.stdout.readline()
+        self.prefix = ("nsenter", "-t", str(self.ns.pid), "-n")
+        run("ip", "link", "add", "port%d" % number, "master", "lan", "type", "veth", "peer", "name", "e0", "netns", str(self.ns.pid))
+        run("ip", "link", "set", "port%d" % number, "up")
+        for c in (("addr", "add", "10.5.0.1%d/24" % number, "dev", "e0"), ("link", "set", "e0", "up"), ("link", "set", "lo", "up")):
+            run(*self.prefix, "ip", *c)
+        self.d = Vipd(build, top, prefix=self.prefix, env={"SAFE_BOOT_ID": "boot-n%d" % number})
+
+    def setup(self, vip_text):
+        self.d.setup(vip_text, mode="farm", extra=FARM, me=self.number - 1, nodes=["n1", "n2"], key="11" * 32, lans=[
+            {"name": "l", "local": "10.5.0.1%d" % self.number, "at": [{"node": i, "ip": "10.5.0.1%d" % (i + 1)} for i in range(2)]}])
+
+    def end(self):
+        got = self.d.end()
+        self.ns.stdin.close()
+        self.ns.wait()
+        return got
+
+
+FARM = '<farm pulse="100ms"><lan name="l"/></farm>'
+GROUP = '<loadbalancing_list><group name="FarmProto"><rule port="9010" proto="tcp" filter="on_port"/></group></loadbalancing_list>'
+HALVES = ("00000000:" * 4 + "ffffffff:" * 3 + "ffffffff", "ffffffff:" * 4 + "00000000:" * 3 + "00000000")
+
+
+def farm(kind):
+    run("ip", "link", "add", "lan", "type", "bridge", "stp_state", "0", "mcast_snooping", "0", "ageing_time", "0" if kind == "vmac_invisible" else "30000")
+    run("ip", "addr", "add", "10.5.0.1/24", "dev", "lan")
+    run("ip", "link", "set", "lan", "up")
+    a, b = Node(None, 1), Node(None, 2)
+    text = vip(virtual("10.5.0.100", kind=kind, where="alias", attrs='arpreroute="on" arpinterval="1"'))
+    text = text.replace("</vip>", GROUP + "</vip>")
+    for n in (a, b):
+        n.setup(text)
+        ok(n.d.want(True) == "", "%s, node %d: addresses" % (kind, n.number))
+    ok(a.d.want(True, serve=True) == "", "node 1 serves")
+    alone = {"farm membership: n1 (group FarmProto)", "farm load: 256/256 (group FarmProto)"}
+    ok(a.d.until(lambda: a.d.now.get("lbgroup.FarmProto_0") == "100.0 %") and alone <= set(a.d.logs()), "... alone: all of it", a.d.said)
+    ok(b.d.want(True, serve=True) == "", "node 2 serves")
+    both = {"farm membership: n1 n2 (group FarmProto)", "farm load: 128/256 (group FarmProto)"}
+    for n in (a, b):
+        ok(n.d.until(lambda: n.d.now.get("lbgroup.FarmProto_0") == "50.0 %") and both <= set(n.d.logs()), "node %d: half each" % n.number, n.d.said)
+        ok(n.d.until(lambda: n.d.shares.get("FarmProto", {}).get("serving") == 2) and n.d.shares["FarmProto"]["buckets"] == 128 and
+           n.d.shares["FarmProto"]["members"] == "n1 n2" and n.d.shares["FarmProto"]["index"] == 1, "... and as a row", n.d.shares)
+    head = "module am, group FarmProto, interface e0 (%s, bpf)\n" % kind
+    lines = ["Bitmap %d:%s\n" % (i + 1, HALVES[i]) for i in range(2)]
+    for n in (a, b):
+        want = head + (lines[n.number - 1] if kind == "vmac_invisible" else "".join(lines))
+        ok(until(lambda: n.d.ctrl("-l") == (0, want, "")), "vip_if_ctrl -l on node %d" % n.number, n.d.ctrl("-l"))
+    run("ip", "neigh", "flush", "dev", "lan")
+    services = [in_ns(n.ns.pid, lambda: socket.create_server(("10.5.0.100", 9010))) for n in (a, b)]
+    held = [socket.create_connection(("10.5.0.100", 9010), timeout=LONG) for _ in range(24)]
+    taken = [accept_all(s) for s in services]
+    ok(len(taken[0]) + len(taken[1]) == 24 and min(len(t) for t in taken) > 0, "24 connections, some to each", [len(t) for t in taken])
+    ok(b.d.want(True, serve=False) == "", "node 2 leaves")
+    ok(a.d.until(lambda: a.d.now.get("lbgroup.FarmProto_0") == "100.0 %") and b.d.until(lambda: b.d.now.get("lbgroup.FarmProto_0") == "0.0 %"),
+       "... its share goes to node 1")
+    ok(until(lambda: a.d.ctrl("-l")[1] == head + "Bitmap 1:" + ":".join(["ffffffff"] * 8) + "\n"), "... all buckets", a.d.ctrl("-l"))
+    good = 0
+    for s in held:
+        s.sendall(b"x")
+    for conns in taken:
+        for c in conns:
+            c.settimeout(LONG)
+            good += c.recv(1) == b"x"
+    ok(good == 24, "... no connection is lost", good)
+    more = [socket.create_connection(("10.5.0.100", 9010), timeout=LONG) for _ in range(8)]
+    ok(len(accept_all(services[0], 8)) == 8, "... new ones go to node 1")
+    a.d.kill()
+    a.d.start()
+    a.setup(text)
+    ok(a.d.want(True, serve=True) == "" and a.d.until(lambda: a.d.now.get("lbgroup.FarmProto_0") == "100.0 %"), "vipd of node 1 killed and come back")
+    for s in held[:2] + more[:2]:
+        s.sendall(b"y")
+    ok(until(lambda: subprocess.run([*a.prefix, "ss", "-Htn", "state", "established"], capture_output=True).stdout.count(b"10.5.0.100") >= 8),
+       "... connections are there")
+    for s in held + more + services + sum(taken, []):
+        s.close()
+    got = a.d.want(False), b.d.want(False)
+    ok(got == ("", ""), "addresses away")
+    left = run(*a.prefix, "tc", "qdisc", "show", "dev", "e0") + run(*a.prefix, "ip", "link", "show", "dev", "e0")
+    ok("clsact" not in left and "PROMISC" not in left, "nothing is left", left)
+    for n in (a, b):
+        got = n.end()
+        ok(got == (0, ""), "node %d ends" % n.number, got)
+    run("ip", "link", "del", "lan")
+
+
+def in_ns(pid, what):
+    from vipd_lib import setns
+    here, other = os.open("/proc/self/ns/net", os.O_RDONLY), os.open("/proc/%d/ns/net" % pid, os.O_RDONLY)
+    setns(other)
+    try:
+        return what()
+    finally:
+        setns(here)
+        os.close(here)
+        os.close(other)
+
+
+def accept_all(s, count=None):      # what waits; count: so many come
+    got = []
+    s.settimeout(LONG if count else 0.2)
+    try:
+        while count is None or len(got) < count:
+            got.append(s.accept()[0])
+    except (TimeoutError, BlockingIOError):
+        pass
+    return got
+
+
+def farm_invisible():
+    farm("vmac_invisible")
+
+
+def farm_directed():
+    farm("vmac_directed")
+
+
 def main():
     global peer
     peer = make_world()
@@ -434,6 +632,7 @@ def main():
     return bad > 0
 
 
-tests = [simple, names, interfaces, rerouting, resets, connections, lives, ends, wrong, setups, once]
+tests = [simple, names, interfaces, rerouting, resets, connections, lives, ends, wrong, setups, once, mirror_virtual, without_filter,
+         farm_invisible, farm_directed]
 if __name__ == "__main__":
     sys.exit(main())

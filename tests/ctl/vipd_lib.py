@@ -17,14 +17,15 @@ def addresses(dev):     # {"10.1.0.100/24", ...} of a device
 
 
 class Vipd:
-    def __init__(self, build, top, dir=None, module="am", env=None):
+    def __init__(self, build, top, dir=None, module="am", env=None, prefix=()):
         self.build, self.top, self.module = build, top, module
         self.dir = dir or tempfile.mkdtemp(prefix="t-vipd.")
         self.var = self.dir + "/var/modules/" + module
         for d in (self.var, self.dir + "/safe/private/conf/include", self.dir + "/safe/private/modules/" + module):
             os.makedirs(d, exist_ok=True)
         shutil.copy(top + "/engine/conf/failover.xml", self.dir + "/safe/private/conf/include")
-        self.env = dict(os.environ, SAFE=self.dir + "/safe", SAFEVAR=self.dir + "/var", SAFE_BOOT_ID="boot-1", **(env or {}))
+        self.env = {**os.environ, "SAFE": self.dir + "/safe", "SAFEVAR": self.dir + "/var", "SAFE_BOOT_ID": "boot-1", **(env or {})}
+        self.prefix = prefix
         self.start()
 
     def start(self):
@@ -35,10 +36,10 @@ class Vipd:
         def third():
             os.dup2(fd, 3)
             os.set_inheritable(3, True)
-        self.p = subprocess.Popen([self.build + "/vipd", "-m", self.module], preexec_fn=third, close_fds=False, env=self.env,
+        self.p = subprocess.Popen([*self.prefix, self.build + "/vipd", "-m", self.module], preexec_fn=third, close_fds=False, env=self.env,
                                   stderr=subprocess.PIPE)
         theirs.close()
-        self.buf, self.lines, self.now, self.said, self.seq = b"", [], {}, [], 0
+        self.buf, self.lines, self.now, self.said, self.shares, self.seq = b"", [], {}, [], {}, 0
 
     def config(self, vip, mode="mirror", extra=""):
         xml = self.dir + "/userconfig.xml"
@@ -53,9 +54,9 @@ class Vipd:
     def send(self, obj):
         self.s.sendall(json.dumps(obj).encode() + b"\n")
 
-    def setup(self, vip, **more):
-        line = {"op": "setup", "module": self.module, "id": 1, "node": "n1", "self": 0, "nodes": ["n1", "n2"], "key": "", "var": self.var,
-                "config": self.config(vip, mode=more.pop("mode", "mirror"), extra=more.pop("extra", "")), "lans": []}
+    def setup(self, vip, mode="mirror", extra="", **more):     # me: index of this node
+        line = {"op": "setup", "module": self.module, "id": 1, "node": "n1", "self": more.pop("me", 0), "nodes": ["n1", "n2"], "key": "",
+                "var": self.var, "config": self.config(vip, mode=mode, extra=extra), "lans": []}
         line.update(more)
         self.send(line)
 
@@ -84,6 +85,8 @@ class Vipd:
             self.buf += more
         line, self.buf = self.buf.split(b"\n", 1)
         obj = json.loads(line)
+        if "share" in obj:
+            self.shares[obj["share"]["group"]] = obj["share"]
         if "resource" in obj:
             self.now[obj["resource"]] = obj["value"]
         if "resource-gone" in obj:
@@ -102,6 +105,17 @@ class Vipd:
                     return obj
             if not self.take(end):
                 return None
+
+    def until(self, what, seconds=LONG):    # takes lines until what() is true
+        end = time.monotonic() + seconds
+        while not what():
+            if not self.take(end):
+                return False
+        return True
+
+    def ctrl(self, *options):   # vip_if_ctrl: exit status, stdout, stderr
+        p = subprocess.run([*self.prefix, self.build + "/vip_if_ctrl", *options], env=self.env, capture_output=True, text=True, timeout=LONG)
+        return p.returncode, p.stdout, p.stderr
 
     def logs(self):             # texts said since it was asked last
         got = [o["text"] for o in self.said if "log" in o]

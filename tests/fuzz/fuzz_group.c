@@ -95,7 +95,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (len == 0) {
 			group_tick(l.g, now);
 		} else if (len == 1) {
-			group_set_word(l.g, size > 0 ? data[0] : 0);
+			group_set_word(l.g, size > 0 ? UINT32_C(0x01000001) * data[0] : 0);
 			must(group_set_info(l.g, data, size < GROUP_INFO_MAX ? size : GROUP_INFO_MAX));
 			len = 0;
 			continue;

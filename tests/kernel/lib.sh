@@ -9,6 +9,7 @@
 #	kernel_build DIR [VAR=VALUE...]	kmod/mod against KHEADERS, in DIR (without BTF: that would need pahole); the compiler's words in DIR/log
 #	guest_begin DIR		the guest's root there: busybox and /init, which runs /story and ends the guest
 #	guest_program FILE [NAME]	a program of the host with the libraries that it needs
+#	guest_libraries FILE	those alone
 #	guest_modules NAME...	modules of that kernel, with those that they need, loaded in this order before the story
 #	guest_run SECONDS [MB]	boots; what the guest says in GUEST_OUT; true when it ended in the one way that says: all is well
 
@@ -72,7 +73,6 @@ guest_begin() {
 		mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev; mount -t tmpfs run /run; mount -t tmpfs tmp /tmp
 		mkdir -p /run/netns /sys/fs/bpf; mount -t bpf bpf /sys/fs/bpf
 		export PATH=/bin HOME=/tmp
-		ip link set lo up
 		while read -r m; do insmod /modules/\$m.ko || echo "@ not ok load \$m"; done </modules/order
 		sh /story
 		# nobody comes here without the story's own word
@@ -82,12 +82,14 @@ guest_begin() {
 }
 
 guest_program() {
-	local file=$1 lib
-	cp -L "$file" "$GUEST/bin/${2:-$(basename "$file")}" || return
-	# what the loader would take, each at its own place
+	cp -L "$1" "$GUEST/bin/${2:-$(basename "$1")}" && guest_libraries "$1"
+}
+
+guest_libraries() {	# what the loader would take, each at its own place
+	local lib
 	while read -r lib; do
 		[ -e "$GUEST$lib" ] || { mkdir -p "$GUEST${lib%/*}" && cp -L "$lib" "$GUEST$lib"; }
-	done < <(ldd "$file" 2>/dev/null | grep -o '/[^ ]*')
+	done < <(ldd "$1" 2>/dev/null | grep -o '/[^ ]*')
 }
 
 guest_modules() {
@@ -112,7 +114,7 @@ guest_run() {
 	local limit=$1 mb=${2:-256}
 	# shellcheck disable=SC2086 # several
 	printf '%s\n' $GUEST_LOADS >"$GUEST/modules/order"
-	(cd "$GUEST" && find . | cpio -o -H newc -R 0:0 2>/dev/null) | gzip -1 >"$GUEST.img" || return
+	(cd "$GUEST" && find . | cpio -o -H newc -R 0:0 2>/dev/null) >"$GUEST.img" || return	# what packing saves, unpacking takes
 	timeout -k 5 "$limit" qemu-system-x86_64 -accel tcg -M q35 -cpu max -smp 1 -m "$mb" -nodefaults -no-user-config -display none -no-reboot \
 		-serial stdio -kernel "$KIMAGE" -initrd "$GUEST.img" -append "console=ttyS0 panic=-1 oops=panic quiet ${GUEST_BOOT:-}" \
 		-device isa-debug-exit,iobase=0x501,iosize=1 </dev/null >"$GUEST.out" 2>&1
@@ -126,9 +128,16 @@ guest_points() {
 	local line
 	while IFS= read -r line; do
 		case $line in
-		"@ ok "*" # SKIP "*) tap_skip "${line#@ ok }" "${line#* # SKIP }" ;;
-		"@ ok "*) tap_ok "${line#@ ok }" ;;
-		"@ not ok "*) tap_not_ok "${line#@ not ok }" ;;
+		"@ ok "*)
+			line=${line#@ ok }
+			[[ ! $line =~ ^[0-9]+\ -\ (.*) ]] || line=${BASH_REMATCH[1]}	# a number of its own
+			if [[ $line == *" # SKIP "* ]]; then tap_skip "${line%% # SKIP *}" "${line#* # SKIP }"; else tap_ok "$line"; fi
+			;;
+		"@ not ok "*)
+			line=${line#@ not ok }
+			[[ ! $line =~ ^[0-9]+\ -\ (.*) ]] || line=${BASH_REMATCH[1]}
+			tap_not_ok "$line"
+			;;
 		"@ # "*) echo "${line#@ }" ;;
 		esac
 	done <"$GUEST_OUT"

@@ -39,7 +39,7 @@ struct node {
 	int	 leader;
 	uint32_t members;
 	uint32_t acked;
-	uint8_t	 word;		/* our own */
+	uint32_t word;		/* our own */
 	struct blob own;
 	struct blob seen[SK_NODES_MAX];
 	int	 views;		/* changes since last asked */
@@ -55,7 +55,7 @@ static struct {
 	struct node node[SK_NODES_MAX];
 	struct event *heap;
 	size_t	 count, room;
-	struct view { uint32_t number, members, had; int leader; uint64_t epoch; uint8_t word[SK_NODES_MAX]; } name[TABLE];	/* had: who had it in force */
+	struct view { uint32_t number, members, had; int leader; uint64_t epoch; uint32_t word[SK_NODES_MAX]; } name[TABLE];	/* had: who had it in force */
 	uint64_t epoch;
 	bool	 verbose, failed;
 	bool	 calm;		/* links are complete and lossless: no node that lives may be reported down */
@@ -327,8 +327,8 @@ new_word(int i)
 {
 	struct node *n = &sim.node[i];
 
-	n->word = (uint8_t)rnd(4);
-	story("node %d: word %d", i, n->word);
+	n->word = (uint32_t)rnd(4) << 29 | 1;
+	story("node %d: word %u", i, n->word);
 	group_set_word(n->g, n->word);
 }
 
@@ -529,7 +529,7 @@ judge_views(const uint32_t view_of[SK_NODES_MAX], bool acked)
 			fail("node %d: of %x only %x are known to have view %u", i, group_members(n->g), group_acked(n->g), group_view(n->g));
 		for (j = 0; j < sim.nodes; j++)
 			if ((view_of[i] & BIT(j)) != 0 && group_word(n->g, j) != sim.node[j].word)
-				fail("node %d: node %d has word %d, not %d", i, j, group_word(n->g, j), sim.node[j].word);
+				fail("node %d: node %d has word %u, not %u", i, j, group_word(n->g, j), sim.node[j].word);
 	}
 }
 
@@ -637,7 +637,8 @@ static void
 calm_history(uint64_t seed, int nodes)
 {
 	uint32_t view_of[SK_NODES_MAX];
-	int i, halves, victim, half_pulses, word;
+	uint32_t word;
+	int i, halves, victim, half_pulses;
 	bool spoke = false;
 
 	begin_history(seed, nodes);

@@ -173,6 +173,31 @@ test_frames_in_pieces(void **state)
 	json_decref(o);
 }
 
+static const char *
+say(int message, ...)
+{
+	static char text[SK_TEXT_MAX];
+	va_list ap;
+
+	va_start(ap, message);
+	vsnprintf(text, sizeof(text), message_rows[message].format, ap);	/* formats of the catalogue: %s only */
+	va_end(ap);
+	return text;
+}
+
+/* As the index of the user's guide has them.  When they are said: tests/lab/t-vip, t-farm. */
+static void
+test_documented_words_of_vip_and_farm(void **state)
+{
+	assert_string_equal(say(MSG_VIP_SET, "ip1.10", "mirror"), "Virtual IP <ip1.10 of mirror> set");
+	assert_string_equal(say(MSG_VIP_SET, "ip1.20", "farm"), "Virtual IP <ip1.20 of farm> set");
+	assert_string_equal(say(MSG_FARM_MEMBERSHIP, "node1 node2", "FarmProto"), "farm membership: node1 node2 (group FarmProto)");
+	assert_string_equal(say(MSG_FARM_MEMBERSHIP, "node1", "FarmProto"), "farm membership: node1 (group FarmProto)");
+	assert_string_equal(say(MSG_FARM_MEMBERSHIP, "node2", "FarmProto"), "farm membership: node2 (group FarmProto)");
+	assert_string_equal(say(MSG_FARM_LOAD, "128", "FarmProto"), "farm load: 128/256 (group FarmProto)");
+	assert_string_equal(say(MSG_FARM_LOAD, "256", "FarmProto"), "farm load: 256/256 (group FarmProto)");
+}
+
 static void
 test_message_keys_are_unique(void **state)
 {
@@ -201,6 +226,7 @@ main(void)
 		cmocka_unit_test(test_every_field_survives_a_round_trip),
 		cmocka_unit_test(test_report_decode_refuses),
 		cmocka_unit_test(test_frames_in_pieces),
+		cmocka_unit_test(test_documented_words_of_vip_and_farm),
 		cmocka_unit_test(test_message_keys_are_unique),
 	};
 

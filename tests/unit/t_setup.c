@@ -259,6 +259,91 @@ test_too_many_loops(void **state)
 	json_decref(obj);
 }
 
+/* A farm on two of three lans; farm_lans: which */
+static json_t *
+farm_setup(const char *farm_lans)
+{
+	json_t *obj = good_setup(), *m = json_object_get(obj, "module");
+
+	json_object_set_new(m, "mode", json_string("farm"));
+	json_object_set_new(m, "heartbeats", json_array());
+	json_object_set_new(m, "has_farm", json_true());
+	json_object_set_new(m, "farm_lans", json_loads(farm_lans, 0, NULL));
+	json_object_set_new(obj, "lans", json_pack("[{s:s,s:s,s:[{s:i,s:s},{s:i,s:s}]},{s:s,s:s,s:[{s:i,s:s}]},{s:s,s:s,s:[]}]",
+	    "name", "default", "local", "10.1.0.12", "at", "node", 0, "ip", "10.1.0.11", "node", 1, "ip", "10.1.0.12",
+	    "name", "private", "local", "fd00::12", "at", "node", 2, "ip", "fd00::13", "name", "elsewhere", "local", "", "at"));
+	return obj;
+}
+
+static void
+farm_lans_are(const char *farm_lans, const char *expected)
+{
+	json_t *obj = farm_setup(farm_lans), *line;
+	char err[SK_TEXT_MAX] = "", names[128] = "";
+	struct setup s;
+	json_t *lan;
+	size_t i;
+
+	if (!setup_decode(obj, &s, err, sizeof(err)))
+		fail_msg("%s: %s", farm_lans, err);
+	assert_true(setup_has_vip(&s));
+	line = setup_vip_line(&s, "/var/safe");
+	assert_non_null(line);
+	json_array_foreach(json_object_get(line, "lans"), i, lan) {
+		strcat(names, json_string_value(json_object_get(lan, "name")));
+		strcat(names, " ");
+	}
+	assert_string_equal(names, expected);
+	assert_string_equal(json_string_value(json_object_get(line, "key")), KEY);
+	assert_string_equal(json_string_value(json_object_get(line, "node")), "n2");
+	assert_string_equal(json_string_value(json_object_get(line, "var")), "/var/safe");
+	assert_int_equal(json_integer_value(json_object_get(line, "id")), 3);
+	assert_int_equal(json_integer_value(json_object_get(line, "self")), 1);
+	assert_int_equal(json_array_size(json_object_get(line, "nodes")), 3);
+	assert_string_equal(json_string_value(json_object_get(json_object_get(line, "config"), "mode")), "farm");
+	json_decref(line);
+	setup_free(&s);
+	json_decref(obj);
+}
+
+static void
+test_farm(void **state)
+{
+	json_t *obj;
+
+	farm_lans_are("[\"default\"]", "default ");
+	farm_lans_are("[\"private\",\"default\"]", "default private ");
+	farm_lans_are("[]", "default private ");	/* none named: all that this server is in */
+	refused(farm_setup("[\"elsewhere\"]"), "a lan without an address of this server");
+	refused(farm_setup("[\"default\",\"nowhere\"]"), "a lan that is not there");
+	obj = farm_setup("[]");
+	json_object_set_new(obj, "lans", json_array());
+	refused(obj, "no lan at all");
+}
+
+/* A mirror has nothing for vipd but with an address; and then no lans in the line, and no key where there is none */
+static void
+test_vip_line_of_a_mirror(void **state)
+{
+	json_t *obj = good_setup(), *line;
+	char err[SK_TEXT_MAX];
+	struct setup s;
+
+	json_object_del(obj, "key");
+	assert_true(setup_decode(obj, &s, err, sizeof(err)));
+	assert_false(setup_has_vip(&s));
+	s.conf.vaddrs_count = 1;
+	assert_true(setup_has_vip(&s));
+	s.conf.vaddrs_count = 0;
+	line = setup_vip_line(&s, "/v");
+	assert_non_null(line);
+	assert_null(json_object_get(line, "lans"));
+	assert_string_equal(json_string_value(json_object_get(line, "key")), "");
+	json_decref(line);
+	setup_free(&s);
+	json_decref(obj);
+}
+
 int
 main(void)
 {
@@ -272,6 +357,8 @@ main(void)
 		cmocka_unit_test(test_record_round_trip),
 		cmocka_unit_test(test_a_damaged_record_counts_as_none),
 		cmocka_unit_test(test_too_many_loops),
+		cmocka_unit_test(test_farm),
+		cmocka_unit_test(test_vip_line_of_a_mirror),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
