@@ -192,13 +192,14 @@ vipd_want(struct vipd *v, int64_t seq, bool addresses, bool serve)
 	v->addresses = addresses;
 	v->serve = serve;
 	v->ack_seq = seq;
-	v->ack_due = true;
+	v->ack_due = false;	/* the farm may say at once that it is so: addresses are not yet */
 	if (!serve)
 		load_serve(v, false);
 	if (!addresses && v->s != NULL)
 		bring_down(v);
 	if (addresses && v->s != NULL)
 		bring_up(v);	/* before the share: nobody is sent to where the address is not */
+	v->ack_due = true;
 	if (serve)
 		load_serve(v, true);
 	want_pursue(v);
