@@ -34,7 +34,8 @@ sim: tests/sim/sim$(EXEEXT)
 
 # Histories of the membership protocol; prints the seed of a failing one
 check_PROGRAMS += tests/sim/group_sim
-tests_sim_group_sim_SOURCES = tests/sim/group_sim.c
+tests_sim_group_sim_SOURCES = tests/sim/group_sim.c tests/sim/events.h
+tests_sim_group_sim_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_sim_group_sim_LDADD = $(CLUSTER_LIBS)
 
 if ENABLE_FUZZ
@@ -333,7 +334,7 @@ include tests/kernel/local.mk
 
 # Histories of a farm; prints the seed of a failing one
 check_PROGRAMS += tests/sim/farm_sim
-tests_sim_farm_sim_SOURCES = tests/sim/farm_sim.c tests/sim/rng.h
+tests_sim_farm_sim_SOURCES = tests/sim/farm_sim.c tests/sim/events.h tests/sim/rng.h
 tests_sim_farm_sim_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_sim_farm_sim_LDADD = $(FARM_LIBS)
 UNIT_TESTS += tests/unit/t_farm
