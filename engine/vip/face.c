@@ -183,6 +183,8 @@ face_mac(struct face *f, uint8_t mac[6])
 
 /* ---- configuration of the filter ---- */
 
+/* After the rules of the configuration one of ours: TCP that none of them names goes to one server, by the client's address.  Taken by all, a
+ * connection would be reset by those who did not win it. */
 static void
 add_rules(const struct face *f, const int *at, struct filter_conf *c)
 {
@@ -190,7 +192,7 @@ add_rules(const struct face *f, const int *at, struct filter_conf *c)
 	const struct conf_module *m = &f->v->s->conf;
 	int i;
 
-	for (i = 0; i < m->lbrules_count && c->rules < FILTER_RULES; i++) {
+	for (i = 0; i < m->lbrules_count && c->rules < FILTER_RULES - 1; i++) {
 		const struct conf_lb_rule *r = &m->lbrules[i];
 
 		if (r->vaddr >= 0 && at[r->vaddr] < 0)
@@ -198,6 +200,7 @@ add_rules(const struct face *f, const int *at, struct filter_conf *c)
 		c->rule[c->rules++] = (struct filter_rule){ .proto = protos[r->proto], .by = (uint8_t)r->filter,
 			.addr = r->vaddr >= 0 ? (uint8_t)at[r->vaddr] : FILTER_ANY, .group = (uint8_t)r->group, .port = r->port };
 	}
+	c->rule[c->rules++] = (struct filter_rule){ .proto = FILTER_TCP, .by = FILTER_ON_ADDR, .addr = FILTER_ANY, .group = 0, .port = 0 };
 }
 
 static void
