@@ -284,6 +284,12 @@ farm_serving(const struct farm *f, int group)
 	return nodes;
 }
 
+uint32_t
+farm_serves(const struct farm *f)
+{
+	return f->view.serving;
+}
+
 /* ---- life ---- */
 
 struct farm *

@@ -61,6 +61,7 @@ bool farm_tables(struct farm *f, int intf, struct filter_tables *t);
 /* In the view in force: buckets of a node (0..256), whatever it has taken yet; its serving members of a group */
 int farm_share(const struct farm *f, int group, int node);
 uint32_t farm_serving(const struct farm *f, int group);
+uint32_t farm_serves(const struct farm *f);	/* of any group, or of none */
 uint32_t farm_hash(const struct farm_conf *conf);	/* of what must be equal on all nodes: groups, seeds, powers */
 
 #endif

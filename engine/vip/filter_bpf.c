@@ -28,7 +28,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PRIORITY	0x5a00u		/* + module id: of our tc filters (ours) */
+#define PRIORITY	90u		/* + module id: of our tc filters; before those of automatic priority, which may say the last word (ours) */
 #define IDS		256		/* module ids are below */
 #define HANDLE		1
 #define NAME_IN		"filter_in"	/* functions of filter.bpf.c */
@@ -63,28 +63,19 @@ build_id(void)	/* FNV-1a */
 	return h;
 }
 
-static struct bpf_tc_hook
-hook_of(int ifindex, enum bpf_tc_attach_point point)
+/* libbpf wants their padding to be 0 as well, which a struct returned by value does not promise */
+struct place { struct bpf_tc_hook hook; struct bpf_tc_opts opts; };
+
+static void
+place_of(struct place *p, int ifindex, int id, enum bpf_tc_attach_point point)
 {
-	struct bpf_tc_hook h;
-
-	memset(&h, 0, sizeof(h));	/* libbpf looks at the padding, too */
-	h.sz = sizeof(h);
-	h.ifindex = ifindex;
-	h.attach_point = point;
-	return h;
-}
-
-static struct bpf_tc_opts
-place_of(int id)
-{
-	struct bpf_tc_opts o;
-
-	memset(&o, 0, sizeof(o));
-	o.sz = sizeof(o);
-	o.handle = HANDLE;
-	o.priority = PRIORITY + (unsigned)id;
-	return o;
+	memset(p, 0, sizeof(*p));
+	p->hook.sz = sizeof(p->hook);
+	p->hook.ifindex = ifindex;
+	p->hook.attach_point = point;
+	p->opts.sz = sizeof(p->opts);
+	p->opts.handle = HANDLE;
+	p->opts.priority = PRIORITY + (unsigned)id;
 }
 
 static void
@@ -126,15 +117,15 @@ map_state(int fd)
 static int
 program_at(int ifindex, int id, enum bpf_tc_attach_point point)
 {
-	struct bpf_tc_hook h = hook_of(ifindex, point);
-	struct bpf_tc_opts o = place_of(id);
 	struct bpf_prog_info info;
 	__u32 len = sizeof(info);
+	struct place p;
 	int fd;
 
-	if (bpf_tc_query(&h, &o) != 0)
+	place_of(&p, ifindex, id, point);
+	if (bpf_tc_query(&p.hook, &p.opts) != 0)
 		return -1;
-	fd = bpf_prog_get_fd_by_id(o.prog_id);
+	fd = bpf_prog_get_fd_by_id(p.opts.prog_id);
 	if (fd < 0)
 		return -1;
 	memset(&info, 0, sizeof(info));
@@ -295,14 +286,15 @@ list_filters(int ifindex, struct others *o)
 static void
 leave_qdisc(int ifindex)
 {
-	struct bpf_tc_hook h = hook_of(ifindex, BPF_TC_INGRESS | BPF_TC_EGRESS);
 	struct others o;
+	struct place p;
 	int id;
 
 	if (!list_filters(ifindex, &o))
 		return;
 	if (o.count == 0) {
-		bpf_tc_hook_destroy(&h);
+		place_of(&p, ifindex, 0, BPF_TC_INGRESS | BPF_TC_EGRESS);
+		bpf_tc_hook_destroy(&p.hook);
 		return;
 	}
 	for (id = 0; id < IDS; id++) {
@@ -321,22 +313,21 @@ leave_qdisc(int ifindex)
 static void
 take_off(int ifindex, int id, enum bpf_tc_attach_point point)
 {
-	struct bpf_tc_hook h = hook_of(ifindex, point);
-	struct bpf_tc_opts o = place_of(id);
 	int fd = program_at(ifindex, id, point);
+	struct place p;
 
 	if (fd < 0)
 		return;
 	close(fd);
-	bpf_tc_detach(&h, &o);
+	place_of(&p, ifindex, id, point);
+	bpf_tc_detach(&p.hook, &p.opts);
 }
 
 static bool
 put_on(int ifindex, int id, enum bpf_tc_attach_point point, int prog, char *err, size_t errsize)
 {
-	struct bpf_tc_hook h = hook_of(ifindex, point);
-	struct bpf_tc_opts o = place_of(id);
 	int fd = program_at(ifindex, id, point), r;
+	struct place p;
 
 	if (fd == -2) {
 		snprintf(err, errsize, "tc filter of priority %u on %s: there is one that is not ours", PRIORITY + (unsigned)id,
@@ -345,9 +336,10 @@ put_on(int ifindex, int id, enum bpf_tc_attach_point point, int prog, char *err,
 	}
 	if (fd >= 0)
 		close(fd);
-	o.prog_fd = prog;
-	o.flags = fd >= 0 ? BPF_TC_F_REPLACE : 0;
-	r = bpf_tc_attach(&h, &o);
+	place_of(&p, ifindex, id, point);
+	p.opts.prog_fd = prog;
+	p.opts.flags = fd >= 0 ? BPF_TC_F_REPLACE : 0;
+	r = bpf_tc_attach(&p.hook, &p.opts);
 	return r == 0 || no(err, errsize, point == BPF_TC_INGRESS ? "tc filter on ingress" : "tc filter on egress", r);
 }
 
@@ -390,8 +382,8 @@ static struct filter *
 bpf_attach(int ifindex, int id, const struct filter_conf *conf, bool *kept, char *err, size_t errsize)
 {
 	struct filter *old = bpf_find(ifindex, id), *f = NULL;
-	struct bpf_tc_hook h = hook_of(ifindex, BPF_TC_INGRESS | BPF_TC_EGRESS);
 	struct bpf_object *o = NULL;
+	struct place p;
 	bool made = false;
 	int r;
 
@@ -416,7 +408,8 @@ bpf_attach(int ifindex, int id, const struct filter_conf *conf, bool *kept, char
 		memcpy(f->s->tables, old->s->tables, sizeof(f->s->tables));
 		*kept = true;
 	}
-	r = bpf_tc_hook_create(&h);
+	place_of(&p, ifindex, id, BPF_TC_INGRESS | BPF_TC_EGRESS);
+	r = bpf_tc_hook_create(&p.hook);
 	if (r != 0 && r != -EEXIST) {
 		no(err, errsize, "qdisc clsact", r);
 		goto bad;

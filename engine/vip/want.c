@@ -116,6 +116,7 @@ bring_down(struct vipd *v)
 		v->place[i].found = false;
 	keep_write(v);
 	announce_plan(v);
+	v->connections_ms = 0;
 }
 
 /* ---- answer ---- */
@@ -343,8 +344,11 @@ closed(uv_handle_t *h)
 
 	if (--v->handles > 0)
 		return;
-	for (i = 0; i < v->faces_count; i++)
+	for (i = 0; i < v->faces_count; i++) {
+		if (v->face[i].filter != NULL)
+			v->kind->release(v->face[i].filter);
 		free(v->face[i].tables);
+	}
 	vip_setup_free(v->s);
 	addr_close(v->addr);
 	free(v);

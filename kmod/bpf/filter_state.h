@@ -7,6 +7,7 @@
 
 struct filter_state {
 	struct filter_control control;
+	__u64 tick, now_ns;	/* the programs': CLOCK_MONOTONIC when this jiffy began */
 	struct filter_conf conf;
 	__u64 build;		/* hash of the object that runs: another one replaces it */
 	__u32 made_qdisc;	/* clsact was not there before */

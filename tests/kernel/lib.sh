@@ -73,7 +73,6 @@ guest_begin() {
 		mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev; mount -t tmpfs run /run; mount -t tmpfs tmp /tmp
 		mkdir -p /run/netns /sys/fs/bpf; mount -t bpf bpf /sys/fs/bpf
 		export PATH=/bin HOME=/tmp
-		ip link set lo up
 		while read -r m; do insmod /modules/\$m.ko || echo "@ not ok load \$m"; done </modules/order
 		sh /story
 		# nobody comes here without the story's own word

@@ -7,7 +7,7 @@ good() { echo "@ ok $1"; }
 fail() {	# fail NAME [WHY]
 	echo "@ not ok $1"
 	[ -z "${2:-}" ] || echo "$2" | tail -n 30 | sed 's/^/@ # /'
-	return 0
+	return 1
 }
 check() {	# check NAME CMD...
 	local name="$1" out

@@ -669,13 +669,13 @@ resume(int i)
 
 	story("server %d: vipd goes on", i);
 	s->paused = s->anew = false;
-	farm_node_tick(s->node, local(s));
-	for (k = 0; k < s->waiting_count && !sim.failed; k++) {
-		if (s->waiting[k].kind != EV_PACKET || !s->anew)	/* then of a session that is no more */
+	for (k = 0; k < s->waiting_count && !sim.failed; k++)
+		if (s->waiting[k].kind == EV_PACKET && !s->anew)	/* else of a session that is no more */
 			handle(&s->waiting[k]);
-		free(s->waiting[k].data);
-	}
-	s->waiting_count = 0;
+	for (k = 0; k < s->waiting_count && !sim.failed; k++)
+		if (s->waiting[k].kind != EV_PACKET)	/* sockets are read before a pulse */
+			handle(&s->waiting[k]);
+	drop_waiting(s);
 }
 
 static void
