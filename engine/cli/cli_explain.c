@@ -3,14 +3,16 @@
  * cli_explain.c: safekit explain: why a module is in its state, in words, in the order in which somebody who was woken up asks: what is,
  * since when, why, what holds it, what happens next and when, what would release it; the other rules come last.
  *
- * heart knows all this and sends one object (op explain); here it only becomes text: nothing is looked up, guessed or decided.
+ * heart knows all this and sends one object (op explain); here it only becomes text: nothing is looked up, guessed or decided.  The shares of a
+ * farm's load come from the picture (op get).
  *	{"state","status","since_ms","reason","goal","waits_for","checkers":"on|off","errd":"on|off","loop":{"count","max"},
  *	 "rules":[{"label","text","origin":"user|generated|default","order","value":"true|false|undecided","since_ms",
  *		"names":[{"ref","remote","healths":[],"resources":[{"name","value","since_ms","by","why"}]}]}],
  *	 "ill":[as in resources],	down, or with a why, whether a rule looks at it or not
  *	 "candidate":{"label","order","since_ms","due_ms"} or null,	a rule that is true and not yet obeyed
  *	 "hold":{"by":"rule|stopwait|splitbrain|","label","since_ms"} or null,
- *	 "peer":{"node","state","status","heard"}, "release":[text]}
+ *	 "peer":{"node","state","status","heard"}, "release":[text],
+ *	 "shares":[rows of wire/report.h, rpt_share]}	added here, for a farm
  * Times are wall clock in ms, 0: not known.  A member that is missing is left out of the story.
  */
 #include "config.h"
@@ -333,6 +335,34 @@ put_ill(FILE *to, const json_t *e, int64_t now_ms)
 	}
 }
 
+/* What a farm's server is there for: of each group that it takes nothing, why */
+static void
+put_shares(FILE *to, const json_t *e)
+{
+	const json_t *row;
+	char share[16];
+	size_t i;
+
+	json_array_foreach(json_object_get(e, "shares"), i, row) {
+		if (i == 0)
+			fputs("\nNetwork load:\n", to);
+		fputs("  - group ", to);
+		show_safe(to, text_of(row, "group"));
+		if (ms_of(row, "view") == 0)
+			fputs(": none, this server is not in the farm's membership\n", to);
+		else if (ms_of(row, "serving") == 0)
+			fputs(": nobody takes it\n", to);
+		else if (ms_of(row, "buckets") > 0)
+			fprintf(to, ": %s is taken here, all of it by ", show_share(row, share, sizeof(share)));
+		else
+			fputs(": nothing is taken here (the module is not UP, or its power in <host> is 0), all of it by ", to);
+		if (ms_of(row, "view") != 0 && ms_of(row, "serving") != 0) {
+			show_safe(to, text_of(row, "members"));
+			fputc('\n', to);
+		}
+	}
+}
+
 void
 explain_show(FILE *to, const json_t *e, const char *module, int64_t now_ms)
 {
@@ -340,6 +370,7 @@ explain_show(FILE *to, const json_t *e, const char *module, int64_t now_ms)
 	put_hold(to, e, now_ms);
 	put_next(to, e, now_ms);
 	put_release(to, e, module);
+	put_shares(to, e);
 	put_others(to, e, "true", "Other rules that are true:", now_ms);
 	put_others(to, e, "undecided", "Rules that are not decided yet (a resource in them is in state init):", now_ms);
 	put_ill(to, e, now_ms);
@@ -348,12 +379,16 @@ explain_show(FILE *to, const json_t *e, const char *module, int64_t now_ms)
 int
 do_explain(struct cli *c)
 {
-	json_t *reply = cli_ask(c, json_pack("{s:s,s:s}", "op", "explain", "module", c->module), NULL, NULL);
-	const json_t *explain = json_object_get(reply, "explain");
+	json_t *reply = cli_ask(c, json_pack("{s:s,s:s}", "op", "explain", "module", c->module), NULL, NULL), *shares, *rows;
+	json_t *explain = json_object_get(reply, "explain");
 	int status = EXIT_DONE;
 
 	if (reply == NULL)
 		return EXIT_FAILED;
+	shares = cli_ask(c, json_pack("{s:s,s:s,s:s}", "op", "get", "what", "shares", "module", c->module), NULL, NULL);
+	rows = json_object_get(shares, "rows");
+	if (json_array_size(rows) > 0)
+		json_object_set(explain, "shares", rows);
 	if (!json_is_object(explain)) {
 		cli_error("the engine did not explain module %s", c->module);
 		status = EXIT_FAILED;
@@ -362,6 +397,7 @@ do_explain(struct cli *c)
 	} else {
 		explain_show(stdout, explain, c->module, clock_wall_us() / 1000);
 	}
+	json_decref(shares);
 	json_decref(reply);
 	return status;
 }

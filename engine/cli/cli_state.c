@@ -63,14 +63,13 @@ show_shares(const json_t *rows, const char *module)
 
 	json_array_foreach(rows, i, row) {
 		const char *of = json_string_value(json_object_get(row, "module"));
-		json_int_t buckets = json_integer_value(json_object_get(row, "buckets"));
+		char share[16];
 		json_t *copy;
 
 		if (of == NULL || strcmp(of, module) != 0)
 			continue;
 		copy = json_copy(row);
-		/* in tenths, so that halves and thirds add up as the guide's do: 50.0 % */
-		json_object_set_new(copy, "share", json_sprintf("%d.%d %%", (int)((buckets * 1000 + 128) / 256 / 10), (int)((buckets * 1000 + 128) / 256 % 10)));
+		json_object_set_new(copy, "share", json_string(show_share(row, share, sizeof(share))));
 		json_array_append_new(shown, copy);
 	}
 	if (json_array_size(shown) > 0) {

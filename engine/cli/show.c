@@ -50,6 +50,16 @@ show_time(int64_t wall_us, bool micro, char sep, char *buf, size_t size)
 	return buf;
 }
 
+char *
+show_share(const json_t *row, char *buf, size_t size)
+{
+	json_int_t buckets = json_integer_value(json_object_get(row, "buckets"));
+	json_int_t tenths = buckets < 0 || buckets > 256 ? 0 : (buckets * 1000 + 128) / 256;
+
+	snprintf(buf, size, "%d.%d %%", (int)(tenths / 10), (int)(tenths % 10));
+	return buf;
+}
+
 static void
 cell_text(const struct report_type *type, const json_t *row, const char *name, char *buf, size_t size)
 {

@@ -40,10 +40,16 @@ group_heard(const struct group *g, int64_t now)
 	return heard;
 }
 
+static int
+least_count(const struct group *g)
+{
+	return g->conf.mlost_count < g->conf.slost_count ? g->conf.mlost_count : g->conf.slost_count;
+}
+
 uint32_t
 group_near(const struct group *g, int64_t now)
 {
-	int64_t least = (int64_t)(g->conf.mlost_count < g->conf.slost_count ? g->conf.mlost_count : g->conf.slost_count) * g->conf.pulse_ms;
+	int64_t least = (int64_t)least_count(g) * g->conf.pulse_ms;
 	uint32_t near = 0;
 	int i;
 
@@ -250,6 +256,9 @@ leader_lost(struct group *g)
 		lower &= ~BIT(g->leader);
 	g->state = GS_LOST;
 	g->wait = lower == 0 ? 0 : (lower & (lower - 1)) == 0 ? 2 : 3;
+	/* A goodbye: without a lower one that does not take over only when it has been silent for long enough to know it (its lease) */
+	if (lower != 0 && g->said_goodbye)
+		g->wait += least_count(g) - 1;
 }
 
 static bool
@@ -500,8 +509,8 @@ receive_leave(struct group *g, const struct group_msg *m, int64_t now)
 			g->joining &= ~BIT(m->from);
 		}
 	} else if (g->state == GS_FOLLOW && m->from == g->leader && m->view >= g->number) {
-		leader_lost(g);
 		g->said_goodbye = true;
+		leader_lost(g);
 	}
 }
 

@@ -122,7 +122,7 @@ struct conf_vhost { char name[SK_NAME_MAX]; char *envfile; int when; /* WHEN_PRI
 /* ---- <farm> (UG 13.4) ---- */
 struct conf_farm {
 	uint16_t port;			/* 0 = 4803 + (id - 1) * 3 (UG 10.2) */
-	int	 pulse_ms;		/* default 500 (ours; UG gives none) */
+	int	 pulse_ms;		/* default 250 (ours; UG gives none) */
 	int	 mlost_count, slost_count;	/* periods: default 3 and 4 (ours) */
 	int	 lans_count;		/* 0: every framework lan of the cluster (the syntax before 7.2) */
 	char	 lans[SK_LANS_MAX][SK_NAME_MAX];
@@ -132,7 +132,7 @@ struct conf_farm {
 #define CONF_VINTFS_MAX	8	/* interfaces (rows) of a module (ours) */
 #define CONF_VADDRS_MAX	32	/* virtual addresses of a module (= FILTER_ADDRS) */
 #define CONF_GROUPS_MAX	32	/* load balancing groups (= FILTER_GROUPS) */
-#define CONF_LBRULES_MAX 256	/* rules of all groups (= FILTER_RULES) */
+#define CONF_LBRULES_MAX 255	/* rules of all groups (= FILTER_RULES - 1: vipd has one of its own) */
 #define CONF_POWER_MAX	256	/* of a server in a group (= FILTER_BUCKETS, UG 13.5.7.4) */
 enum conf_vtype { VIP_REAL, VIP_DIRECTED, VIP_INVISIBLE, VIP_TYPES };
 enum conf_lb_proto { LB_TCP, LB_UDP, LB_ARP, LB_PROTOS };

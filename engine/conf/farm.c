@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#define PULSE_DEFAULT	500	/* ms (ours; UG gives none) */
+#define PULSE_DEFAULT	250	/* ms (ours; UG gives none) */
 #define PULSE_MIN	10	/* ms (ours, as of <heart>) */
 #define PULSE_MAX	60000
 #define MLOST_DEFAULT	3	/* periods (ours): with slost_count enough for two groups to find together (cluster/group.h) */

@@ -238,6 +238,7 @@ spawn(struct instance *m)
 		spawn_later(m, 1000);
 		return;
 	}
+	not_ready(m);	/* left by a loss of power */
 	if (m->lost)	/* a former safeadmin's: nobody else tells us */
 		say_death(m);
 	path_format(file, sizeof(file), "%s/private/bin/heart", path_safe());

@@ -4,6 +4,9 @@
  *
  * Owns: one connection to safeadmin.  Blocking calls with a deadline (for programs that ask and end) and a non-blocking side
  * (a descriptor to poll, frames out and in) for programs that live.  A struct sk_conn belongs to one thread at a time.
+ *
+ * What is said: doc/PROTOCOL.md.  The picture has modules, resources, nodes, remotes, shares (rpt_share: a row for each load balancing group of
+ * a farm, as long as it is configured; view 0 while this server takes no part; events "share", "share-gone") and the engine.
  */
 #ifndef SAFEKIT_H
 #define SAFEKIT_H

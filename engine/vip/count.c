@@ -33,12 +33,21 @@ has_connections(const struct vipd *v)
 void
 count_plan(struct vipd *v)
 {
-	bool needed = !v->down && (has_connections(v) || load_must_count(v));
+	bool connections = has_connections(v), farm = load_must_count(v), runs = uv_is_active((uv_handle_t *)&v->count);
+	uint64_t every = farm ? COUNT_MS : CONNECTIONS_MS, wait = 0;
+	int64_t left;
 
-	if (!needed)
+	if (v->down || (!connections && !farm)) {
 		uv_timer_stop(&v->count);
-	else if (!uv_is_active((uv_handle_t *)&v->count))
-		uv_timer_start(&v->count, on_count, 0, COUNT_MS);
+		return;
+	}
+	if (runs && uv_timer_get_repeat(&v->count) == every)
+		return;
+	if (!farm && v->connections_ms != 0) {
+		left = v->connections_ms + CONNECTIONS_MS - clock_mono_ms();
+		wait = left > 0 ? (uint64_t)left : 0;
+	}
+	uv_timer_start(&v->count, on_count, wait, every);
 }
 
 static void
@@ -75,9 +84,9 @@ publish(struct vipd *v)
 
 		if (!p->set || !p->conf->connections)
 			continue;
+		p->counted = true;
 		snprintf(name, sizeof(name), "connections.%.100s", vip_at(p));
 		snprintf(value, sizeof(value), "%d", p->connections);
-		p->counted = true;
 		v->hooks.resource(v->hooks.ctx, name, value);
 	}
 }

@@ -16,9 +16,34 @@ face_virtual(const struct face *f)
 	return f->conf->type != VIP_REAL;
 }
 
+static const struct filter_kind_ops *const kinds[] = { &filter_bpf, &filter_module };
+
+/* A filter of a former life that is there: then this kernel can do that kind */
+static const struct filter_kind_ops *
+kind_left(const struct vipd *v)
+{
+	const char *wanted = getenv("SAFE_VIP_FILTER");
+	struct filter *f;
+	size_t i;
+	int k;
+
+	for (k = 0; k < v->left.intfs_count; k++)
+		for (i = 0; i < ARRAY_LEN(kinds); i++) {
+			if (strcmp(kinds[i]->name, v->left.intfs[k].filter) != 0 || kinds[i]->find == NULL ||
+			    (wanted != NULL && wanted[0] != '\0' && strcmp(wanted, kinds[i]->name) != 0) ||
+			    (f = kinds[i]->find(v->left.intfs[k].index, v->left.id)) == NULL)
+				continue;
+			kinds[i]->release(f);
+			return kinds[i];
+		}
+	return NULL;
+}
+
 static bool
 choose(struct vipd *v, char *err, size_t errsize)
 {
+	if (v->kind == NULL)
+		v->kind = kind_left(v);		/* without the time that trying takes: the lease is short */
 	if (v->kind == NULL)
 		v->kind = filter_choose(err, errsize);
 	return v->kind != NULL;
@@ -158,6 +183,8 @@ face_mac(struct face *f, uint8_t mac[6])
 
 /* ---- configuration of the filter ---- */
 
+/* After the rules of the configuration one of ours: TCP that none of them names goes to one server, by the client's address.  Taken by all, a
+ * connection would be reset by those who did not win it. */
 static void
 add_rules(const struct face *f, const int *at, struct filter_conf *c)
 {
@@ -165,7 +192,7 @@ add_rules(const struct face *f, const int *at, struct filter_conf *c)
 	const struct conf_module *m = &f->v->s->conf;
 	int i;
 
-	for (i = 0; i < m->lbrules_count && c->rules < FILTER_RULES; i++) {
+	for (i = 0; i < m->lbrules_count && c->rules < FILTER_RULES - 1; i++) {
 		const struct conf_lb_rule *r = &m->lbrules[i];
 
 		if (r->vaddr >= 0 && at[r->vaddr] < 0)
@@ -173,6 +200,7 @@ add_rules(const struct face *f, const int *at, struct filter_conf *c)
 		c->rule[c->rules++] = (struct filter_rule){ .proto = protos[r->proto], .by = (uint8_t)r->filter,
 			.addr = r->vaddr >= 0 ? (uint8_t)at[r->vaddr] : FILTER_ANY, .group = (uint8_t)r->group, .port = r->port };
 	}
+	c->rule[c->rules++] = (struct filter_rule){ .proto = FILTER_TCP, .by = FILTER_ON_ADDR, .addr = FILTER_ANY, .group = 0, .port = 0 };
 }
 
 static void
@@ -281,7 +309,6 @@ face_close(struct face *f)
 static void
 detach_left(const struct vipd *v, const struct left_intf *l)
 {
-	static const struct filter_kind_ops *const kinds[] = { &filter_bpf, &filter_module };
 	struct filter *f;
 	size_t i;
 

@@ -17,11 +17,15 @@ struct farm_node {
 	bool	 served;	/* the wish of this life was in force: from then on the gate is open */
 	bool	 left;
 	int64_t	 gate, give_up;	/* until when we wait for a merge; for the wish */
-	int64_t	 alone_until;	/* a pulse after our first view: who began with us was silent as well until then; 0: no view yet */
+	int64_t	 born;
 	int64_t	 pulse_at;	/* the last of our pulses, or our birth */
-	bool	 leased;
 	uint32_t lives;
-	int64_t	 now, view_at;	/* the latest time that the caller gave; when the view came into force */
+	int64_t	 now;		/* the latest that the caller gave */
+	struct { uint32_t members; int leader; int64_t at; } view;	/* in force */
+	int64_t	 first_at;	/* when the first view of this life came into force */
+	/* Members of a former leader's view who are in none of ours now: nobody knows whether they were silent.  Until their lease would be over. */
+	uint32_t lapsing;
+	int64_t	 lapsed_at;
 	uint32_t differs, refused;	/* members with another word than ours or the winning one's; whose info was refused */
 	struct { uint32_t serving; int buckets; bool told; } share[FILTER_GROUPS];
 };
@@ -113,13 +117,37 @@ publish(struct farm_node *n)
 		group_set_info(n->group, info, len);	/* its size is bounded; without memory the older view in it means: may hold anything */
 }
 
-/* Not for ever: it may be that it hears us as little as we are in its view */
+static uint32_t
+lapsing(const struct farm_node *n)
+{
+	return n->now < n->lapsed_at ? n->lapsing : 0;
+}
+
+/* Who may own something outside of our view.  Not for ever: it may be that it hears us as little as we are in its view */
 static uint32_t
 near_outside(const struct farm_node *n)
 {
-	if (n->now - n->view_at > pulses(n, n->conf.mlost_count + n->conf.slost_count))
-		return 0;
-	return group_near(n->group, n->now) & ~group_members(n->group);
+	uint32_t near = n->now - n->view.at > pulses(n, n->conf.mlost_count + n->conf.slost_count) ? 0 : group_near(n->group, n->now);
+
+	return (near | lapsing(n)) & ~group_members(n->group);
+}
+
+static void
+note_view(struct farm_node *n)
+{
+	uint32_t members = group_members(n->group);
+	int leader = group_leader(n->group);
+
+	if (n->view.leader >= 0 && leader != n->view.leader) {
+		n->lapsing = (lapsing(n) | n->view.members) & ~(UINT32_C(1) << n->view.leader);
+		n->lapsed_at = n->now + pulses(n, least_count(n) + 1);
+	}
+	n->lapsing &= ~members;
+	if (n->view.leader < 0)
+		n->first_at = n->now;
+	n->view.members = members;
+	n->view.leader = leader;
+	n->view.at = n->now;
 }
 
 /* The view or who has it, as the farm has to know it */
@@ -149,7 +177,7 @@ on_view(void *ctx, uint32_t number, int leader, uint32_t members)
 	(void)number;
 	(void)leader;
 	(void)members;
-	n->view_at = n->now;
+	note_view(n);
 	view_to_farm(n);
 	tell_shares(n);
 	/* A former life of ours was serving in this view, and so do we */
@@ -193,7 +221,8 @@ new_group(struct farm_node *n, uint32_t first_view, int64_t now)
 	    first_view, n->conf.first_info + n->lives * UINT32_C(0x9e3779b9) };
 
 	n->lives++;
-	n->gate = now + pulses(n, n->conf.mlost_count + n->conf.slost_count);
+	n->born = now;
+	n->gate = now + pulses(n, 2 * n->conf.mlost_count + n->conf.slost_count);
 	return group_new(&conf, &hooks, now);
 }
 
@@ -201,16 +230,17 @@ new_group(struct farm_node *n, uint32_t first_view, int64_t now)
 static void
 begin_anew(struct farm_node *n, int64_t now)
 {
-	struct group *fresh = new_group(n, group_view(n->group), now);
+	uint32_t first = group_view(n->group);
+	struct group *fresh = new_group(n, first > n->conf.first_view ? first : n->conf.first_view, now);
 
 	if (fresh == NULL)
 		return;		/* again with what comes next; without a pulse there is no lease */
 	n->hooks.anew(n->hooks.ctx);
 	group_free(n->group);
 	n->group = fresh;
-	n->leased = false;
 	n->pulse_at = now;
-	n->alone_until = 0;
+	n->view.leader = -1;
+	n->lapsing = 0;
 	n->served = false;
 	n->refused = 0;
 	farm_view(n->farm, NULL);
@@ -223,14 +253,21 @@ give_lease(struct farm_node *n)
 {
 	if (group_view(n->group) == 0)
 		return;
-	n->leased = true;
 	n->hooks.lease(n->hooks.ctx, n->pulse_at + pulses(n, least_count(n)));
 }
 
+/* In a view that serves already: now.  Else there may be others that serve and did not speak yet: who lost their leader need up to
+ * mlost + 5 pulses and a half, who began with us speak a pulse after us. */
 static bool
 may_begin(const struct farm_node *n, uint32_t outside, int64_t now)
 {
-	return n->alone_until != 0 && now >= n->alone_until && (outside == 0 || now >= n->gate);
+	if (group_view(n->group) == 0)
+		return false;
+	if (now - n->first_at < pulses(n, least_count(n) + 1))
+		return false;	/* members of this farm that we never met may have a lease still */
+	if (n->conf.farm.nodes > 1 && farm_serves(n->farm) == 0 && now - n->born < pulses(n, n->conf.mlost_count + 6))
+		return false;
+	return outside == 0 || now >= n->gate;
 }
 
 /* After anything that happened: what the farm sees outside of the view, our word, whether the wish has come true */
@@ -240,10 +277,8 @@ update(struct farm_node *n, int64_t now)
 	uint32_t members = group_members(n->group), outside = group_heard(n->group, now) & ~members;
 	bool in_force;
 
-	farm_outside(n->farm, outside, near_outside(n), group_view(n->group) != 0 ? group_rivals(n->group, FARM_SERVES, now) : 0);
+	farm_outside(n->farm, outside | lapsing(n), near_outside(n), group_view(n->group) != 0 ? group_rivals(n->group, FARM_SERVES, now) : 0);
 	publish(n);
-	if (n->alone_until == 0 && group_view(n->group) != 0)
-		n->alone_until = now + n->conf.pulse_ms;
 	group_set_word(n->group, n->wish && (n->served || may_begin(n, outside, now)) ? n->serves : 0);
 	in_force = group_view(n->group) == 0 ? !n->wish : group_word(n->group, n->conf.farm.self) == (n->wish ? n->serves : 0);
 	if (in_force && n->wish)
@@ -287,8 +322,6 @@ farm_node_receive(struct farm_node *n, const struct group_msg *m, int64_t now)
 	if (!is_awake(n, now))
 		return;
 	group_receive(n->group, m, now);
-	if (!n->leased)
-		give_lease(n);
 	update(n, now);
 }
 
@@ -368,6 +401,7 @@ farm_node_new(const struct farm_node_conf *conf, const struct farm_node_hooks *h
 	n->conf = *conf;
 	n->hooks = *hooks;
 	n->now = n->pulse_at = now;
+	n->view.leader = -1;
 	n->serves = FARM_SERVES | farm_hash(&conf->farm) << 1;
 	n->farm = farm_new(&conf->farm);
 	if (n->farm != NULL)

@@ -26,3 +26,4 @@ vipd_LDADD = $(VIP_LIBS)
 safebin_PROGRAMS += vip_if_ctrl
 vip_if_ctrl_SOURCES = engine/vip/vip_if_ctrl.c
 vip_if_ctrl_LDADD = $(VIP_LIBS)
+dist_safeman8_DATA += engine/vipd.8

@@ -51,11 +51,13 @@ static bool
 lans_decode(const json_t *o, struct vip_setup *s, char *err, size_t errsize)
 {
 	const struct conf_farm *farm = &s->conf.farm;
+	const json_t *lans = json_object_get(o, "lans"), *said = json_object_get(o, "port");
 	uint16_t port = farm->port != 0 ? farm->port : FARM_PORT(s->id);
-	const json_t *lans = json_object_get(o, "lans");
 	size_t i, n = farm->lans_count > 0 ? (size_t)farm->lans_count : json_array_size(lans);
 	const char *name;
 
+	if (json_is_integer(said) && json_integer_value(said) > 0 && json_integer_value(said) <= UINT16_MAX)
+		port = (uint16_t)json_integer_value(said);
 	for (i = 0; i < n && i < SK_LANS_MAX; i++) {
 		name = farm->lans_count > 0 ? farm->lans[i] : text_of(json_array_get(lans, i), "name");
 		if (!lan_decode(lans, name, port, s, &s->lan[s->lans++])) {

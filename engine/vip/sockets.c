@@ -65,6 +65,7 @@ set_bytes(int family, const uint32_t from[4], uint8_t out[16])
 static const struct inet_diag_msg *
 read_row(const struct nlmsghdr *nlh, struct sockets_row *r)
 {
+	static const uint8_t mapped[12] = { [10] = 0xff, 0xff };
 	const struct inet_diag_msg *d = mnl_nlmsg_get_payload(nlh);
 
 	if (nlh->nlmsg_type != SOCK_DIAG_BY_FAMILY || mnl_nlmsg_get_payload_len(nlh) < sizeof(*d) ||
@@ -74,7 +75,7 @@ read_row(const struct nlmsghdr *nlh, struct sockets_row *r)
 	set_bytes(d->idiag_family, d->id.idiag_dst, r->remote);
 	r->sport = ntohs(d->id.idiag_sport);
 	r->dport = ntohs(d->id.idiag_dport);
-	r->v6 = IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)r->local) == 0;
+	r->v6 = memcmp(r->local, mapped, sizeof(mapped)) != 0;
 	r->established = d->idiag_state == TCP_ESTABLISHED;
 	return d;
 }

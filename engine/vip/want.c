@@ -116,6 +116,7 @@ bring_down(struct vipd *v)
 		v->place[i].found = false;
 	keep_write(v);
 	announce_plan(v);
+	v->connections_ms = 0;
 }
 
 /* ---- answer ---- */
@@ -191,13 +192,14 @@ vipd_want(struct vipd *v, int64_t seq, bool addresses, bool serve)
 	v->addresses = addresses;
 	v->serve = serve;
 	v->ack_seq = seq;
-	v->ack_due = true;
+	v->ack_due = false;	/* the farm may say at once that it is so: addresses are not yet */
 	if (!serve)
 		load_serve(v, false);
 	if (!addresses && v->s != NULL)
 		bring_down(v);
 	if (addresses && v->s != NULL)
 		bring_up(v);	/* before the share: nobody is sent to where the address is not */
+	v->ack_due = true;
 	if (serve)
 		load_serve(v, true);
 	want_pursue(v);
@@ -342,8 +344,11 @@ closed(uv_handle_t *h)
 
 	if (--v->handles > 0)
 		return;
-	for (i = 0; i < v->faces_count; i++)
+	for (i = 0; i < v->faces_count; i++) {
+		if (v->face[i].filter != NULL)
+			v->kind->release(v->face[i].filter);
 		free(v->face[i].tables);
+	}
 	vip_setup_free(v->s);
 	addr_close(v->addr);
 	free(v);

@@ -112,5 +112,5 @@ for type; do
 	awk '{ print $2 }' "$LAB_DIR/ms" | sort -n | awk -v limit=$LIMIT_MS '{ v[NR] = $1; over += $1 > limit } END {
 		printf "%-58s %6d %8.1f %8.1f %8.1f %8d  %d\n", "known to the others to the answer of another", NR, v[1], v[int((NR + 1) / 2)], v[NR], limit, over }'
 	lab down
-	rm -rf "$LAB_DIR/bench"
+	find "$LAB_DIR" -mindepth 1 -delete
 done

@@ -180,7 +180,7 @@ OPS = [
     ("get", {"what": "modules"}, [({}, "usage"), ({"what": 1}, "usage"), ({"what": "all"}, "usage"), ({"what": "x" * 100}, "usage"),
                                   ({"what": "modules", "module": "none"}, "notfound"), ({"what": "modules", "module": []}, "usage")]),
     ("get", {"what": "resources", "module": "lamp"}, []),
-    ("get", {"what": "nodes"}, []), ("get", {"what": "remotes"}, []), ("get", {"what": "engine"}, []),
+    ("get", {"what": "nodes"}, []), ("get", {"what": "remotes"}, []), ("get", {"what": "shares"}, []), ("get", {"what": "engine"}, []),
     ("action", {"module": "lamp", "verb": "start", "by": "test"},
      with_module(verb="start") + [({"module": "lamp"}, "usage"), ({"module": "lamp", "verb": 1}, "usage"),
                                   ({"module": "lamp", "verb": "fly"}, "usage"), ({"module": "lamp", "verb": "none"}, "usage"),
@@ -314,7 +314,7 @@ def test_subscription(c):
     for i in range(50):
         c.send({"id": 1, "op": "set", "module": "lamp", "resource": "custom.gap", "value": "v%d" % i, "by": "test"})
     pic = s.take()
-    ok(pic.get("ok") is True and all(k in pic for k in ("modules", "resources", "nodes", "remotes", "engine", "notice_seq")),
+    ok(pic.get("ok") is True and all(k in pic for k in ("modules", "resources", "nodes", "remotes", "shares", "engine", "notice_seq")),
        "a subscription begins with the whole picture", list(pic))
     now = [r["value"] for r in pic["resources"] if r["name"] == "custom.gap"]
     begin = int(now[0][1:]) + 1 if now else 0
@@ -460,6 +460,7 @@ def test_who_may():
 
 
 def test_end(c, heart):
+    shutil.copy(SAFE + "/private/modules/lamp/module.json", T)
     s = Client()
     s.ask("subscribe")
     c.ask("action", module="lamp", verb="stop", by="test")
@@ -474,6 +475,64 @@ def test_end(c, heart):
     while time.monotonic() < end and os.path.exists("/proc/%d" % heart):
         time.sleep(0.02)
     ok(not os.path.exists("/proc/%d" % heart), "its heart has ended")
+    s.close()
+
+
+# A heart that we play: rows of load go through the picture, and become nobody's when it has died
+def test_shares(c):
+    with open(T + "/heart", "w") as f:
+        f.write('#!/bin/sh\necho $$ >>%s/hearts\nexec sleep 300\n' % T)
+    os.chmod(T + "/heart", 0o755)
+    os.unlink(SAFE + "/private/bin/heart")
+    os.symlink(T + "/heart", SAFE + "/private/bin/heart")
+    var = VAR + "/modules/farmer"
+    os.makedirs(SAFE + "/private/modules/farmer")
+    os.makedirs(var)
+    with open(var + "/id", "w") as f:
+        f.write("2\n")
+    shutil.copy(T + "/module.json", SAFE + "/private/modules/farmer/module.json")
+    with open(var + "/ready.txt", "w") as f:
+        f.write("OK\n")
+    ok(c.ask("module-changed", module="farmer").get("ok") is True, "another module")
+    end = time.monotonic() + LONG
+    while time.monotonic() < end and not (os.path.exists(T + "/hearts") and os.path.getsize(T + "/hearts")):
+        time.sleep(0.01)
+    ok(not os.path.exists(var + "/ready.txt"), "ready.txt without a heart is taken away")
+    with open(T + "/hearts") as f:
+        pid = int(f.read().split()[0])
+    s = Client()
+    ok(s.ask("subscribe").get("shares") == [], "no row of load yet")
+    h = Client()
+    ok(h.ask("heart", module="farmer", pid=pid).get("ok") is True, "we are its heart")
+    row = {"module_id": 99, "index": 2, "module": "lamp", "group": "FarmProto", "buckets": 128, "view": 5, "serving": 2, "members": "n1 n2",
+           "since_ms": 1000}
+    want = dict(row, module_id=2, module="farmer")
+    h.send({"share": row})
+    ok(s.event(lambda o: o.get("event") == "share")["data"] == want, "a row is told, as one of the module whose heart it is")
+    h.send({"share": dict(row, index=1, group="Other")})
+    s.event(lambda o: o.get("event") == "share")
+    ok(c.ask("get", what="shares")["rows"] == [dict(want, index=1, group="Other"), want], "get: in their order")
+    ok(c.ask("get", what="shares", module="farmer")["rows"][1] == want, "of one module")
+    check_error(c.ask("get", what="shares", module="lamp"), "notfound", "of a module that is not there")
+    ok([r["index"] for r in Client().ask("subscribe")["shares"]] == [1, 2], "a new subscriber has them")
+    for bad_row in ({}, {"index": 33, "group": "x"}, {"index": 0}, dict(row, index=-1), dict(row, group=7), dict(row, members="x" * 600), 7, []):
+        h.send({"share": bad_row})
+    h.send({"share-gone": 1})
+    h.send({"share-gone": 77})
+    h.send({"share-gone": "1"})
+    e = s.event(lambda o: o.get("event", "").startswith("share"))
+    ok(e == {"event": "share-gone", "module_id": 2, "index": 1}, "what is none is left out; a row goes", e)
+    with open(var + "/ready.txt", "w") as f:
+        f.write("OK\n")
+    h.close()
+    os.kill(pid, signal.SIGKILL)
+    e = s.event(lambda o: o.get("event") == "share")["data"]
+    ok((e["buckets"], e["view"], e["serving"], e["members"]) == (0, 0, 0, ""), "a heart that died: nobody takes load here", e)
+    ok(not os.path.exists(var + "/ready.txt"), "and nobody is ready")
+    shutil.rmtree(SAFE + "/private/modules/farmer")
+    c.ask("module-changed", module="farmer")
+    e = s.event(lambda o: o.get("event") in ("share-gone", "module-gone"))
+    ok(e["event"] == "share-gone" and c.ask("get", what="shares")["rows"] == [], "the rows go with the module, before it", e)
     s.close()
 
 
@@ -494,6 +553,7 @@ try:
     test_many(c)
     test_slow_reader(c, admin.pid)
     test_end(c, heart)
+    test_shares(c)
     c.close()
     admin.terminate()
     ok(admin.wait(LONG) == 0, "safeadmin ends when asked")
@@ -507,6 +567,15 @@ finally:
         admin.wait()
     if heart and os.path.exists("/proc/%d" % heart):
         os.kill(heart, signal.SIGKILL)
+    if os.path.exists(T + "/hearts"):
+        with open(T + "/hearts") as f:
+            for pid in f.read().split():
+                try:
+                    with open("/proc/%s/comm" % pid) as comm:
+                        if comm.read() == "sleep\n":
+                            os.kill(int(pid), signal.SIGKILL)
+                except (FileNotFoundError, ProcessLookupError):
+                    pass
     with open(T + "/stderr") as f:
         said = f.read()
     if bad and said:

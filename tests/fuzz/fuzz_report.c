@@ -21,7 +21,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const struct report_type *const types[] = { &rpt_module_type, &rpt_resource_type, &rpt_node_type, &rpt_remote_type,
 		&rpt_notice_type_type, &rpt_log_type, &rpt_command_type, &rpt_engine_type, &rpt_share_type };
 	static union { struct rpt_module module; struct rpt_resource resource; struct rpt_node node; struct rpt_remote remote;
-		struct rpt_notice notice; struct rpt_log log; struct rpt_command command; struct rpt_engine engine; } a, b;
+		struct rpt_notice notice; struct rpt_log log; struct rpt_command command; struct rpt_engine engine; struct rpt_share share; } a, b;
 	const struct report_type *type;
 	json_t *obj, *back, *again;
 	char err[256] = "";

@@ -11,3 +11,13 @@ tests_unit_t_filter_bpf_CPPFLAGS = $(UNIT_CPPFLAGS) $(BPF_CFLAGS) -I$(top_srcdir
 tests_unit_t_filter_bpf_LDADD = $(BPF_LIBS) $(CMOCKA_LIBS)
 tests/unit/t_filter_bpf-t_filter_bpf.$(OBJEXT): filter_bpf_gen.h
 endif
+FUZZ_TESTS += tests/fuzz/fuzz_filter
+tests_fuzz_fuzz_filter_SOURCES = tests/fuzz/fuzz_filter.c $(FILTER_VECTORS)
+tests_fuzz_fuzz_filter_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tests_fuzz_fuzz_filter_CFLAGS = $(FUZZ_COMPILE)
+tests_fuzz_fuzz_filter_LDFLAGS = $(FUZZ_LINK)
+EXTRA_DIST += tests/fuzz/corpus/filter
+EXTRA_PROGRAMS += tests/bench/bench_filter
+tests_bench_bench_filter_SOURCES = tests/bench/bench_filter.c
+tests_bench_bench_filter_LDADD = $(FILTER_LIBS) $(BASE_LIBS)
+EXTRA_DIST += tests/bench/bench_filter.sh

@@ -130,7 +130,7 @@ static void
 test_defaults(void **state)
 {
 	load(FARM("", VIP("<interface><virtual_interface type=\"vmac_invisible\"><virtual_addr addr=\"10.0.0.9\"/></virtual_interface></interface>")));
-	assert_true(module.farm.port == 0 && module.farm.pulse_ms == 500 && module.farm.mlost_count == 3 && module.farm.slost_count == 4);
+	assert_true(module.farm.port == 0 && module.farm.pulse_ms == 250 && module.farm.mlost_count == 3 && module.farm.slost_count == 4);
 	assert_true(module.tcpreset && !module.vintfs[0].arpreroute && !module.vaddrs[0].connections && module.vaddrs[0].prefix == -1);
 	assert_true(module.vintfs[0].arpinterval_ms == 60000 && module.vintfs[0].arpelapse_ms == 1200000);
 	assert_string_equal(module.vintfs[0].name, "");
@@ -142,7 +142,7 @@ test_defaults(void **state)
 	    "where=\"one_side_alias\"/></virtual_interface></interface>")));
 	assert_int_equal(errs.count, 0);
 	assert_false(module.has_farm);
-	assert_int_equal(module.farm.pulse_ms, 500);	/* whole for the run form */
+	assert_int_equal(module.farm.pulse_ms, 250);	/* whole for the run form */
 	assert_true(module.vintfs[0].type == VIP_REAL && module.vintfs[1].type == VIP_DIRECTED);
 	assert_true(module.vaddrs[0].one_side && module.vaddrs[1].one_side && module.vaddrs[1].intf == 1);
 	conf_module_free(&module);
@@ -194,7 +194,7 @@ test_bounds(void **state)
 		    "one <virtual_addr> too many: expected at most 32" },
 		{ LB_HEAD, "<group name=\"g%\"/>", LB_TAIL, CONF_GROUPS_MAX, "one <group> too many: expected at most 32" },
 		{ LB_HEAD "<group name=\"a\"><rule proto=\"udp\" filter=\"on_addr\"/></group><group name=\"b\">", "<rule port=\"1%\" proto=\"tcp\" filter=\"on_addr\"/>",
-		    "</group>" LB_TAIL, CONF_LBRULES_MAX - 1, "one <rule> too many: expected at most 256 in all groups" },
+		    "</group>" LB_TAIL, CONF_LBRULES_MAX - 1, "one <rule> too many: expected at most 255 in all groups" },
 	};
 	char *text, err[256];
 	struct conf_module back;

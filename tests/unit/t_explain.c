@@ -72,6 +72,25 @@ test_held_by_a_rule(void **state)
 }
 
 static void
+test_shares_of_load(void **state)
+{
+	shows("{\"state\":\"UP\",\"status\":\"Ready\",\"since_ms\":0,\"reason\":\"\",\"hold\":null,\"shares\":["
+	    "{\"group\":\"web\",\"buckets\":86,\"view\":7,\"serving\":3,\"members\":\"n1 n2 n3\"},"
+	    "{\"group\":\"dns\",\"buckets\":0,\"view\":7,\"serving\":1,\"members\":\"n2\"},"
+	    "{\"group\":\"a\",\"buckets\":0,\"view\":7,\"serving\":0,\"members\":\"\"},"
+	    "{\"group\":\"b\",\"buckets\":0,\"view\":0,\"serving\":0,\"members\":\"\"}]}",
+	    "Module mirror is in state UP Ready\n"
+	    "\n"
+	    "Nothing holds it.\n"
+	    "\n"
+	    "Network load:\n"
+	    "  - group web: 33.6 % is taken here, all of it by n1 n2 n3\n"
+	    "  - group dns: nothing is taken here (the module is not UP, or its power in <host> is 0), all of it by n2\n"
+	    "  - group a: nobody takes it\n"
+	    "  - group b: none, this server is not in the farm's membership\n");
+}
+
+static void
 test_a_countdown(void **state)
 {
 	shows("{\"state\":\"PRIM\",\"status\":\"Ready\",\"since_ms\":1463151885000,\"reason\":\"start\",\"checkers\":\"off\",\"errd\":\"off\","
@@ -142,6 +161,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_held_by_a_rule),
+		cmocka_unit_test(test_shares_of_load),
 		cmocka_unit_test(test_a_countdown),
 		cmocka_unit_test(test_no_rule),
 		cmocka_unit_test(test_little_and_strange),

@@ -5,7 +5,7 @@
  */
 #include "config.h"
 #include "filter_core.h"
-#include "bpf/filter_state.h"
+#include "filter_state.h"
 #include "filter_bpf_gen.h"
 #include "lib/filter_vectors.h"
 
@@ -385,6 +385,37 @@ test_random(void **state)
 			assert_true(counts[c] > 50);
 }
 
+/* The program reads the clock once a jiffy: a lease ends 0 to 20 ms too early, and never too late */
+static void
+test_lease(void **state)
+{
+	const struct fv_vector *v = NULL;
+	uint8_t frame[FV_FRAME_MAX];
+	uint64_t until;
+	size_t i, len;
+	struct did d;
+	int taken = 0;
+
+	needs_kernel();
+	for (i = 0; i < fv_count && v == NULL; i++)
+		if (fv_vectors[i].count == FILTER_C_OWNED && !fv_vectors[i].asks)
+			v = &fv_vectors[i];
+	assert_non_null(v);
+	len = fv_build(&v->frame, frame);
+	set_world(v);
+	until = now() + 300000000u;
+	kernel->control.lease_ns = until;
+	while (now() < until + 50000000u) {
+		uint64_t before = now();
+
+		assert_true(run(in_fd, frame, len, &d));
+		taken += d.n[FILTER_C_OWNED] != 0;
+		if (before >= until)
+			assert_int_equal(d.n[FILTER_C_LEASE], 1);
+	}
+	assert_true(taken > 0);
+}
+
 static void
 test_out(void **state)
 {
@@ -434,6 +465,7 @@ main(void)
 		cmocka_unit_test(test_socket_states),
 		cmocka_unit_test(test_half_open),
 		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_lease),
 		cmocka_unit_test(test_out),
 	};
 

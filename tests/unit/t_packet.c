@@ -438,7 +438,7 @@ static void
 test_senseless_seals(void **state)
 {
 	assert_null(packet_seal_new(key1, 0, 0, 2));
-	assert_null(packet_seal_new(key1, 3, 0, 2));
+	assert_null(packet_seal_new(key1, PACKET_FARM + 1, 0, 2));
 	assert_null(packet_seal_new(key1, PACKET_HEARTBEAT, 2, 2));
 	assert_null(packet_seal_new(key1, PACKET_HEARTBEAT, -1, 2));
 	assert_null(packet_seal_new(key1, PACKET_HEARTBEAT, 0, 257));
