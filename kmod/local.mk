@@ -1,12 +1,12 @@
 # What runs in the kernel, and the contract with it (filter_abi.h, filter_core.h).
-noinst_HEADERS = kmod/filter_abi.h kmod/filter_core.h kmod/filter_genl.h kmod/bpf/filter_state.h
+noinst_HEADERS = kmod/filter_abi.h kmod/filter_core.h kmod/filter_genl.h kmod/filter_state.h
 EXTRA_DIST += kmod/README.md kmod/mod
 
 # The tc-BPF program, as an array in the program that loads it.  CLANG_BPF: clang and where this architecture's headers are
 FILTER_BPF_FLAGS = -target bpf -mcpu=v3 -std=gnu11 -O2 -g -Wall -Wextra -Wno-unused-parameter $(BPF_WERROR) -I$(top_srcdir)/kmod
 EXTRA_DIST += kmod/bpf/filter.bpf.c
 if WITH_BPF
-kmod/bpf/filter.bpf.o: $(top_srcdir)/kmod/bpf/filter.bpf.c $(top_srcdir)/kmod/bpf/filter_state.h $(top_srcdir)/kmod/filter_core.h $(top_srcdir)/kmod/filter_abi.h
+kmod/bpf/filter.bpf.o: $(top_srcdir)/kmod/bpf/filter.bpf.c $(top_srcdir)/kmod/filter_state.h $(top_srcdir)/kmod/filter_core.h $(top_srcdir)/kmod/filter_abi.h
 	@$(MKDIR_P) kmod/bpf
 	$(AM_V_CC)$(CLANG_BPF) $(BPF_CFLAGS) $(FILTER_BPF_FLAGS) -c $(top_srcdir)/kmod/bpf/filter.bpf.c -o $@
 filter_bpf_gen.h: kmod/bpf/filter.bpf.o

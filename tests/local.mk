@@ -34,7 +34,8 @@ sim: tests/sim/sim$(EXEEXT)
 
 # Histories of the membership protocol; prints the seed of a failing one
 check_PROGRAMS += tests/sim/group_sim
-tests_sim_group_sim_SOURCES = tests/sim/group_sim.c
+tests_sim_group_sim_SOURCES = tests/sim/group_sim.c tests/sim/events.h
+tests_sim_group_sim_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_sim_group_sim_LDADD = $(CLUSTER_LIBS)
 
 if ENABLE_FUZZ
@@ -251,7 +252,7 @@ tests_unit_t_uplink_LDADD = $(SAFEKIT_LIBS) $(UV_LIBS) $(CMOCKA_LIBS) -lpthread
 
 # fuzz targets of what hearts and readers send; tests/fuzz/run runs all of them for a few seconds
 FUZZ_TESTS = tests/fuzz/fuzz_beat tests/fuzz/fuzz_ctlmsg tests/fuzz/fuzz_report tests/fuzz/fuzz_setup tests/fuzz/fuzz_rules tests/fuzz/fuzz_safe \
-	tests/fuzz/fuzz_packet tests/fuzz/fuzz_group tests/fuzz/fuzz_userconfig tests/fuzz/fuzz_cluster
+	tests/fuzz/fuzz_packet tests/fuzz/fuzz_group tests/fuzz/fuzz_userconfig tests/fuzz/fuzz_cluster tests/fuzz/fuzz_farm
 if ENABLE_FUZZ
 check_PROGRAMS += $(FUZZ_TESTS)
 fuzz: $(FUZZ_TESTS)
@@ -333,6 +334,19 @@ include tests/kernel/local.mk
 
 # Histories of a farm; prints the seed of a failing one
 check_PROGRAMS += tests/sim/farm_sim
-tests_sim_farm_sim_SOURCES = tests/sim/farm_sim.c tests/sim/rng.h
+tests_sim_farm_sim_SOURCES = tests/sim/farm_sim.c tests/sim/events.h tests/sim/rng.h
 tests_sim_farm_sim_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_sim_farm_sim_LDADD = $(FARM_LIBS)
+UNIT_TESTS += tests/unit/t_farm
+tests_unit_t_farm_SOURCES = tests/unit/t_farm.c
+tests_unit_t_farm_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_farm_LDADD = $(FARM_LIBS) $(CMOCKA_LIBS)
+tests_fuzz_fuzz_farm_SOURCES = tests/fuzz/fuzz_farm.c
+tests_fuzz_fuzz_farm_CFLAGS = $(FUZZ_COMPILE)
+tests_fuzz_fuzz_farm_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_farm_LDADD = $(FARM_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/farm
+UNIT_TESTS += tests/unit/t_farm_net
+tests_unit_t_farm_net_SOURCES = tests/unit/t_farm_net.c engine/cluster/link.c $(FARM_NET_SOURCES)
+tests_unit_t_farm_net_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS) $(CRYPTO_CFLAGS)
+tests_unit_t_farm_net_LDADD = $(FARM_LIBS) $(CRYPTO_LIBS) $(UV_LIBS) $(CMOCKA_LIBS)

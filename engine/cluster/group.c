@@ -396,6 +396,14 @@ view_of_our_leader(struct group *g, const struct group_msg *m, bool mine, int64_
 	add_acked(g, m->acked);
 }
 
+/* A fellow member has missed our leader and counts us in; our own patience ends within half a pulse */
+static bool
+is_successor(const struct group *g, const struct group_msg *m, int64_t now)
+{
+	return g->state == GS_FOLLOW && !g->excluded && (g->members & BIT(m->from)) != 0 && (m->members & BIT(g->leader)) == 0 &&
+	    m->view > g->number && now - g->leader_at > (int64_t)g->conf.mlost_count * g->conf.pulse_ms;
+}
+
 /* A higher leader counts us in.  It may be the successor of our leader, whom we have not missed yet: we say no only when our leader
  * has spoken since. */
 static void
@@ -435,6 +443,8 @@ receive_view(struct group *g, const struct group_msg *m, int64_t now)
 			adopt(g, m, now);
 		else
 			ask_to_join(g, m->from, now);
+	} else if (mine && is_successor(g, m, now)) {
+		adopt(g, m, now);
 	} else if (mine) {
 		refuse(g, m, now);
 	}

@@ -23,6 +23,7 @@
  *  Leader lost   No VIEW with our name for mlost_count pulses (+ half), or LEAVE of the leader: the lowest remaining member takes over
  *            at once with the higher members of the old view (slost_count pulses to speak); the second waits 2 pulses, all others 3
  *            (2 more while a lower one is heard; after a LEAVE min(mlost_count, slost_count) - 1 more: those lower ones live).
+ *            Who hears the successor before his own patience ends follows it when mlost_count pulses have gone by.
  *  Excluded  A newer VIEW of our leader without our name: it does not hear us.  We lead a view of ourselves and keep asking to join.
  *            That splits nobody off: a node is attracted only by leaders lower than its own, and answers LEAVE to a higher one that
  *            counts it in once its own leader has spoken since (else that one may be its successor).

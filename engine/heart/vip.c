@@ -163,12 +163,27 @@ send_want(void)
 	json_decref(o);
 }
 
+/* It has ended because it was told to: what it told is no more */
+static void
+ended(void)
+{
+	int i;
+
+	forget_resources();
+	for (i = 0; i < V.shares_count; i++)
+		no_share(i);
+}
+
 static void
 end(void)
 {
+	bool runs = child_running(V.child);
+
 	V.on = false;
 	uv_timer_stop(&V.late);
 	child_stop(V.child);
+	if (!runs)
+		ended();
 }
 
 /* Nothing is set any more, and nothing will be */
@@ -256,13 +271,10 @@ static void
 on_gone(void *ctx, const char *how)
 {
 	char text[SK_TEXT_MAX], late[64];
-	int i;
 
 	V.acked = false;
-	if (how == NULL) {	/* it was told to: what it told is no more */
-		forget_resources();
-		for (i = 0; i < V.shares_count; i++)
-			no_share(i);
+	if (how == NULL) {
+		ended();
 		return;
 	}
 	snprintf(late, sizeof(late), "killed: no answer for %u s", (unsigned)(patience() / 1000));

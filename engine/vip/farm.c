@@ -192,6 +192,7 @@ fill_group(const struct farm *f, int g, uint32_t silent, uint32_t current, struc
 	int b, owner;
 
 	out->seed = f->conf.group[g].seed;
+	out->pad = 0;
 	for (b = 0; b < FILTER_BUCKETS; b++) {
 		holders = silent;
 		for (rest = current; rest != 0; rest &= rest - 1)
@@ -204,8 +205,7 @@ fill_group(const struct farm *f, int g, uint32_t silent, uint32_t current, struc
 			owner = FILTER_NOBODY;
 		if (owner < SK_NODES_MAX)
 			holders &= ~BIT(owner);
-		out->bucket[b].holders = holders;
-		out->bucket[b].owner = (uint8_t)owner;
+		out->bucket[b] = (struct filter_bucket){ .holders = holders, .owner = (uint8_t)owner };
 	}
 }
 
@@ -242,7 +242,7 @@ farm_tables(struct farm *f, int intf, struct filter_tables *t)
 	if (intf < 0 || intf >= f->conf.intfs || f->told[intf] == f->generation)
 		return false;
 	f->told[intf] = f->generation;
-	memset(t, 0, sizeof(*t));
+	memset(t, 0, offsetof(struct filter_tables, group));
 	others = f->view.members & ~BIT(f->conf.self);
 	for (i = 0; i < f->conf.nodes; i++) {
 		const uint8_t *mac = i == f->conf.self ? f->conf.mac[intf] : f->said[i].mac[intf];

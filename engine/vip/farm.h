@@ -55,7 +55,7 @@ void farm_holds(struct farm *f, uint32_t counted_in, uint8_t (*bits)[FILTER_BUCK
 bool farm_must_count(const struct farm *f);	/* we may hold connections of buckets that are not ours: count again in a while */
 /* Bytes for group_set_info(), valid until the next call; false: as before */
 bool farm_info(struct farm *f, const uint8_t **info, size_t *len);
-/* For the filter on one interface; false: nothing changed since the last call for it */
+/* For the filter on one interface; groups that are not in the configuration are left alone.  false: nothing changed since the last call for it */
 bool farm_changed(const struct farm *f);	/* farm_tables() has something new for an interface */
 bool farm_tables(struct farm *f, int intf, struct filter_tables *t);
 /* In the view in force: buckets of a node (0..256), whatever it has taken yet; its serving members of a group */

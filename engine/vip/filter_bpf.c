@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * filter_bpf.c: the filter as tc-BPF programs on clsact (kmod/bpf), through libbpf.
+ * filter_bpf.c: the filter as tc-BPF programs (kmod/bpf), through libbpf.
  *
- * Owns: a pair of tc filters per (interface, module), at a priority of their own, and the map that is mapped into them and into us.  What is
- * attached outlives us; it is found again at its place, by the program's name, and its map by the program.  Nothing is pinned.
- * Called by: vip/filter.c's users.  Never does: touch a tc filter that is not ours; clsact itself goes with the last filter when one of us had made it.
+ * Owns: a pair of programs per (interface, module), and the map that is mapped into them and into us.  They hang on tcx where the kernel has it (6.6:
+ * half the cost of a classifier), before others' programs; else on clsact as tc filters at a priority of their own.  What is attached outlives us; it is
+ * found again by the program's name, and its map and module by the program.  Nothing is pinned.
+ * Called by: vip/filter.c's users.  Never does: touch what is not ours; clsact itself goes with the last filter when one of us had made it.
  */
 #include "config.h"
 #include "vip/filter.h"
@@ -14,7 +15,7 @@
 #include <string.h>
 
 #ifdef HAVE_BPF
-#include "bpf/filter_state.h"
+#include "filter_state.h"
 #include "filter_bpf_gen.h"	/* filter_bpf_object[]: filter.bpf.o */
 
 #include <bpf/bpf.h>
@@ -25,7 +26,7 @@
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <time.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define PRIORITY	90u		/* + module id: of our tc filters; before those of automatic priority, which may say the last word (ours) */
@@ -108,52 +109,24 @@ map_state(int fd)
 {
 	void *p = mmap(NULL, sizeof(struct filter_state), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
+	/* cppcheck-suppress memleak ; filter_free() */
 	return p == MAP_FAILED ? NULL : p;
 }
 
 /* ---- what is attached ---- */
 
-/* The program at our place: its descriptor; -1: nothing there; -2: something that is not ours */
-static int
-program_at(int ifindex, int id, enum bpf_tc_attach_point point)
+/* State and counts of a program of ours; false: of another FILTER_ABI */
+static bool
+open_program(int fd, struct filter *f)
 {
-	struct bpf_prog_info info;
-	__u32 len = sizeof(info);
-	struct place p;
-	int fd;
-
-	place_of(&p, ifindex, id, point);
-	if (bpf_tc_query(&p.hook, &p.opts) != 0)
-		return -1;
-	fd = bpf_prog_get_fd_by_id(p.opts.prog_id);
-	if (fd < 0)
-		return -1;
-	memset(&info, 0, sizeof(info));
-	if (bpf_obj_get_info_by_fd(fd, &info, &len) == 0 && strcmp(info.name, point == BPF_TC_INGRESS ? NAME_IN : NAME_OUT) == 0)
-		return fd;
-	close(fd);
-	return -2;
-}
-
-static struct filter *
-bpf_find(int ifindex, int id)
-{
-	struct filter *f;
 	struct bpf_prog_info info;
 	__u32 ids[MAPS_MAX], len = sizeof(info), i;
-	int fd;
 
-	libbpf_set_print(NULL);
-	fd = program_at(ifindex, id, BPF_TC_INGRESS);
-	if (fd < 0)
-		return NULL;
 	memset(&info, 0, sizeof(info));
 	info.nr_map_ids = MAPS_MAX;
 	info.map_ids = (__u64)(uintptr_t)ids;
-	f = filter_alloc(ifindex, id);
-	if (f == NULL || bpf_obj_get_info_by_fd(fd, &info, &len) != 0)
-		info.nr_map_ids = 0;
-	close(fd);
+	if (bpf_obj_get_info_by_fd(fd, &info, &len) != 0)
+		return false;
 	for (i = 0; i < info.nr_map_ids && i < MAPS_MAX; i++) {
 		struct bpf_map_info m;
 		int map = bpf_map_get_fd_by_id(ids[i]);
@@ -172,8 +145,116 @@ bpf_find(int ifindex, int id)
 		}
 		close(map);
 	}
-	if (f != NULL && f->s != NULL && f->counts >= 0)
+	return f->s != NULL && f->counts >= 0 && f->s->conf.abi == FILTER_ABI;
+}
+
+/* By name, and by what its map begins with: so also one of another FILTER_ABI */
+static bool
+is_of_module(int fd, int id, enum bpf_tc_attach_point point)
+{
+	__u32 ids[MAPS_MAX], len, i;
+	struct bpf_prog_info info;
+	bool yes = false;
+
+	memset(&info, 0, sizeof(info));
+	info.nr_map_ids = MAPS_MAX;
+	info.map_ids = (__u64)(uintptr_t)ids;
+	len = sizeof(info);
+	if (bpf_obj_get_info_by_fd(fd, &info, &len) != 0 || strcmp(info.name, point == BPF_TC_INGRESS ? NAME_IN : NAME_OUT) != 0)
+		return false;
+	for (i = 0; i < info.nr_map_ids && i < MAPS_MAX && !yes; i++) {
+		int map = bpf_map_get_fd_by_id(ids[i]);
+		const __u32 *head;
+
+		if (map < 0)
+			continue;
+		head = mmap(NULL, 2 * sizeof(*head), PROT_READ, MAP_SHARED, map, 0);	/* not of every map: only of those that were made for it */
+		if (head != MAP_FAILED) {
+			yes = head[0] == FILTER_STATE_MAGIC && head[1] == (unsigned)id;
+			munmap((void *)(uintptr_t)head, 2 * sizeof(*head));
+		}
+		close(map);
+	}
+	return yes;
+}
+
+/* bpf(2) for tcx, which older headers and libbpf do not know: linux/bpf.h of 6.6 */
+enum { TCX_INGRESS = 46, TCX_EGRESS = 47, TCX_BEFORE = 1 << 3, TCX_PROGRAMS = 64 };
+
+static int
+tcx(int command, int ifindex, enum bpf_tc_attach_point point, union bpf_attr *a)
+{
+	if (command == BPF_PROG_QUERY) {
+		a->query.target_fd = (unsigned)ifindex;
+		a->query.attach_type = point == BPF_TC_INGRESS ? TCX_INGRESS : TCX_EGRESS;
+	} else {
+		a->target_fd = (unsigned)ifindex;
+		a->attach_type = point == BPF_TC_INGRESS ? TCX_INGRESS : TCX_EGRESS;
+	}
+	return (int)syscall(__NR_bpf, command, a, sizeof(*a));
+}
+
+/* Programs on tcx; -1: this kernel has none (or SAFE_VIP_TC=clsact says so) */
+static int
+tcx_list(int ifindex, enum bpf_tc_attach_point point, __u32 ids[TCX_PROGRAMS])
+{
+	const char *wanted = getenv("SAFE_VIP_TC");
+	union bpf_attr a;
+
+	if (wanted != NULL && strcmp(wanted, "clsact") == 0)
+		return -1;
+	memset(&a, 0, sizeof(a));
+	a.query.prog_ids = (__u64)(uintptr_t)ids;
+	a.query.prog_cnt = TCX_PROGRAMS;
+	if (tcx(BPF_PROG_QUERY, ifindex, point, &a) != 0)
+		return -1;
+	return a.query.prog_cnt < TCX_PROGRAMS ? (int)a.query.prog_cnt : TCX_PROGRAMS;
+}
+
+/* Our program: its descriptor, and where it hangs; -1: there is none; -2: in its place is something that is not ours */
+static int
+program_at(int ifindex, int id, enum bpf_tc_attach_point point, bool *on_tcx)
+{
+	__u32 ids[TCX_PROGRAMS];
+	int n = tcx_list(ifindex, point, ids), i, fd;
+	struct place p;
+
+	for (i = 0; i < n; i++) {
+		fd = bpf_prog_get_fd_by_id(ids[i]);
+		*on_tcx = true;
+		if (fd >= 0 && is_of_module(fd, id, point))
+			return fd;
+		if (fd >= 0)
+			close(fd);
+	}
+	*on_tcx = false;
+	place_of(&p, ifindex, id, point);
+	if (bpf_tc_query(&p.hook, &p.opts) != 0)
+		return -1;
+	fd = bpf_prog_get_fd_by_id(p.opts.prog_id);
+	if (fd < 0)
+		return -1;
+	if (is_of_module(fd, id, point))
+		return fd;
+	close(fd);
+	return -2;
+}
+
+static struct filter *
+bpf_find(int ifindex, int id)
+{
+	struct filter *f = filter_alloc(ifindex, id);
+	bool on_tcx;
+	int fd;
+
+	libbpf_set_print(NULL);
+	fd = f != NULL ? program_at(ifindex, id, BPF_TC_INGRESS, &on_tcx) : -1;
+	if (fd >= 0 && open_program(fd, f)) {
+		close(fd);
 		return f;
+	}
+	if (fd >= 0)
+		close(fd);
 	filter_free(f);
 	return NULL;
 }
@@ -313,41 +394,86 @@ leave_qdisc(int ifindex)
 static void
 take_off(int ifindex, int id, enum bpf_tc_attach_point point)
 {
-	int fd = program_at(ifindex, id, point);
+	bool on_tcx;
+	int fd = program_at(ifindex, id, point, &on_tcx);
+	union bpf_attr a;
 	struct place p;
 
 	if (fd < 0)
 		return;
+	if (on_tcx) {
+		memset(&a, 0, sizeof(a));
+		a.attach_bpf_fd = (unsigned)fd;
+		tcx(BPF_PROG_DETACH, ifindex, point, &a);
+	} else {
+		place_of(&p, ifindex, id, point);
+		bpf_tc_detach(&p.hook, &p.opts);
+	}
 	close(fd);
-	place_of(&p, ifindex, id, point);
-	bpf_tc_detach(&p.hook, &p.opts);
 }
 
 static bool
-put_on(int ifindex, int id, enum bpf_tc_attach_point point, int prog, char *err, size_t errsize)
+put_on_tcx(int ifindex, enum bpf_tc_attach_point point, int prog, int old)
 {
-	int fd = program_at(ifindex, id, point), r;
-	struct place p;
+	union bpf_attr a;
 
-	if (fd == -2) {
-		snprintf(err, errsize, "tc filter of priority %u on %s: there is one that is not ours", PRIORITY + (unsigned)id,
-		    point == BPF_TC_INGRESS ? "ingress" : "egress");
-		return false;
-	}
-	if (fd >= 0)
-		close(fd);
+	memset(&a, 0, sizeof(a));
+	a.attach_bpf_fd = (unsigned)prog;
+	a.attach_flags = old >= 0 ? BPF_F_REPLACE : TCX_BEFORE;
+	a.replace_bpf_fd = old >= 0 ? (unsigned)old : 0;
+	return tcx(BPF_PROG_ATTACH, ifindex, point, &a) == 0;
+}
+
+/* *made: we made clsact for it */
+static bool
+put_on_clsact(int ifindex, int id, enum bpf_tc_attach_point point, int prog, bool replace, bool *made, char *err, size_t errsize)
+{
+	struct place p;
+	int r;
+
+	place_of(&p, ifindex, id, BPF_TC_INGRESS | BPF_TC_EGRESS);
+	r = bpf_tc_hook_create(&p.hook);
+	if (r != 0 && r != -EEXIST)
+		return no(err, errsize, "qdisc clsact", r);
+	*made |= r == 0;
 	place_of(&p, ifindex, id, point);
 	p.opts.prog_fd = prog;
-	p.opts.flags = fd >= 0 ? BPF_TC_F_REPLACE : 0;
+	p.opts.flags = replace ? BPF_TC_F_REPLACE : 0;
 	r = bpf_tc_attach(&p.hook, &p.opts);
 	return r == 0 || no(err, errsize, point == BPF_TC_INGRESS ? "tc filter on ingress" : "tc filter on egress", r);
 }
 
+/* In the place of what is there of us, in one step; else on tcx, else on clsact */
+static bool
+put_on(int ifindex, int id, enum bpf_tc_attach_point point, int prog, bool *made, char *err, size_t errsize)
+{
+	__u32 ids[TCX_PROGRAMS];
+	bool on_tcx, good;
+	int old = program_at(ifindex, id, point, &on_tcx);
+
+	if (old == -2) {
+		snprintf(err, errsize, "tc filter of priority %u on %s: there is one that is not ours", PRIORITY + (unsigned)id,
+		    point == BPF_TC_INGRESS ? "ingress" : "egress");
+		return false;
+	}
+	if (old < 0)
+		on_tcx = tcx_list(ifindex, point, ids) >= 0;
+	if (on_tcx)
+		good = put_on_tcx(ifindex, point, prog, old) || no(err, errsize, point == BPF_TC_INGRESS ? "tcx ingress" : "tcx egress", errno);
+	else
+		good = put_on_clsact(ifindex, id, point, prog, old >= 0, made, err, errsize);
+	if (old >= 0)
+		close(old);
+	return good;
+}
+
 static void
-first_state(struct filter_state *s, const struct filter_conf *conf)
+first_state(struct filter_state *s, int id, const struct filter_conf *conf)
 {
 	int t, g, b;
 
+	s->magic = FILTER_STATE_MAGIC;
+	s->module_id = (unsigned)id;
 	s->conf = *conf;
 	s->build = build_id();
 	for (t = 0; t < 2; t++)
@@ -366,13 +492,14 @@ same_conf(const struct filter *f, const struct filter_conf *conf)
 static bool
 complete(const struct filter *f, const struct filter_conf *conf)
 {
+	bool on_tcx;
 	int fd;
 
 	if (!same_conf(f, conf) || f->s->build != build_id())
 		return false;
 	if (conf->mode != FILTER_INVISIBLE)
 		return true;
-	fd = program_at(f->ifindex, f->id, BPF_TC_EGRESS);
+	fd = program_at(f->ifindex, f->id, BPF_TC_EGRESS, &on_tcx);
 	if (fd >= 0)
 		close(fd);
 	return fd >= 0;
@@ -383,9 +510,7 @@ bpf_attach(int ifindex, int id, const struct filter_conf *conf, bool *kept, char
 {
 	struct filter *old = bpf_find(ifindex, id), *f = NULL;
 	struct bpf_object *o = NULL;
-	struct place p;
 	bool made = false;
-	int r;
 
 	*kept = false;
 	if (conf->abi != FILTER_ABI || id < 0 || id >= IDS || (conf->mode != FILTER_INVISIBLE && conf->mode != FILTER_DIRECTED) || conf->addrs > FILTER_ADDRS ||
@@ -402,31 +527,24 @@ bpf_attach(int ifindex, int id, const struct filter_conf *conf, bool *kept, char
 	f = filter_alloc(ifindex, id);
 	if (o == NULL || f == NULL || !open_maps(f, o, err, errsize))
 		goto bad;
-	first_state(f->s, conf);
+	first_state(f->s, id, conf);
 	if (same_conf(old, conf)) {	/* another build, or half of it was gone: go on with what it knew */
 		f->s->control = old->s->control;
 		memcpy(f->s->tables, old->s->tables, sizeof(f->s->tables));
 		*kept = true;
 	}
-	place_of(&p, ifindex, id, BPF_TC_INGRESS | BPF_TC_EGRESS);
-	r = bpf_tc_hook_create(&p.hook);
-	if (r != 0 && r != -EEXIST) {
-		no(err, errsize, "qdisc clsact", r);
-		goto bad;
-	}
-	made = r == 0;
-	f->s->made_qdisc = made || (old != NULL && old->s->made_qdisc != 0);
 	/* what leaves is disguised before anything is taken */
 	if (conf->mode == FILTER_INVISIBLE &&
-	    !put_on(ifindex, id, BPF_TC_EGRESS, bpf_program__fd(bpf_object__find_program_by_name(o, NAME_OUT)), err, errsize))
+	    !put_on(ifindex, id, BPF_TC_EGRESS, bpf_program__fd(bpf_object__find_program_by_name(o, NAME_OUT)), &made, err, errsize))
 		goto bad;
-	if (!put_on(ifindex, id, BPF_TC_INGRESS, bpf_program__fd(bpf_object__find_program_by_name(o, NAME_IN)), err, errsize)) {
+	if (!put_on(ifindex, id, BPF_TC_INGRESS, bpf_program__fd(bpf_object__find_program_by_name(o, NAME_IN)), &made, err, errsize)) {
 		if (old == NULL)
 			take_off(ifindex, id, BPF_TC_EGRESS);
 		goto bad;
 	}
 	if (conf->mode != FILTER_INVISIBLE)
 		take_off(ifindex, id, BPF_TC_EGRESS);
+	f->s->made_qdisc = made || (old != NULL && old->s->made_qdisc != 0);
 	bpf_object__close(o);
 	filter_free(old);
 	return f;

@@ -161,5 +161,5 @@ vipd_once(const char *module, enum once what)
 	while (s != NULL && !r.answered)
 		uv_run(loop, UV_RUN_ONCE);
 	fflush(stdout);
-	_exit(r.failed);	/* what is set stays; a thread may still wait for a name server */
+	_exit(r.failed ? 1 : 0);	/* what is set stays; a thread may still wait for a name server */
 }

@@ -10,7 +10,7 @@
 #include <linux/if_packet.h>
 #include <linux/pkt_cls.h>
 #include <bpf/bpf_helpers.h>
-#include "bpf/filter_state.h"
+#include "filter_state.h"
 
 extern struct filter_state state;
 #define FILTER_ZERO (*(volatile __u32 *)&state.zero)

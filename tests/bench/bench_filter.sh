@@ -23,7 +23,7 @@ fi
 mount -t tmpfs none /run && mkdir /run/netns || exit
 ip link set lo up
 iptables=iptables
-! command -v iptables-legacy >/dev/null || iptables=iptables-legacy
+! command -v iptables-legacy >/dev/null || iptables="iptables-legacy"
 args=() k=0
 
 node() {	# node NS INTF-ON-OUR-SIDE IP: a namespace with eth0, which is the far end
@@ -77,9 +77,9 @@ one none-
 one nothing-
 ip netns exec nothing-1 tc qdisc add dev eth0 clsact
 ip netns exec nothing-1 tc filter add dev eth0 ingress bpf da bytecode '1,6 0 0 4294967295' || exit
-one ours-1rule- 1
-one ours-16rules- 16
-one xt_cluster-
+one "ours-1rule-" 1
+one "ours-16rules-" 16
+one "xt_cluster-"
 if ! cluster xt_cluster-1 1 1 10.77.$k.100; then
 	echo "(no xt_cluster here)"
 	unset 'args[-1]'

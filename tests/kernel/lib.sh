@@ -115,7 +115,7 @@ guest_run() {
 	# shellcheck disable=SC2086 # several
 	printf '%s\n' $GUEST_LOADS >"$GUEST/modules/order"
 	(cd "$GUEST" && find . | cpio -o -H newc -R 0:0 2>/dev/null) >"$GUEST.img" || return	# what packing saves, unpacking takes
-	timeout -k 5 "$limit" qemu-system-x86_64 -accel tcg -M q35 -cpu max -smp 1 -m "$mb" -nodefaults -no-user-config -display none -no-reboot \
+	timeout -k 5 "$limit" qemu-system-x86_64 -accel tcg,thread=multi -M q35 -cpu max -smp "${GUEST_CPUS:-1}" -m "$mb" -nodefaults -no-user-config -display none -no-reboot \
 		-serial stdio -kernel "$KIMAGE" -initrd "$GUEST.img" -append "console=ttyS0 panic=-1 oops=panic quiet ${GUEST_BOOT:-}" \
 		-device isa-debug-exit,iobase=0x501,iosize=1 </dev/null >"$GUEST.out" 2>&1
 	GUEST_STATUS=$? GUEST_OUT=$GUEST.txt

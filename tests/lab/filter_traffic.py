@@ -7,8 +7,11 @@ udp ADDR N PORT         likewise, one datagram each
 keep ADDR N PORT        N connections; prints the shares, then for each line on stdin asks all again and prints "same N of M"
 watch INTF MAC SECONDS  Ethernet frames that came from MAC, ARP and ND answers that name it: "source=0 arp=3 nd=1", after a line on stdin
 syn ADDR N PORT         N connects that are not waited for
+attached INTF           programs on tcx: "ingress=1 egress=1"; none where the kernel has no tcx
 """
 import collections
+import ctypes
+import platform
 import select
 import socket
 import struct
@@ -155,6 +158,18 @@ def syn(addr, n, port):
         except BlockingIOError:
             pass
         s.close()
+
+
+def attached(intf):
+    nr = {"x86_64": 321, "aarch64": 280, "riscv64": 280}[platform.machine()]
+    said = []
+    for name, kind in ("ingress", 46), ("egress", 47):
+        ids = (ctypes.c_uint32 * 64)()
+        # union bpf_attr, query: target, attach_type, query_flags, attach_flags, prog_ids, prog_cnt
+        attr = ctypes.create_string_buffer(struct.pack("IIIIQI", socket.if_nametoindex(intf), kind, 0, 0, ctypes.addressof(ids), 64), 128)
+        bad = ctypes.CDLL(None).syscall(nr, 16, attr, 128)
+        said.append("%s=%d" % (name, 0 if bad else struct.unpack_from("I", attr, 24)[0]))
+    print(" ".join(said))
 
 
 globals()[sys.argv[1]](*sys.argv[2:])

@@ -82,6 +82,7 @@ fv_tables(const struct fv_vector *v, struct filter_tables *t)
 
 	memset(t, 0, sizeof(*t));
 	t->known = 0xf;
+	t->deaf = v->deaf;
 	for (i = 0; i < 4; i++) {
 		memcpy(t->mac[i], macs[FV_OURS], 6);
 		t->mac[i][5] = (uint8_t)i;
@@ -313,6 +314,7 @@ fv_random_tables(struct fv_random *r, struct filter_tables *t)
 		memcpy(t->mac[i], macs[FV_OURS], 6);
 		t->mac[i][5] = (uint8_t)i;
 		t->known |= (below(r, 8) != 0) * 1u << i;
+		t->deaf |= (below(r, 8) == 0) * 1u << i;
 	}
 	for (g = 0; g < FILTER_GROUPS; g++) {
 		uint32_t kind = below(r, 4);

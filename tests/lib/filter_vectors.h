@@ -48,7 +48,7 @@ struct fv_vector {
 	enum fv_world world;
 	struct fv_frame frame;
 	uint8_t owner;			/* of all buckets of the group that counts; others: FILTER_NOBODY */
-	uint32_t holders;
+	uint32_t holders, deaf;
 	uint8_t group;
 	bool lease_over;
 	uint8_t held;			/* enum filter_held: what the socket lookup finds */

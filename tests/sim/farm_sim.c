@@ -15,6 +15,7 @@
  */
 #include "config.h"
 #include "filter_core.h"
+#include "sim/events.h"
 #include "sim/rng.h"
 #include "vip/farm_node.h"
 
@@ -33,7 +34,6 @@
 #define BIT(i)		(UINT32_C(1) << (i))
 #define WORDS		(FILTER_BUCKETS / 64)
 
-struct event { int64_t at; uint64_t order; int kind, from, to, life; size_t len; uint8_t *data; };
 enum { EV_TICK, EV_PACKET, EV_COUNT, EV_COUNTED, EV_RESUME, EV_RESTART, EV_SERVE, EV_CLIENT };
 
 struct server {
@@ -63,7 +63,7 @@ struct server {
 struct conn { bool open; int holder; uint8_t group, bucket; };
 
 static struct {
-	uint64_t seed, order;
+	uint64_t seed;
 	struct rng rng;
 	int64_t	 now;
 	int	 nodes, mlost, slost, loss, dup, slow, conns;
@@ -71,8 +71,7 @@ static struct {
 	uint32_t reach[SK_NODES_MAX];	/* links: bit per receiver */
 	struct server server[SK_NODES_MAX];
 	struct conn conn[CONNS];
-	struct event *heap;
-	size_t	 count, room;
+	struct events events;
 	bool	 verbose, failed, rough, directed;
 	char	 why[256];
 	unsigned long opened, refused, segments, resets;	/* of all histories */
@@ -115,48 +114,7 @@ fail(const char *fmt, ...)
 	story("FAILED: %s", sim.why);
 }
 
-/* ---- events ---- */
-
-static bool
-earlier(const struct event *a, const struct event *b)
-{
-	return a->at != b->at ? a->at < b->at : a->order < b->order;
-}
-
-static void
-push(struct event e)
-{
-	size_t i;
-
-	if (sim.count == sim.room) {
-		sim.room = sim.room == 0 ? 1024 : sim.room * 2;
-		sim.heap = realloc(sim.heap, sim.room * sizeof(e));
-		if (sim.heap == NULL)
-			fatal("no memory");
-	}
-	e.order = sim.order++;
-	for (i = sim.count++; i > 0 && earlier(&e, &sim.heap[(i - 1) / 2]); i = (i - 1) / 2)
-		sim.heap[i] = sim.heap[(i - 1) / 2];
-	sim.heap[i] = e;
-}
-
-static struct event
-pop(void)
-{
-	struct event top = sim.heap[0], last = sim.heap[--sim.count];
-	size_t i = 0, c;
-
-	while ((c = 2 * i + 1) < sim.count) {
-		if (c + 1 < sim.count && earlier(&sim.heap[c + 1], &sim.heap[c]))
-			c++;
-		if (!earlier(&sim.heap[c], &last))
-			break;
-		sim.heap[i] = sim.heap[c];
-		i = c;
-	}
-	sim.heap[i] = last;
-	return top;
-}
+/* ---- time ---- */
 
 static int64_t
 local(const struct server *s)
@@ -169,7 +127,7 @@ plan(int kind, int i, int64_t after)
 {
 	struct event e = { .at = sim.now + (after < 1 ? 1 : after), .kind = kind, .to = i, .life = sim.server[i].life };
 
-	push(e);
+	events_push(&sim.events, e);
 }
 
 static void
@@ -301,7 +259,7 @@ on_send(void *ctx, int to, const struct group_msg *m)
 		if (e.data == NULL)
 			fatal("no memory");
 		memcpy(e.data, buf, len);
-		push(e);
+		events_push(&sim.events, e);
 	}
 }
 
@@ -681,8 +639,8 @@ resume(int i)
 static void
 run_until(int64_t end)
 {
-	while (sim.count > 0 && sim.heap[0].at <= end && !sim.failed) {
-		struct event e = pop();
+	while (sim.events.count > 0 && sim.events.heap[0].at <= end && !sim.failed) {
+		struct event e = events_pop(&sim.events);
 		struct server *s = &sim.server[e.to];
 
 		sim.now = e.at;
@@ -855,8 +813,7 @@ end_history(void)
 	for (i = 0; i < sim.nodes; i++)
 		if (sim.server[i].node != NULL)
 			stop_vipd(i, false);
-	while (sim.count > 0)
-		free(sim.heap[--sim.count].data);
+	events_clear(&sim.events);
 }
 
 /* Who is there serves, with the same powers */
@@ -1028,7 +985,7 @@ main(int argc, char **argv)
 	printf("# %lu connections, %lu refused in between, %lu segments on their way, %lu resets excused (no common view)\n", sim.opened, sim.refused,
 	    sim.segments, sim.resets);
 	printf("1..%d\n", test);
-	free(sim.heap);
+	free(sim.events.heap);
 	for (c = 0; c < SK_NODES_MAX; c++)
 		free(sim.server[c].waiting);
 	return ok ? 0 : 1;

@@ -12,6 +12,7 @@
  */
 #include "config.h"
 #include "cluster/group.h"
+#include "sim/events.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -25,7 +26,6 @@
 #define BIT(i)		(UINT32_C(1) << (i))
 #define TABLE		8192	/* (number, leader) pairs of one history; power of two */
 
-struct event { int64_t at; uint64_t order; int kind, from, to, life; size_t len; uint8_t *data; };
 enum { EV_TICK, EV_PACKET };
 
 struct blob { uint32_t version; uint64_t sum; };
@@ -48,13 +48,12 @@ struct node {
 };
 
 static struct {
-	uint64_t seed, rnd, order;
+	uint64_t seed, rnd;
 	int64_t	 now;
 	int	 nodes, mlost, slost, loss, dup, slow, blob_max;
 	uint32_t up[SK_NODES_MAX];	/* links: bit per receiver */
 	struct node node[SK_NODES_MAX];
-	struct event *heap;
-	size_t	 count, room;
+	struct events events;
 	struct view { uint32_t number, members, had; int leader; uint64_t epoch; uint32_t word[SK_NODES_MAX]; } name[TABLE];	/* had: who had it in force */
 	uint64_t epoch;
 	bool	 verbose, failed;
@@ -111,48 +110,7 @@ fail(const char *fmt, ...)
 	story("FAILED: %s", sim.why);
 }
 
-/* ---- events ---- */
-
-static bool
-earlier(const struct event *a, const struct event *b)
-{
-	return a->at != b->at ? a->at < b->at : a->order < b->order;
-}
-
-static void
-push(struct event e)
-{
-	size_t i;
-
-	if (sim.count == sim.room) {
-		sim.room = sim.room == 0 ? 1024 : sim.room * 2;
-		sim.heap = realloc(sim.heap, sim.room * sizeof(e));
-		if (sim.heap == NULL)
-			fatal("no memory");
-	}
-	e.order = sim.order++;
-	for (i = sim.count++; i > 0 && earlier(&e, &sim.heap[(i - 1) / 2]); i = (i - 1) / 2)
-		sim.heap[i] = sim.heap[(i - 1) / 2];
-	sim.heap[i] = e;
-}
-
-static struct event
-pop(void)
-{
-	struct event top = sim.heap[0], last = sim.heap[--sim.count];
-	size_t i = 0, c;
-
-	while ((c = 2 * i + 1) < sim.count) {
-		if (c + 1 < sim.count && earlier(&sim.heap[c + 1], &sim.heap[c]))
-			c++;
-		if (!earlier(&sim.heap[c], &last))
-			break;
-		sim.heap[i] = sim.heap[c];
-		i = c;
-	}
-	sim.heap[i] = last;
-	return top;
-}
+/* ---- time ---- */
 
 static int64_t
 local(const struct node *n)
@@ -167,7 +125,7 @@ push_tick(int i)
 	int64_t left = group_next(n->g) - local(n);
 	struct event e = { .at = sim.now + (left < 1 ? 1 : left), .kind = EV_TICK, .to = i, .life = n->life };
 
-	push(e);
+	events_push(&sim.events, e);
 }
 
 /* ---- hooks of a node ---- */
@@ -203,7 +161,7 @@ on_send(void *ctx, int to, const struct group_msg *m)
 		if (e.data == NULL)
 			fatal("no memory");
 		memcpy(e.data, buf, len);
-		push(e);
+		events_push(&sim.events, e);
 	}
 }
 
@@ -374,10 +332,10 @@ run_until(int64_t end)
 	struct event e;
 	struct group_msg m;
 
-	while (sim.count > 0 && sim.heap[0].at <= end && !sim.failed) {
+	while (sim.events.count > 0 && sim.events.heap[0].at <= end && !sim.failed) {
 		struct node *n;
 
-		e = pop();
+		e = events_pop(&sim.events);
 		sim.now = e.at;
 		n = &sim.node[e.to];
 		if (n->g != NULL && e.life == n->life) {
@@ -584,8 +542,7 @@ end_history(void)
 	for (i = 0; i < sim.nodes; i++)
 		if (sim.node[i].g != NULL)
 			group_free(sim.node[i].g);
-	while (sim.count > 0)
-		free(sim.heap[--sim.count].data);
+	events_clear(&sim.events);
 }
 
 static void
@@ -754,6 +711,6 @@ main(int argc, char **argv)
 		ok = batch(++test, history, seed, 10, SK_NODES_MAX, "32 nodes") && ok;
 	}
 	printf("1..%d\n", test);
-	free(sim.heap);
+	free(sim.events.heap);
 	return ok ? 0 : 1;
 }

@@ -161,7 +161,7 @@ test_killed_and_replaced(void **state)
 static void
 test_a_long_line_to_it(void **state)
 {
-	begin("n=$(head -c 4000000 <&3 | wc -c); echo \"{\\\"say\\\":\\\"$n\\\"}\" >&3; read -r quit <&3", 20, 80);
+	begin("n=$(head -c 4000000 <&3 | wc -c); echo \"{\\\"say\\\":\\\"$n\\\"}\" >&3; read -r rest <&3; read -r quit <&3", 20, 80);
 	Long = 4000000;
 	child_start(C);
 	until(&Seen.lines, 1);

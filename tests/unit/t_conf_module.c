@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <sys/stat.h>
 #include <libxml/parser.h>
@@ -266,14 +267,30 @@ repeat(const char *head, const char *piece, size_t count, const char *tail)
 	return rc;
 }
 
+/* Of this thread on a processor: what others do there does not count */
+static int64_t
+spent_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
 static int64_t
 time_of(size_t count)
 {
-	int64_t begin = clock_mono_ms();
+	int64_t best = INT64_MAX, begin, took;
+	int i;
 
-	assert_int_equal(repeat("<safe><service mode=\"light\"><user>", "<var name=\"A\" value=\"\"/>", count, "</user></service></safe>"), 0);
-	conf_module_free(&module);
-	return clock_mono_ms() - begin;
+	for (i = 0; i < 3; i++) {
+		begin = spent_ms();
+		assert_int_equal(repeat("<safe><service mode=\"light\"><user>", "<var name=\"A\" value=\"\"/>", count, "</user></service></safe>"), 0);
+		conf_module_free(&module);
+		took = spent_ms() - begin;
+		best = took < best ? took : best;
+	}
+	return best;
 }
 
 /* RELAX NG by libxml2 and the parser alone take minutes for files of 4 MiB like these.  Four times as much may take some four times as

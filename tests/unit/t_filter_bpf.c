@@ -5,7 +5,7 @@
  */
 #include "config.h"
 #include "filter_core.h"
-#include "bpf/filter_state.h"
+#include "filter_state.h"
 #include "filter_bpf_gen.h"
 #include "lib/filter_vectors.h"
 

@@ -554,6 +554,27 @@ test_rivals(void **state)
 	group_free(p.g);
 }
 
+/* Half a pulse before it misses the leader itself, but not earlier, nor for a view that has the leader */
+static void
+test_successor(void **state)
+{
+	static struct probe p;
+
+	probe_start(&p, 2);
+	hear(&p, GM_VIEW, 0, 500, 0, 0x1f);
+	ticks(&p, 3);
+	hear(&p, GM_VIEW, 1, 501, 1, 0x1e);
+	assert_int_equal(group_leader(p.g), 0);
+	p.now += 1;
+	hear(&p, GM_VIEW, 1, 499, 1, 0x1e);
+	hear(&p, GM_VIEW, 1, 501, 1, 0x1a);
+	assert_int_equal(group_leader(p.g), 0);
+	hear(&p, GM_VIEW, 1, 501, 1, 0x1e);
+	assert_int_equal(group_leader(p.g), 1);
+	assert_int_equal(p.sent[GM_ALIVE], B(1));
+	group_free(p.g);
+}
+
 /* ---- info ---- */
 
 static struct group_msg
@@ -747,6 +768,7 @@ main(void)
 		cmocka_unit_test(test_a_leader_collects_acknowledgements),
 		cmocka_unit_test(test_a_member_acknowledges),
 		cmocka_unit_test(test_rivals),
+		cmocka_unit_test(test_successor),
 		cmocka_unit_test(test_info_is_fetched_piece_by_piece),
 		cmocka_unit_test(test_info_refuses_nonsense),
 		cmocka_unit_test(test_own_info_is_served),

@@ -5,7 +5,10 @@
 
 #include "filter_abi.h"
 
+#define FILTER_STATE_MAGIC	0x5afe0f17
+
 struct filter_state {
+	__u32 magic, module_id;	/* these two stay where they are, whatever FILTER_ABI: a successor must recognise what it replaces */
 	struct filter_control control;
 	__u64 tick, now_ns;	/* the programs': CLOCK_MONOTONIC when this jiffy began */
 	struct filter_conf conf;
