@@ -127,7 +127,7 @@ lapsing(const struct farm_node *n)
 static uint32_t
 near_outside(const struct farm_node *n)
 {
-	uint32_t near = n->now - n->view.at > pulses(n, n->conf.mlost_count + n->conf.slost_count) ? 0 : group_near(n->group, n->now);
+	uint32_t near = n->now - n->view.at > pulses(n, n->conf.mlost_count + n->conf.slost_count + 6) ? 0 : group_near(n->group, n->now);
 
 	return (near | lapsing(n)) & ~group_members(n->group);
 }
@@ -277,7 +277,7 @@ update(struct farm_node *n, int64_t now)
 	uint32_t members = group_members(n->group), outside = group_heard(n->group, now) & ~members;
 	bool in_force;
 
-	farm_outside(n->farm, outside | lapsing(n), near_outside(n), group_view(n->group) != 0 ? group_rivals(n->group, FARM_SERVES, now) : 0);
+	farm_outside(n->farm, outside | near_outside(n), near_outside(n), group_view(n->group) != 0 ? group_rivals(n->group, FARM_SERVES, now) : 0);
 	publish(n);
 	group_set_word(n->group, n->wish && (n->served || may_begin(n, outside, now)) ? n->serves : 0);
 	in_force = group_view(n->group) == 0 ? !n->wish : group_word(n->group, n->conf.farm.self) == (n->wish ? n->serves : 0);
