@@ -21,9 +21,9 @@ struct farm_node {
 	int64_t	 pulse_at;	/* the last of our pulses, or our birth */
 	uint32_t lives;
 	int64_t	 now;		/* the latest that the caller gave */
-	struct { uint32_t members; int leader; int64_t at; } view;	/* in force */
+	struct { uint32_t number, members; int leader; int64_t at; } view;	/* in force */
 	int64_t	 first_at;	/* when the first view of this life came into force */
-	/* Members of a former leader's view who are in none of ours now: nobody knows whether they were silent.  Until their lease would be over. */
+	/* Members of a former leader's view, or of one before views that we missed, who are in none of ours now: nobody knows whether they were silent.  Until their lease would be over. */
 	uint32_t lapsing;
 	int64_t	 lapsed_at;
 	uint32_t differs, refused;	/* members with another word than ours or the winning one's; whose info was refused */
@@ -138,13 +138,16 @@ note_view(struct farm_node *n)
 	uint32_t members = group_members(n->group);
 	int leader = group_leader(n->group);
 
-	if (n->view.leader >= 0 && leader != n->view.leader) {
-		n->lapsing = (lapsing(n) | n->view.members) & ~(UINT32_C(1) << n->view.leader);
+	if (n->view.leader >= 0 && (leader != n->view.leader || group_view(n->group) != n->view.number + 1)) {
+		n->lapsing = lapsing(n) | n->view.members;
+		if (leader != n->view.leader)
+			n->lapsing &= ~(UINT32_C(1) << n->view.leader);		/* that one was missed, said goodbye, or is heard */
 		n->lapsed_at = n->now + pulses(n, least_count(n) + 1);
 	}
 	n->lapsing &= ~members;
 	if (n->view.leader < 0)
 		n->first_at = n->now;
+	n->view.number = group_view(n->group);
 	n->view.members = members;
 	n->view.leader = leader;
 	n->view.at = n->now;
