@@ -23,7 +23,8 @@ struct farm_node {
 	int64_t	 now;		/* the latest that the caller gave */
 	struct { uint32_t number, members; int leader; int64_t at; } view;	/* in force */
 	int64_t	 first_at;	/* when the first view of this life came into force */
-	/* Members of a former leader's view, or of one before views that we missed, who are in none of ours now: nobody knows whether they were silent.  Until their lease would be over. */
+	/* Members of a former leader's view, or of one before views that we missed, who are in none of ours now: nobody knows whether they
+	 * were silent.  Until their lease would be over. */
 	uint32_t lapsing;
 	int64_t	 lapsed_at;
 	uint32_t differs, refused;	/* members with another word than ours or the winning one's; whose info was refused */
@@ -40,6 +41,13 @@ static int
 least_count(const struct farm_node *n)
 {
 	return n->conf.mlost_count < n->conf.slost_count ? n->conf.mlost_count : n->conf.slost_count;
+}
+
+/* Who misses us waits half a pulse longer than its count, and may not have got what we said with our last pulse */
+static int64_t
+lease_ms(const struct farm_node *n)
+{
+	return least_count(n) > 1 ? pulses(n, least_count(n)) - n->conf.pulse_ms / 2 : n->conf.pulse_ms + n->conf.pulse_ms / 4;
 }
 
 /* ---- hooks of the group ---- */
@@ -256,7 +264,7 @@ give_lease(struct farm_node *n)
 {
 	if (group_view(n->group) == 0)
 		return;
-	n->hooks.lease(n->hooks.ctx, n->pulse_at + pulses(n, least_count(n)));
+	n->hooks.lease(n->hooks.ctx, n->pulse_at + lease_ms(n));
 }
 
 /* In a view that serves already: now.  Else there may be others that serve and did not speak yet: who lost their leader need up to
@@ -297,7 +305,7 @@ static bool
 is_awake(struct farm_node *n, int64_t now)
 {
 	n->now = now;
-	if (now - n->pulse_at < pulses(n, least_count(n)))
+	if (now - n->pulse_at < lease_ms(n))
 		return true;
 	begin_anew(n, now);
 	return false;
@@ -314,6 +322,8 @@ farm_node_serve(struct farm_node *n, bool serve, int64_t now)
 	n->give_up = now + 2 * pulses(n, n->conf.mlost_count + n->conf.slost_count);
 	if (!serve)
 		n->served = false;
+	if (group_view(n->group) != 0)
+		view_to_farm(n);	/* what a former life of ours owns in it was not ours until now */
 	update(n, now);
 }
 
