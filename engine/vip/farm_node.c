@@ -112,16 +112,16 @@ tell_differs(struct farm_node *n, uint32_t words)
 		n->hooks.differs(n->hooks.ctx, n->differs);
 }
 
-/* The filter first, then the others are told */
+/* The filter first, then the others are told: with a view, else once per pulse (who asks for a version gets no other) */
 static void
-publish(struct farm_node *n)
+publish(struct farm_node *n, bool info_too)
 {
 	const uint8_t *info;
 	size_t len;
 
 	if (farm_changed(n->farm))
 		n->hooks.tables(n->hooks.ctx);
-	if (farm_info(n->farm, &info, &len))
+	if (info_too && farm_info(n->farm, &info, &len))
 		group_set_info(n->group, info, len);	/* its size is bounded; without memory the older view in it means: may hold anything */
 }
 
@@ -176,7 +176,7 @@ view_to_farm(struct farm_node *n)
 	if ((v.serving >> n->conf.farm.self & 1) != 0 && !n->wish && !n->served)
 		v.acked = 0;
 	farm_view(n->farm, &v);
-	publish(n);
+	publish(n, true);
 	tell_differs(n, words);
 }
 
@@ -219,7 +219,7 @@ on_info(void *ctx, int node, uint32_t version, const uint8_t *info, size_t len)
 		n->refused |= bit;
 	serving(n, group_members(n->group), &words);
 	tell_differs(n, words);
-	publish(n);
+	publish(n, false);
 }
 
 /* ---- life ---- */
@@ -256,7 +256,7 @@ begin_anew(struct farm_node *n, int64_t now)
 	n->refused = 0;
 	farm_view(n->farm, NULL);
 	farm_outside(n->farm, 0, 0, 0);
-	publish(n);
+	publish(n, true);
 }
 
 static void
@@ -289,7 +289,7 @@ update(struct farm_node *n, int64_t now)
 	bool in_force;
 
 	farm_outside(n->farm, outside | near_outside(n), near_outside(n), group_view(n->group) != 0 ? group_rivals(n->group, FARM_SERVES, now) : 0);
-	publish(n);
+	publish(n, false);
 	group_set_word(n->group, n->wish && (n->served || may_begin(n, outside, now)) ? n->serves : 0);
 	in_force = group_view(n->group) == 0 ? !n->wish : group_word(n->group, n->conf.farm.self) == (n->wish ? n->serves : 0);
 	if (in_force && n->wish)
@@ -346,6 +346,7 @@ farm_node_tick(struct farm_node *n, int64_t now)
 	if (!is_awake(n, now) || now < group_next(n->group))
 		return;
 	n->pulse_at = now;
+	publish(n, true);
 	group_tick(n->group, now);
 	give_lease(n);
 	update(n, now);
@@ -372,7 +373,7 @@ farm_node_holds(struct farm_node *n, uint32_t counted_in, uint8_t (*bits)[FILTER
 	if (n->left)
 		return;
 	farm_holds(n->farm, counted_in, bits);
-	publish(n);
+	publish(n, false);
 }
 
 void
