@@ -54,7 +54,8 @@ group_near(const struct group *g, int64_t now)
 	int i;
 
 	for (i = 0; i < g->conf.nodes; i++)
-		if (i != g->conf.self && now - g->heard_at[i] <= least)
+		if (i != g->conf.self && (now - g->heard_at[i] <= least ||
+		    now - g->went_at[i] <= (int64_t)(g->conf.mlost_count + 6) * g->conf.pulse_ms))
 			near |= BIT(i);
 	return near;
 }
@@ -505,6 +506,8 @@ receive_leave(struct group *g, const struct group_msg *m, int64_t now)
 {
 	if (m->leader == g->conf.self || m->leader == m->from)
 		g->heard_at[m->from] = NEVER;	/* a goodbye; who goes over to another leader names that one */
+	else
+		g->went_at[m->from] = now;
 	g->claim_at[m->from] = NEVER;
 	if (g->state == GS_LISTEN) {
 		g->joining = 0;		/* they have found another leader: they will come together */
@@ -578,7 +581,7 @@ group_new(const struct group_conf *conf, const struct group_hooks *hooks, int64_
 	g->next = now + conf->pulse_ms;
 	g->leader_at = NEVER;
 	for (i = 0; i < conf->nodes; i++)
-		g->alive_at[i] = g->claim_at[i] = g->heard_at[i] = g->asked_at[i] = g->counted_at[i] = g->told_at[i] = NEVER;
+		g->alive_at[i] = g->claim_at[i] = g->heard_at[i] = g->asked_at[i] = g->counted_at[i] = g->told_at[i] = g->went_at[i] = NEVER;
 	g->info[conf->self].version = conf->first_info;
 	g->info_budget = GROUP_BUDGET;
 	return g;

@@ -128,6 +128,7 @@ uint32_t group_members(const struct group *g);	/* ourselves only, while there is
 int group_leader(const struct group *g);	/* -1: no view yet */
 uint32_t group_view(const struct group *g);	/* 0: no view yet */
 uint32_t group_heard(const struct group *g, int64_t now);	/* whom we hear directly: within slost_count pulses and a half */
-uint32_t group_near(const struct group *g, int64_t now);		/* within min(mlost_count, slost_count) pulses: nobody who is missed */
+uint32_t group_near(const struct group *g, int64_t now);		/* within min(mlost_count, slost_count) pulses: nobody who is missed;
+	 * and who went over to another leader, until that one, if lost, has a successor that we hear (mlost_count + 6 pulses) */
 
 #endif

@@ -21,9 +21,10 @@ struct farm_node {
 	int64_t	 pulse_at;	/* the last of our pulses, or our birth */
 	uint32_t lives;
 	int64_t	 now;		/* the latest that the caller gave */
-	struct { uint32_t members; int leader; int64_t at; } view;	/* in force */
+	struct { uint32_t number, members; int leader; int64_t at; } view;	/* in force */
 	int64_t	 first_at;	/* when the first view of this life came into force */
-	/* Members of a former leader's view who are in none of ours now: nobody knows whether they were silent.  Until their lease would be over. */
+	/* Members of a former leader's view, or of one before views that we missed, who are in none of ours now: nobody knows whether they
+	 * were silent.  Until their lease would be over. */
 	uint32_t lapsing;
 	int64_t	 lapsed_at;
 	uint32_t differs, refused;	/* members with another word than ours or the winning one's; whose info was refused */
@@ -40,6 +41,13 @@ static int
 least_count(const struct farm_node *n)
 {
 	return n->conf.mlost_count < n->conf.slost_count ? n->conf.mlost_count : n->conf.slost_count;
+}
+
+/* Who misses us waits half a pulse longer than its count, and may not have got what we said with our last pulse */
+static int64_t
+lease_ms(const struct farm_node *n)
+{
+	return least_count(n) > 1 ? pulses(n, least_count(n)) - n->conf.pulse_ms / 2 : n->conf.pulse_ms + n->conf.pulse_ms / 4;
 }
 
 /* ---- hooks of the group ---- */
@@ -104,16 +112,16 @@ tell_differs(struct farm_node *n, uint32_t words)
 		n->hooks.differs(n->hooks.ctx, n->differs);
 }
 
-/* The filter first, then the others are told */
+/* The filter first, then the others are told: with a view, else once per pulse (who asks for a version gets no other) */
 static void
-publish(struct farm_node *n)
+publish(struct farm_node *n, bool info_too)
 {
 	const uint8_t *info;
 	size_t len;
 
 	if (farm_changed(n->farm))
 		n->hooks.tables(n->hooks.ctx);
-	if (farm_info(n->farm, &info, &len))
+	if (info_too && farm_info(n->farm, &info, &len))
 		group_set_info(n->group, info, len);	/* its size is bounded; without memory the older view in it means: may hold anything */
 }
 
@@ -127,7 +135,7 @@ lapsing(const struct farm_node *n)
 static uint32_t
 near_outside(const struct farm_node *n)
 {
-	uint32_t near = n->now - n->view.at > pulses(n, n->conf.mlost_count + n->conf.slost_count) ? 0 : group_near(n->group, n->now);
+	uint32_t near = n->now - n->view.at > pulses(n, n->conf.mlost_count + n->conf.slost_count + 6) ? 0 : group_near(n->group, n->now);
 
 	return (near | lapsing(n)) & ~group_members(n->group);
 }
@@ -138,13 +146,16 @@ note_view(struct farm_node *n)
 	uint32_t members = group_members(n->group);
 	int leader = group_leader(n->group);
 
-	if (n->view.leader >= 0 && leader != n->view.leader) {
-		n->lapsing = (lapsing(n) | n->view.members) & ~(UINT32_C(1) << n->view.leader);
+	if (n->view.leader >= 0 && (leader != n->view.leader || group_view(n->group) != n->view.number + 1)) {
+		n->lapsing = lapsing(n) | n->view.members;
+		if (leader != n->view.leader)
+			n->lapsing &= ~(UINT32_C(1) << n->view.leader);		/* that one was missed, said goodbye, or is heard */
 		n->lapsed_at = n->now + pulses(n, least_count(n) + 1);
 	}
 	n->lapsing &= ~members;
 	if (n->view.leader < 0)
 		n->first_at = n->now;
+	n->view.number = group_view(n->group);
 	n->view.members = members;
 	n->view.leader = leader;
 	n->view.at = n->now;
@@ -165,7 +176,7 @@ view_to_farm(struct farm_node *n)
 	if ((v.serving >> n->conf.farm.self & 1) != 0 && !n->wish && !n->served)
 		v.acked = 0;
 	farm_view(n->farm, &v);
-	publish(n);
+	publish(n, true);
 	tell_differs(n, words);
 }
 
@@ -208,7 +219,7 @@ on_info(void *ctx, int node, uint32_t version, const uint8_t *info, size_t len)
 		n->refused |= bit;
 	serving(n, group_members(n->group), &words);
 	tell_differs(n, words);
-	publish(n);
+	publish(n, false);
 }
 
 /* ---- life ---- */
@@ -245,7 +256,7 @@ begin_anew(struct farm_node *n, int64_t now)
 	n->refused = 0;
 	farm_view(n->farm, NULL);
 	farm_outside(n->farm, 0, 0, 0);
-	publish(n);
+	publish(n, true);
 }
 
 static void
@@ -253,7 +264,7 @@ give_lease(struct farm_node *n)
 {
 	if (group_view(n->group) == 0)
 		return;
-	n->hooks.lease(n->hooks.ctx, n->pulse_at + pulses(n, least_count(n)));
+	n->hooks.lease(n->hooks.ctx, n->pulse_at + lease_ms(n));
 }
 
 /* In a view that serves already: now.  Else there may be others that serve and did not speak yet: who lost their leader need up to
@@ -277,8 +288,8 @@ update(struct farm_node *n, int64_t now)
 	uint32_t members = group_members(n->group), outside = group_heard(n->group, now) & ~members;
 	bool in_force;
 
-	farm_outside(n->farm, outside | lapsing(n), near_outside(n), group_view(n->group) != 0 ? group_rivals(n->group, FARM_SERVES, now) : 0);
-	publish(n);
+	farm_outside(n->farm, outside | near_outside(n), near_outside(n), group_view(n->group) != 0 ? group_rivals(n->group, FARM_SERVES, now) : 0);
+	publish(n, false);
 	group_set_word(n->group, n->wish && (n->served || may_begin(n, outside, now)) ? n->serves : 0);
 	in_force = group_view(n->group) == 0 ? !n->wish : group_word(n->group, n->conf.farm.self) == (n->wish ? n->serves : 0);
 	if (in_force && n->wish)
@@ -294,7 +305,7 @@ static bool
 is_awake(struct farm_node *n, int64_t now)
 {
 	n->now = now;
-	if (now - n->pulse_at < pulses(n, least_count(n)))
+	if (now - n->pulse_at < lease_ms(n))
 		return true;
 	begin_anew(n, now);
 	return false;
@@ -311,6 +322,8 @@ farm_node_serve(struct farm_node *n, bool serve, int64_t now)
 	n->give_up = now + 2 * pulses(n, n->conf.mlost_count + n->conf.slost_count);
 	if (!serve)
 		n->served = false;
+	if (group_view(n->group) != 0)
+		view_to_farm(n);	/* what a former life of ours owns in it was not ours until now */
 	update(n, now);
 }
 
@@ -333,6 +346,7 @@ farm_node_tick(struct farm_node *n, int64_t now)
 	if (!is_awake(n, now) || now < group_next(n->group))
 		return;
 	n->pulse_at = now;
+	publish(n, true);
 	group_tick(n->group, now);
 	give_lease(n);
 	update(n, now);
@@ -359,7 +373,7 @@ farm_node_holds(struct farm_node *n, uint32_t counted_in, uint8_t (*bits)[FILTER
 	if (n->left)
 		return;
 	farm_holds(n->farm, counted_in, bits);
-	publish(n);
+	publish(n, false);
 }
 
 void
