@@ -29,6 +29,7 @@ struct life {
 	int		 child_fd, note_fd;
 	int		 line_fd;	/* what child_fd is called there */
 	atomic_int	 pidfd;		/* -1: not started (yet); closed by the loop thread when it has joined this one */
+	atomic_bool	 doomed;	/* child_kill() */
 	int		 status;	/* of waitpid, or -errno of the start */
 };
 
@@ -85,6 +86,8 @@ live(void *arg)
 		l->status = -rc;
 	} else {
 		atomic_store(&l->pidfd, (int)syscall(SYS_pidfd_open, pid, 0));
+		if (atomic_load(&l->doomed))	/* said before we knew whom to kill; its line may be open already */
+			(void)syscall(SYS_pidfd_send_signal, atomic_load(&l->pidfd), SIGKILL, NULL, 0);
 		while (waitpid(pid, &l->status, 0) == -1 && errno == EINTR)
 			;
 	}
@@ -248,6 +251,7 @@ start(struct child *c)
 	c->life.child_fd = pair[1];
 	c->life.line_fd = c->conf.fd;
 	atomic_store(&c->life.pidfd, -1);
+	atomic_store(&c->life.doomed, false);
 	c->quitting = false;
 	uv_poll_init(c->loop, c->poll, c->fd);
 	c->poll->data = c;
@@ -382,6 +386,7 @@ void
 child_kill(struct child *c)
 {
 	warn_text("%s: %s does not answer: it is killed", c->module, c->name);
+	atomic_store(&c->life.doomed, true);
 	send_signal(c, SIGKILL);
 }
 

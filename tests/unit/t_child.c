@@ -158,6 +158,23 @@ test_killed_and_replaced(void **state)
 	finish();
 }
 
+/* child_kill() came before the thread knew the process: it lived on (found by test_killed_and_replaced on a loaded machine) */
+static void
+test_killed_before_it_is_known(void **state)
+{
+	int i;
+
+	begin("exec sleep 60", 60000, 60000);
+	for (i = 1; i <= 20; i++) {
+		child_start(C);
+		child_kill(C);
+		until(&Seen.deaths, i);
+		assert_string_equal(Seen.how, "signal 9");
+		child_stop(C);		/* no next life by itself */
+	}
+	finish();
+}
+
 static void
 test_a_long_line_to_it(void **state)
 {
@@ -215,7 +232,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_last_words), cmocka_unit_test(test_pauses_grow_to_the_longest), cmocka_unit_test(test_killed_and_replaced),
+		cmocka_unit_test(test_last_words), cmocka_unit_test(test_pauses_grow_to_the_longest), cmocka_unit_test(test_killed_and_replaced), cmocka_unit_test(test_killed_before_it_is_known),
 		cmocka_unit_test(test_a_long_line_to_it), cmocka_unit_test(test_a_line_without_end), cmocka_unit_test(test_nonsense),
 		cmocka_unit_test(test_time_to_end),
 	};
