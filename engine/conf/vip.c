@@ -105,6 +105,26 @@ read_netmask(struct reader *r, xmlNode *node, const char *addr)
 	return -1;
 }
 
+/* An address that a server has for itself would be taken from it at the module's stop */
+static bool
+is_of_server(struct reader *r, xmlNode *node, const char *addr)
+{
+	const struct conf_cluster *c = r->cluster;
+	const struct conf_lan_node *at;
+	int i, k;
+
+	for (i = 0; c != NULL && i < c->lans_count; i++)
+		for (k = 0; k < c->lans[i].count; k++) {
+			at = &c->lans[i].at[k];
+			if (!same_addr(at->addr, addr) && !same_addr(at->laddr, addr))
+				continue;
+			conf_say(r->d, 'E', node, "addr=\"%s\" of <virtual_addr> is the address of a server (lan %s of cluster.xml): expected one that "
+			    "no server has for itself", addr, c->lans[i].name);
+			return true;
+		}
+	return false;
+}
+
 static void
 read_virtual_addr(struct reader *r, xmlNode *node, int intf)
 {
@@ -123,6 +143,8 @@ read_virtual_addr(struct reader *r, xmlNode *node, int intf)
 		conf_say(r->d, 'E', node, "addr=\"%s\" of <virtual_addr> again: expected each address once", addr);
 		return;
 	}
+	if (is_of_server(r, node, addr))
+		return;
 	if (m->vaddrs_count == CONF_VADDRS_MAX) {
 		conf_say(r->d, 'E', node, "one <virtual_addr> too many: expected at most %d", CONF_VADDRS_MAX);
 		return;
@@ -203,15 +225,22 @@ read_interface(struct reader *r, xmlNode *node)
 			read_row(r, n, &of);
 }
 
-static bool
-is_node(const struct conf_cluster *c, const char *name)
+static void
+check_node(struct reader *r, xmlNode *n, const char *name)
 {
+	const struct conf_cluster *c = r->cluster;
+	char list[512] = "";
+	size_t len = 0;
 	int i;
 
-	for (i = 0; i < c->nodes_count; i++)
+	for (i = 0; c != NULL && i < c->nodes_count; i++) {
 		if (strcmp(c->nodes[i], name) == 0)
-			return true;
-	return false;
+			return;
+		if (len < sizeof(list))
+			len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s", len > 0 ? ", " : "", c->nodes[i]);
+	}
+	if (c != NULL)
+		conf_say(r->d, 'E', n, "name=\"%s\" of <host> is no node of the cluster: expected one of %s", name, list);
 }
 
 static void
@@ -224,8 +253,7 @@ read_host(struct reader *r, xmlNode *n, struct conf_lb_group *g)
 	conf_attr_number(r->d, n, "power", 0, CONF_POWER_MAX, &power);
 	if (!conf_attr_name(r->d, n, "name", name))
 		return;
-	if (r->cluster != NULL && !is_node(r->cluster, name))
-		conf_say(r->d, 'E', n, "name=\"%s\" of <host> is no node of the cluster", name);
+	check_node(r, n, name);
 	for (i = 0; i < g->hosts_count && strcmp(g->hosts[i].name, name) != 0; i++)
 		;
 	if (i < g->hosts_count) {
