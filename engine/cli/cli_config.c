@@ -99,6 +99,7 @@ stage_load(struct stage *s)
 	if (s->loaded) {
 		exec_check(&s->conf, bin, file, &s->errs);
 		self_check(s, file);
+		addresses_check(s->c->module, &s->conf, file, &s->errs);
 	}
 	name_sources(s);
 	if (!s->loaded || conf_has_errors(&s->errs))
