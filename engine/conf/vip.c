@@ -25,7 +25,8 @@ struct reader {
 	const struct conf_doc *d;
 	const struct conf_cluster *cluster;
 	struct conf_module *m;
-	xmlNode *intf_check[CONF_VINTFS_MAX];	/* <interface check="on"> of each row, else NULL */
+	xmlNode *intf[CONF_VINTFS_MAX];		/* <interface> of each row */
+	bool	 intf_check[CONF_VINTFS_MAX];	/* its check="on" */
 	xmlNode *addr_check[CONF_VADDRS_MAX];	/* <virtual_addr check="on">, likewise */
 };
 
@@ -192,7 +193,8 @@ read_row(struct reader *r, xmlNode *node, const struct interface *of)
 		return;
 	*row = of->row;
 	row->type = conf_xml_is(node, "real_interface") ? VIP_REAL : word_of(r->d, node, "type", conf_vtype_names, VIP_TYPES, VIP_DIRECTED);
-	r->intf_check[m->vintfs_count] = of->check ? node->parent : NULL;
+	r->intf[m->vintfs_count] = node->parent;
+	r->intf_check[m->vintfs_count] = of->check;
 	m->vintfs_count++;
 	if (row->type == VIP_REAL && m->mode == MODE_FARM)
 		conf_say(r->d, 'E', node, "<real_interface> in a farm module: expected <virtual_interface> (real ones are for a mirror)");
@@ -363,11 +365,14 @@ add_checks(struct reader *r)
 {
 	const struct conf_module *m = r->m;
 	struct conf_made made = { .d = r->d, .m = r->m, .users = m->checks_count };
-	int i;
+	int i, on;
 
 	for (i = 0; i < m->vaddrs_count; i++) {
-		if (r->intf_check[m->vaddrs[i].intf] != NULL)
-			conf_make_intf(&made, r->intf_check[m->vaddrs[i].intf], &m->vintfs[m->vaddrs[i].intf], &m->vaddrs[i]);
+		on = m->vaddrs[i].intf;
+		if (r->intf_check[on])
+			conf_make_intf(&made, r->intf[on], &m->vintfs[on], &m->vaddrs[i]);
+		else
+			conf_find_network(&made, r->intf[on], &m->vintfs[on], &m->vaddrs[i]);
 		if (r->addr_check[i] != NULL)
 			conf_make_ip(&made, r->addr_check[i], &m->vaddrs[i]);
 	}
