@@ -647,7 +647,7 @@ main(int argc, char **argv)
 	if (H.setup.running && same_boot)
 		rec.running = true;	/* safeadmin saw it, the disk did not */
 	rec.life = rec.life + 1 > (uint64_t)(clock_wall_us() / 1000) ? rec.life + 1 : (uint64_t)(clock_wall_us() / 1000);
-	if (H.setup.mod.peer < 0 && rec.peer[0] != '\0')
+	if (H.setup.mod.mode == MODE_MIRROR && H.setup.mod.peer < 0 && rec.peer[0] != '\0')
 		for (c = 0; c < SK_NODES_MAX; c++)
 			if (strcmp(H.setup.mod.nodes[c], rec.peer) == 0)
 				H.setup.mod.peer = c;

@@ -152,6 +152,7 @@ void exec_check(const struct conf_module *m, const char *bin, const char *userco
 
 /* ---- networks.c: tells conf/ the networks of this server ---- */
 void networks_tell(void);
+void addresses_check(const char *module, const struct conf_module *m, const char *userconfig, struct conf_errors *errs);
 
 /* ---- script.c: run a script of a module for the CLI and wait for it ---- */
 struct conf_var;

@@ -13,8 +13,10 @@
 #include <sys/stat.h>
 #include <errno.h>
 #include <limits.h>
+#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* One configuration in the making */
@@ -97,6 +99,7 @@ stage_load(struct stage *s)
 	if (s->loaded) {
 		exec_check(&s->conf, bin, file, &s->errs);
 		self_check(s, file);
+		addresses_check(s->c->module, &s->conf, file, &s->errs);
 	}
 	name_sources(s);
 	if (!s->loaded || conf_has_errors(&s->errs))
@@ -302,6 +305,37 @@ do_config(struct cli *c)
 
 /* ---- deconfig ---- */
 
+/* What the start wrapper, or a life that was killed, has left set: without the module nobody would know of it any more.  SAFEVAR/modules/AM/vip.json
+ * is there while anything is set. */
+static int
+clean_addresses(struct cli *c)
+{
+	char state[PATH_MAX], vipd[PATH_MAX];
+	char *argv[] = { vipd, (char[]){ "-m" }, (char *)(uintptr_t)c->module, (char[]){ "--clean" }, NULL };
+	int rc, status;
+	pid_t pid;
+
+	if (!path_format(state, sizeof(state), "%s/modules/%s/vip.json", path_safevar(), c->module)
+	    || !path_format(vipd, sizeof(vipd), "%s/private/bin/vipd", path_safe())) {
+		cli_error("the name of the folder is too long");
+		return EXIT_FAILED;
+	}
+	if (access(state, F_OK) == -1)
+		return EXIT_DONE;
+	rc = posix_spawn(&pid, vipd, NULL, NULL, argv, environ);
+	if (rc != 0) {
+		errno = rc;
+		warn_errno("%s", vipd);
+		return EXIT_FAILED;
+	}
+	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
+		;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return EXIT_DONE;
+	cli_error("virtual addresses of module %s may still be set: see ip address", c->module);
+	return EXIT_FAILED;
+}
+
 int
 config_remove(struct cli *c)
 {
@@ -321,6 +355,7 @@ config_remove(struct cli *c)
 	}
 	if (lstat(active, &st) == -1)
 		return EXIT_DONE;
+	status = clean_addresses(c);
 	loaded = module_active(c->module, &conf, &date, err, sizeof(err));
 	if (loaded) {
 		call.vars = conf.vars;

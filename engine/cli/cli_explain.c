@@ -355,7 +355,7 @@ put_shares(FILE *to, const json_t *e)
 		else if (ms_of(row, "buckets") > 0)
 			fprintf(to, ": %s is taken here, all of it by ", show_share(row, share, sizeof(share)));
 		else
-			fputs(": nothing is taken here (the module is not UP, or its power in <host> is 0), all of it by ", to);
+			fputs(": nothing is taken here (not UP, power 0 in <host>, or another configuration than most: see the log), all of it by ", to);
 		if (ms_of(row, "view") != 0 && ms_of(row, "serving") != 0) {
 			show_safe(to, text_of(row, "members"));
 			fputc('\n', to);

@@ -25,7 +25,8 @@ struct reader {
 	const struct conf_doc *d;
 	const struct conf_cluster *cluster;
 	struct conf_module *m;
-	xmlNode *intf_check[CONF_VINTFS_MAX];	/* <interface check="on"> of each row, else NULL */
+	xmlNode *intf[CONF_VINTFS_MAX];		/* <interface> of each row */
+	bool	 intf_check[CONF_VINTFS_MAX];	/* its check="on" */
 	xmlNode *addr_check[CONF_VADDRS_MAX];	/* <virtual_addr check="on">, likewise */
 };
 
@@ -105,6 +106,26 @@ read_netmask(struct reader *r, xmlNode *node, const char *addr)
 	return -1;
 }
 
+/* An address that a server has for itself would be taken from it at the module's stop */
+static bool
+is_of_server(struct reader *r, xmlNode *node, const char *addr)
+{
+	const struct conf_cluster *c = r->cluster;
+	const struct conf_lan_node *at;
+	int i, k;
+
+	for (i = 0; c != NULL && i < c->lans_count; i++)
+		for (k = 0; k < c->lans[i].count; k++) {
+			at = &c->lans[i].at[k];
+			if (!same_addr(at->addr, addr) && !same_addr(at->laddr, addr))
+				continue;
+			conf_say(r->d, 'E', node, "addr=\"%s\" of <virtual_addr> is the address of a server (lan %s of cluster.xml): expected one that "
+			    "no server has for itself", addr, c->lans[i].name);
+			return true;
+		}
+	return false;
+}
+
 static void
 read_virtual_addr(struct reader *r, xmlNode *node, int intf)
 {
@@ -123,6 +144,8 @@ read_virtual_addr(struct reader *r, xmlNode *node, int intf)
 		conf_say(r->d, 'E', node, "addr=\"%s\" of <virtual_addr> again: expected each address once", addr);
 		return;
 	}
+	if (is_of_server(r, node, addr))
+		return;
 	if (m->vaddrs_count == CONF_VADDRS_MAX) {
 		conf_say(r->d, 'E', node, "one <virtual_addr> too many: expected at most %d", CONF_VADDRS_MAX);
 		return;
@@ -170,7 +193,8 @@ read_row(struct reader *r, xmlNode *node, const struct interface *of)
 		return;
 	*row = of->row;
 	row->type = conf_xml_is(node, "real_interface") ? VIP_REAL : word_of(r->d, node, "type", conf_vtype_names, VIP_TYPES, VIP_DIRECTED);
-	r->intf_check[m->vintfs_count] = of->check ? node->parent : NULL;
+	r->intf[m->vintfs_count] = node->parent;
+	r->intf_check[m->vintfs_count] = of->check;
 	m->vintfs_count++;
 	if (row->type == VIP_REAL && m->mode == MODE_FARM)
 		conf_say(r->d, 'E', node, "<real_interface> in a farm module: expected <virtual_interface> (real ones are for a mirror)");
@@ -203,15 +227,22 @@ read_interface(struct reader *r, xmlNode *node)
 			read_row(r, n, &of);
 }
 
-static bool
-is_node(const struct conf_cluster *c, const char *name)
+static void
+check_node(struct reader *r, xmlNode *n, const char *name)
 {
+	const struct conf_cluster *c = r->cluster;
+	char list[512] = "";
+	size_t len = 0;
 	int i;
 
-	for (i = 0; i < c->nodes_count; i++)
+	for (i = 0; c != NULL && i < c->nodes_count; i++) {
 		if (strcmp(c->nodes[i], name) == 0)
-			return true;
-	return false;
+			return;
+		if (len < sizeof(list))
+			len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s", len > 0 ? ", " : "", c->nodes[i]);
+	}
+	if (c != NULL)
+		conf_say(r->d, 'E', n, "name=\"%s\" of <host> is no node of the cluster: expected one of %s", name, list);
 }
 
 static void
@@ -224,8 +255,7 @@ read_host(struct reader *r, xmlNode *n, struct conf_lb_group *g)
 	conf_attr_number(r->d, n, "power", 0, CONF_POWER_MAX, &power);
 	if (!conf_attr_name(r->d, n, "name", name))
 		return;
-	if (r->cluster != NULL && !is_node(r->cluster, name))
-		conf_say(r->d, 'E', n, "name=\"%s\" of <host> is no node of the cluster", name);
+	check_node(r, n, name);
 	for (i = 0; i < g->hosts_count && strcmp(g->hosts[i].name, name) != 0; i++)
 		;
 	if (i < g->hosts_count) {
@@ -335,11 +365,14 @@ add_checks(struct reader *r)
 {
 	const struct conf_module *m = r->m;
 	struct conf_made made = { .d = r->d, .m = r->m, .users = m->checks_count };
-	int i;
+	int i, on;
 
 	for (i = 0; i < m->vaddrs_count; i++) {
-		if (r->intf_check[m->vaddrs[i].intf] != NULL)
-			conf_make_intf(&made, r->intf_check[m->vaddrs[i].intf], &m->vintfs[m->vaddrs[i].intf], &m->vaddrs[i]);
+		on = m->vaddrs[i].intf;
+		if (r->intf_check[on])
+			conf_make_intf(&made, r->intf[on], &m->vintfs[on], &m->vaddrs[i]);
+		else
+			conf_find_network(&made, r->intf[on], &m->vintfs[on], &m->vaddrs[i]);
 		if (r->addr_check[i] != NULL)
 			conf_make_ip(&made, r->addr_check[i], &m->vaddrs[i]);
 	}

@@ -198,6 +198,19 @@ make_unknown(struct conf_made *made, xmlNode *node, const struct conf_vintf *int
 	str_copy(c->intf, sizeof(c->intf), intf->name);
 }
 
+/* check="off".  An interface that is named may be without an address; a host name is looked up when it is set */
+void
+conf_find_network(struct conf_made *made, xmlNode *node, const struct conf_vintf *intf, const struct conf_vaddr *v)
+{
+	char network[INET6_ADDRSTRLEN];
+	uint8_t bytes[16];
+	size_t len;
+
+	if (networks != NULL && intf->name[0] == '\0' && parse(v->addr, bytes, &len) != 0 && find(made->m, intf, v, network, sizeof(network)) == NULL)
+		conf_say(made->d, 'W', node, "no interface of this server has an address in the network of %s: expected one, or <interface name=...>",
+		    v->addr);
+}
+
 void
 conf_make_intf(struct conf_made *made, xmlNode *node, const struct conf_vintf *intf, const struct conf_vaddr *v)
 {

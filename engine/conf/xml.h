@@ -119,6 +119,7 @@ void conf_rfs(const struct conf_doc *d, xmlNode *rfs, const struct conf_cluster 
 /* vip_check.c: checkers made from check="on".  users: how many the user wrote himself.  node: for messages */
 struct conf_made { const struct conf_doc *d; struct conf_module *m; int users; };
 void conf_make_intf(struct conf_made *made, xmlNode *node, const struct conf_vintf *intf, const struct conf_vaddr *v);
+void conf_find_network(struct conf_made *made, xmlNode *node, const struct conf_vintf *intf, const struct conf_vaddr *v);	/* says when there is none */
 void conf_make_ip(struct conf_made *made, xmlNode *node, const struct conf_vaddr *v);
 /* Where the default rules are read from; NULL: SAFE/private/conf/include/failover.xml.  For tests. */
 void conf_failover_file(const char *file);

@@ -178,8 +178,8 @@ setup_decode(const json_t *obj, struct setup *s, char *err, size_t errsize)
 	s->mod.self = (int)self;
 	json_array_foreach(nodes, i, name)
 		str_copy(s->mod.nodes[i], sizeof(s->mod.nodes[i]), json_string_value(name) != NULL ? json_string_value(name) : "");
-	s->mod.peer = text_of(obj, "peer")[0] != '\0' ? node_named(&s->mod, (int)n, text_of(obj, "peer")) : -1;
 	s->mod.mode = s->conf.mode;
+	s->mod.peer = s->mod.mode == MODE_MIRROR && text_of(obj, "peer")[0] != '\0' ? node_named(&s->mod, (int)n, text_of(obj, "peer")) : -1;
 	s->mod.failover = s->conf.failover;
 	s->mod.defaultprim = defaultprim_of(s, (int)n);
 	s->mod.maxloop = s->conf.maxloop;

@@ -173,7 +173,8 @@ on_packet(void *ctx, int lan, int from, const uint8_t *data, size_t len)
 		if ((n->other_key >> from & 1) != 0)
 			break;
 		n->other_key |= UINT32_C(1) << from;
-		snprintf(text, sizeof(text), "%s has another key: apply the same cluster configuration on all servers", n->conf.nodes[from]);
+		snprintf(text, sizeof(text), "%s has another key, or another module with this id (safekit module listid): apply the same cluster configuration on all "
+		    "servers", n->conf.nodes[from]);
 		complain(n, text);
 		break;
 	default:

@@ -274,6 +274,10 @@ test_checkers(void **state)
 		    "</real_interface></interface>")), I("192.168.1.0", "eth1", "192.168.1.20") I("fd00_1__", "eth2", "fd00:1::2") "ip.fd00_1__9(prim,,fd00:1::9) ", NULL },
 		{ "no network", MIRROR(VIP("<interface>" REAL("addr=\"192.168.2.99\"") "</interface>")), "intf.192.168.2.99(pre,,network of 192.168.2.99) "
 		    A("192.168.2.99"), "no interface of this server has an address in the network of 192.168.2.99: expected one; the checker intf.192.168.2.99 looks" },
+		{ "no network, no checker", MIRROR(VIP("<interface check=\"off\">" REAL("addr=\"192.168.2.99\"") "</interface>")), A("192.168.2.99"),
+		    "no interface of this server has an address in the network of 192.168.2.99: expected one, or <interface name=...>" },
+		{ "named interface, no checker", MIRROR(VIP("<interface check=\"off\" name=\"eth9\">" REAL("addr=\"192.168.2.99\"") "</interface>")),
+		    A("192.168.2.99"), NULL },
 		{ "network elsewhere", MIRROR(VIP("<interface name=\"eth9\">" REAL("addr=\"192.168.1.99\"") "</interface>")), I("192.168.1.99", "eth9", "")
 		    A("192.168.1.99"), "this server has no interface eth9 with an address in the network of 192.168.1.99: the checker intf.192.168.1.99 watches its link only" },
 		{ "name", MIRROR(VIP("<interface>" REAL("addr=\"web.example\"") "</interface>")), "intf.web.example(pre,,network of web.example) " A("web.example"),

@@ -85,7 +85,7 @@ test_shares_of_load(void **state)
 	    "\n"
 	    "Network load:\n"
 	    "  - group web: 33.6 % is taken here, all of it by n1 n2 n3\n"
-	    "  - group dns: nothing is taken here (the module is not UP, or its power in <host> is 0), all of it by n2\n"
+	    "  - group dns: nothing is taken here (not UP, power 0 in <host>, or another configuration than most: see the log), all of it by n2\n"
 	    "  - group a: nobody takes it\n"
 	    "  - group b: none, this server is not in the farm's membership\n");
 }

@@ -148,6 +148,30 @@ test_the_module_is_strict(void **state)
 	json_decref(model);
 }
 
+/* safeadmin names the only other server that has a module of this name; only a mirror has a peer */
+static void
+test_only_a_mirror_has_a_peer(void **state)
+{
+	static const struct { const char *mode; int peer; } rows[] = { { "mirror", 0 }, { "farm", -1 }, { "light", -1 } };
+	char err[SK_TEXT_MAX];
+	struct setup s;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(rows); i++) {
+		json_t *obj = good_setup(), *module = json_object_get(obj, "module");
+
+		json_object_set_new(obj, "peer", json_string("n1"));
+		json_object_set_new(module, "mode", json_string(rows[i].mode));
+		if (rows[i].peer < 0)
+			json_object_set_new(module, "heartbeats", json_array());
+		if (!setup_decode(obj, &s, err, sizeof(err)))
+			fail_msg("%s: %s", rows[i].mode, err);
+		assert_int_equal(s.mod.peer, rows[i].peer);
+		setup_free(&s);
+		json_decref(obj);
+	}
+}
+
 /* What a heart would spin or divide by */
 static void
 test_heartbeat_ranges(void **state)
@@ -353,6 +377,7 @@ main(void)
 		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_the_module_is_strict),
 		cmocka_unit_test(test_heartbeat_ranges),
+		cmocka_unit_test(test_only_a_mirror_has_a_peer),
 		cmocka_unit_test(test_long_and_strange_names),
 		cmocka_unit_test(test_record_round_trip),
 		cmocka_unit_test(test_a_damaged_record_counts_as_none),
