@@ -177,6 +177,7 @@ bool module_dir(char *buf, size_t size, const char *module);		/* SAFE/modules/AM
 bool module_private_dir(char *buf, size_t size, const char *module);	/* SAFE/private/modules/AM */
 bool module_exists(const char *module);		/* installed */
 uint32_t module_id(const char *module);		/* 0: none */
+void module_compare_id(const struct cli *c);	/* says when another server has it with another id (cli_module.c) */
 bool module_take_id(struct cli *c, int id);	/* of a configuration that asks for it (0: for none); false: told (cli_module.c) */
 /* true when safeadmin says STOP, or does not know the module; else told with what */
 bool module_is_stopped(struct cli *c, const char *what);

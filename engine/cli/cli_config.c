@@ -255,6 +255,7 @@ config_apply(struct stage *s)
 	}
 	if (!tell_safeadmin(c))
 		return EXIT_FAILED;
+	module_compare_id(c);
 	if (!wait_known(c))		/* so that "safekit config; safekit start" finds it there */
 		cli_note("the process of module %s does not answer yet", c->module);
 	if (c->json) {

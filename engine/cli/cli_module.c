@@ -22,13 +22,68 @@
 #define PORT_RFS	5600	/* + (id - 1) * 4: UG 10.2 */
 #define PORT_FARM	4803	/* + (id - 1) * 3: UG 10.2 */
 
+#define REMOTES_MS	2000	/* patience with safeadmin for what is only a help (ours) */
+
 /* ---- ids ---- */
+
+/* What the other servers have: a module has one id on all of them.  Rows of rpt_remote, new reference; NULL: nobody can tell */
+static json_t *
+remote_modules(void)
+{
+	char code[16], err[256];
+	struct sk_conn *conn = sk_connect(err, sizeof(err));
+	json_t *reply, *rows;
+
+	if (conn == NULL)
+		return NULL;
+	reply = sk_ask(conn, json_pack("{s:s,s:s}", "op", "get", "what", "remotes"), REMOTES_MS, code, err, sizeof(err));
+	sk_close(conn);
+	rows = json_incref(json_object_get(reply, "rows"));
+	json_decref(reply);
+	return rows;
+}
+
+/* Its id on another server, 0: it is on none; used: ids of all modules there */
+static uint32_t
+remote_id(const char *module, bool used[SK_MODULES_MAX + 1], char node[SK_NAME_MAX])
+{
+	json_t *rows = remote_modules(), *row;
+	struct rpt_remote r;
+	char err[256];
+	uint32_t id = 0;
+	size_t i;
+
+	json_array_foreach(rows, i, row) {
+		memset(&r, 0, sizeof(r));
+		if (!report_decode(&rpt_remote_type, row, &r, err, sizeof(err)) || r.id == 0 || r.id > SK_MODULES_MAX)
+			continue;
+		used[r.id] = true;
+		if (id == 0 && strcmp(r.module, module) == 0) {
+			id = r.id;
+			str_copy(node, SK_NAME_MAX, r.node);
+		}
+	}
+	json_decref(rows);
+	return id;
+}
+
+void
+module_compare_id(const struct cli *c)
+{
+	bool used[SK_MODULES_MAX + 1] = { false };
+	uint32_t mine = module_id(c->module), there;
+	char node[SK_NAME_MAX] = "";
+
+	there = remote_id(c->module, used, node);
+	if (there != 0 && mine != 0 && there != mine)
+		cli_note("module %s has id %u here and %u on %s: ports follow from the id, so these servers do not meet: safekit deconfig -m %s, then "
+		    "safekit module install -r -M %u -m %s", c->module, mine, there, node, c->module, there, c->module);
+}
 
 /* Who has this id, "" nobody.  With id 0: finds the smallest free one, 0 when there is none. */
 static bool
-id_owner(uint32_t id, char owner[SK_NAME_MAX], uint32_t *free_id)
+id_owner(uint32_t id, char owner[SK_NAME_MAX], bool used[SK_MODULES_MAX + 1], uint32_t *free_id)
 {
-	bool used[SK_MODULES_MAX + 1] = { true };
 	char dir[PATH_MAX], **names;
 	int i, n;
 
@@ -53,16 +108,22 @@ id_owner(uint32_t id, char owner[SK_NAME_MAX], uint32_t *free_id)
 	return true;
 }
 
-/* The id the module gets: the wanted one, else (0) the one it has, else the smallest free.  0: refused, told */
+/* The id the module gets: the wanted one, else (0) the one it has, else the one it has on another server, else the smallest that nobody has.
+ * 0: refused, told */
 static uint32_t
 choose_id(struct cli *c, uint64_t wanted)
 {
-	uint32_t mine = module_id(c->module), free_id;
-	char owner[SK_NAME_MAX], dir[PATH_MAX];
+	bool used[SK_MODULES_MAX + 1] = { true };
+	uint32_t mine = module_id(c->module), free_id, there = 0;
+	char owner[SK_NAME_MAX], dir[PATH_MAX], node[SK_NAME_MAX];
 	struct stat st;
 
-	if (!id_owner((uint32_t)wanted, owner, &free_id))
+	if (wanted == 0 && mine == 0)
+		there = remote_id(c->module, used, node);
+	if (!id_owner(wanted != 0 ? (uint32_t)wanted : there, owner, used, &free_id))
 		return 0;
+	if (there != 0 && owner[0] == '\0')
+		free_id = there;
 	if (wanted != 0 && owner[0] != '\0' && strcmp(owner, c->module) != 0) {
 		cli_error("id %u is that of module %s: expected a free one, as %u", (unsigned)wanted, owner, free_id);
 		return 0;
@@ -202,6 +263,7 @@ install(struct cli *c, const char *source)
 	} else {
 		printf("Module %s installed with id %u\n", c->module, id);
 	}
+	module_compare_id(c);
 	return EXIT_DONE;
 }
 

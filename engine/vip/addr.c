@@ -140,6 +140,7 @@ take_link(const struct nlmsghdr *nlh, void *arg)
 		return MNL_CB_OK;
 	l->index = ifi->ifi_index;
 	l->up = (ifi->ifi_flags & IFF_UP) != 0;
+	l->running = (ifi->ifi_flags & IFF_RUNNING) != 0;
 	l->promisc = (ifi->ifi_flags & IFF_PROMISC) != 0;
 	mnl_attr_for_each(at, nlh, sizeof(*ifi)) {
 		if (mnl_attr_get_type(at) == IFLA_IFNAME && mnl_attr_validate(at, MNL_TYPE_NUL_STRING) >= 0)

@@ -11,7 +11,7 @@
 #include "base/base.h"
 #include <sys/socket.h>
 
-struct addr_link { int index; char name[SK_NAME_MAX]; uint8_t mac[6]; bool ether, up, promisc; };
+struct addr_link { int index; char name[SK_NAME_MAX]; uint8_t mac[6]; bool ether, up, running /* has carrier */, promisc; };
 struct addr_row { int index, prefix; unsigned flags; /* IFA_F_... */ struct sockaddr_storage ip; };
 struct addr_on { int ifindex; char intf[SK_NAME_MAX]; int prefix; uint8_t mac[6]; bool ether, up; };
 #define ADDR_IGNORE	96

@@ -290,6 +290,7 @@ face_open(struct face *f)
 		return false;
 	}
 	f->open = true;
+	face_news(v, 0, false);
 	return true;
 }
 
@@ -301,8 +302,25 @@ face_close(struct face *f)
 	if (f->open && f->promisc)
 		promisc_off(f->v, f->ifindex, f->before);
 	f->filter = NULL;
-	f->open = f->promisc = f->before = f->taken = false;
+	f->open = f->promisc = f->before = f->taken = f->cut = false;
 	f->ifindex = 0;
+}
+
+void
+face_news(void *vipd, int ifindex, bool there)
+{
+	struct vipd *v = vipd;
+	struct addr_link l;
+	int i;
+
+	for (i = 0; i < v->faces_count; i++) {
+		struct face *f = &v->face[i];
+
+		if (!f->open || (ifindex != 0 && ifindex != f->ifindex))
+			continue;
+		f->cut = !(ifindex != 0 ? there : addr_link(v->addr, f->ifindex, NULL, &l) && l.up && l.running);
+	}
+	load_carrier(v);
 }
 
 /* A filter of a former life */

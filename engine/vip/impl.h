@@ -12,6 +12,7 @@
 #define SK_VIP_IMPL_H
 
 #include "vip/addr.h"
+#include "vip/carrier.h"
 #include "vip/farm_net.h"
 #include "vip/filter.h"
 #include "vip/ip.h"
@@ -57,6 +58,7 @@ struct face {
 	struct filter_conf fconf;	/* as attached */
 	bool		 promisc, before;	/* as of left_intf */
 	bool		 taken;		/* they are those of a former life */
+	bool		 cut;		/* its interface has no carrier */
 	struct filter_tables *tables;	/* of the farm: last told; NULL: none yet */
 };
 
@@ -73,6 +75,7 @@ struct vipd {
 	struct left	 left;		/* of a former life, not yet taken over or taken down */
 	uv_timer_t	 retry, announce, count;
 	int		 handles;	/* open */
+	struct carrier	*carrier;	/* of a farm */
 	struct sockets	*sockets;	/* opened at first use */
 	struct walk	*walk;		/* under way */
 	int64_t		 connections_ms;	/* when they were counted last */
@@ -106,6 +109,7 @@ bool face_virtual(const struct face *f);
 bool face_prepare(struct face *f);
 bool face_open(struct face *f);		/* filter and promiscuous mode; false: places of it have the reason */
 void face_close(struct face *f);
+void face_news(void *vipd, int ifindex, bool there);	/* of carrier.h */
 void face_drop(struct vipd *v, const struct left_intf *l);	/* of a former life */
 void face_take(struct face *f, const struct left_intf *l);	/* its filter and promiscuous mode are ours now */
 void face_begin(struct vipd *v);	/* a filter is chosen */
@@ -124,6 +128,7 @@ int load_groups(const struct vipd *v);		/* of the filter: 0 in a mirror; a farm 
 void load_setup(struct vipd *v, bool again);	/* again: perhaps another key or other lans */
 void load_serve(struct vipd *v, bool serve);
 bool load_served(const struct vipd *v);		/* as ordered last */
+void load_carrier(struct vipd *v);		/* face.cut has changed: a server whom no client reaches has no share */
 void load_faces(struct vipd *v);		/* interfaces are known now */
 void load_tables(struct face *f, bool kept);	/* into a filter just attached */
 void announce_again(struct vipd *v);

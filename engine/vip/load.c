@@ -20,6 +20,8 @@ struct load {
 	uint64_t	 lease_ns;
 	bool		 ordered, served;	/* of the last farm_net_serve(): it is in force */
 	bool		 serve;
+	bool		 wish;		/* heart's: serve is that, but for a cable that is out */
+	bool		 cut;
 	bool		 failed;		/* said: it cannot be opened */
 	struct group_said said[FILTER_GROUPS];
 };
@@ -360,6 +362,8 @@ load_setup(struct vipd *v, bool again)
 		return;
 	if (v->load == NULL) {
 		v->load = calloc(1, sizeof(*v->load));
+		if (v->carrier == NULL)
+			v->carrier = carrier_open(v->loop, face_news, v);	/* without it the interface checker sees the cable, later */
 		if (v->load != NULL)
 			open_net(v);
 		return;
@@ -394,6 +398,17 @@ load_faces(struct vipd *v)
 		reopen(v);
 }
 
+static void
+order(struct vipd *v)
+{
+	struct load *l = v->load;
+
+	l->serve = l->wish && !l->cut;
+	l->served = l->net == NULL || l->serve != l->wish;	/* for a cable nobody waits */
+	if (l->net != NULL)
+		farm_net_serve(l->net, l->serve);
+}
+
 void
 load_serve(struct vipd *v, bool serve)
 {
@@ -403,11 +418,33 @@ load_serve(struct vipd *v, bool serve)
 		return;
 	if (l->net == NULL)
 		open_net(v);	/* a network that was not there */
-	l->served = l->net == NULL;
 	l->ordered = true;
-	l->serve = serve;
-	if (l->net != NULL)
-		farm_net_serve(l->net, serve);
+	l->wish = serve;
+	order(v);
+}
+
+void
+load_carrier(struct vipd *v)
+{
+	struct load *l = v->load;
+	const struct face *out = NULL;
+	char text[SK_TEXT_MAX];
+	int i;
+
+	for (i = 0; i < v->faces_count && out == NULL; i++)
+		if (v->face[i].open && v->face[i].cut)
+			out = &v->face[i];
+	if (l == NULL || l->cut == (out != NULL))
+		return;
+	l->cut = out != NULL;
+	if (!l->ordered || !l->wish)
+		return;
+	if (out != NULL)
+		snprintf(text, sizeof(text), "%s has no carrier: this server has no share until it is back", out->intf);
+	else
+		snprintf(text, sizeof(text), "the carrier is back: this server takes its share again");
+	vip_log(v, MSG_FARM_ERROR, text);
+	order(v);
 }
 
 bool

@@ -11,7 +11,7 @@ FARM_NET_SOURCES = engine/vip/farm_net.h engine/vip/farm_net.c
 noinst_LIBRARIES += libvip.a
 libvip_a_SOURCES = \
 	engine/vip/ip.h engine/vip/ip.c engine/vip/addr.h engine/vip/addr.c engine/vip/announce.h engine/vip/announce.c \
-	engine/vip/sockets.h engine/vip/sockets.c engine/vip/resolve.h engine/vip/resolve.c engine/vip/left.h engine/vip/left.c \
+	engine/vip/sockets.h engine/vip/sockets.c engine/vip/carrier.h engine/vip/carrier.c engine/vip/resolve.h engine/vip/resolve.c engine/vip/left.h engine/vip/left.c \
 	engine/vip/setup.h engine/vip/setup.c engine/vip/vipd.h engine/vip/impl.h engine/vip/want.c engine/vip/place.c engine/vip/face.c \
 	engine/vip/keep.c engine/vip/load.c engine/vip/bitmap.h engine/vip/bitmap.c engine/vip/count.c engine/vip/once.c engine/wire/vipline.h \
 	$(FARM_NET_SOURCES)

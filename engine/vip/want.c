@@ -364,6 +364,7 @@ vipd_free(struct vipd *v)
 	v->down = true;
 	load_end(v);
 	count_end(v);
+	carrier_close(v->carrier);
 	for (i = 0; i < v->places_count; i++)
 		place_end(&v->place[i]);
 	uv_close((uv_handle_t *)&v->retry, closed);
