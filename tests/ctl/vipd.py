@@ -342,6 +342,29 @@ def ends():
     d.end()
 
 
+def frozen():     # heart has died, and its vipd cannot hear it: stopped, or stuck
+    one = vip(real("10.9.0.100"))
+    d = Vipd(build, top)
+    d.setup(one)
+    d.want(True)
+    d.p.send_signal(signal.SIGSTOP)
+    former = d.p
+    d.s.close()
+    d.start()
+    d.setup(one)
+    ok(d.want(False) == "" and "10.9.0.100/24" not in addresses("v0"), "a former one that does not end: what it has set is taken down")
+    gone = former.poll()
+    ok(gone == -signal.SIGKILL, "... and it is killed: it would take down what is set later", gone)
+    ok(d.want(True) == "" and "10.9.0.100/24" in addresses("v0"), "... set again")
+    former.send_signal(signal.SIGCONT)
+    former.kill()
+    former.wait(LONG)
+    former.stderr.close()
+    ok("10.9.0.100/24" in addresses("v0"), "... it stays")
+    status, err = d.end()
+    ok(status == 0 and "killed" in err, "... said", err)
+
+
 def wrong():
     good = {"op": "setup", "module": "am", "id": 1, "node": "n1", "self": 0, "nodes": ["n1"], "key": "", "var": "/x", "lans": []}
     d = Vipd(build, top)
@@ -626,7 +649,7 @@ def main():
     return bad > 0
 
 
-tests = [simple, names, interfaces, rerouting, resets, connections, lives, ends, wrong, setups, once, mirror_virtual, without_filter,
+tests = [simple, names, interfaces, rerouting, resets, connections, lives, ends, frozen, wrong, setups, once, mirror_virtual, without_filter,
          farm_invisible, farm_directed]
 if __name__ == "__main__":
     sys.exit(main())
