@@ -24,7 +24,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FORMER_MS	5000	/* for a former vipd to take down what it has and end (ours) */
+#define FORMER_MS	2000	/* for a former vipd to take down what it has and end; then it is killed, well before heart kills us (ours) */
 #define USAGE		"usage: vipd -m MODULE (started by heart), or vipd -m MODULE --set | --unset | --clean while the module is stopped"
 
 static struct {

@@ -34,8 +34,8 @@ enum once { ONCE_SET, ONCE_UNSET, ONCE_CLEAN };
 /* The active configuration of the module (SAFE/private/modules/AM/module.json); says on stdout what it does.  Exit status */
 int vipd_once(const char *module, enum once what);
 
-/* One vipd at a time works on a module: holds SAFEVAR/modules/AM/vipd.lock until the process ends.  wait_ms: for a former one to end.
- * False: somebody else has it, or errno */
+/* One vipd at a time works on a module: holds SAFEVAR/modules/AM/vipd.lock until the process ends.  wait_ms: for a former one to end;
+ * then it is killed.  False: somebody else has it, or errno */
 bool vipd_lock(const char *var, int wait_ms);
 
 #endif

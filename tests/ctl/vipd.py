@@ -365,6 +365,24 @@ def frozen():     # heart has died, and its vipd cannot hear it: stopped, or stu
     ok(status == 0 and "killed" in err, "... said", err)
 
 
+def stuck():      # the kernel does not take it away as we know it: here because it is of the kind with another end
+    d = Vipd(build, top)
+    d.setup(vip(real("10.9.0.100", "10.9.0.101")))
+    run("ip", "addr", "add", "10.9.0.100", "peer", "10.9.99.9/32", "dev", "v0")
+    d.want(True)
+    d.logs()
+    why = d.want(False)
+    ok(why.startswith("10.9.0.100: still on v0"), "what cannot be taken away is no success", why)
+    got = d.logs()
+    ok(sum("10.9.0.100 cannot be taken away" in t for t in got) == 1 and "Virtual IP <10.9.0.101 of am> unset" in got, "... said, once", got)
+    ok(any(a["ip"] == "10.9.0.100" for a in json.load(open(d.var + "/vip.json"))["addresses"]), "... and remembered")
+    run("ip", "addr", "del", "10.9.0.100", "peer", "10.9.99.9/32", "dev", "v0")
+    run("ip", "addr", "add", "10.9.0.100/24", "dev", "v0")
+    ok(until(lambda: "10.9.0.100/24" not in addresses("v0")), "... and tried again")
+    ok(d.want(False) == "" and until(lambda: not os.path.exists(d.var + "/vip.json")), "... until it is done")
+    ok(d.end() == (0, ""), "the end")
+
+
 def wrong():
     good = {"op": "setup", "module": "am", "id": 1, "node": "n1", "self": 0, "nodes": ["n1"], "key": "", "var": "/x", "lans": []}
     d = Vipd(build, top)
@@ -649,7 +667,7 @@ def main():
     return bad > 0
 
 
-tests = [simple, names, interfaces, rerouting, resets, connections, lives, ends, frozen, wrong, setups, once, mirror_virtual, without_filter,
+tests = [simple, names, interfaces, rerouting, resets, connections, lives, ends, frozen, stuck, wrong, setups, once, mirror_virtual, without_filter,
          farm_invisible, farm_directed]
 if __name__ == "__main__":
     sys.exit(main())
