@@ -115,6 +115,7 @@ void face_mac(struct face *f, uint8_t mac[6]);	/* its interface's own, 0 when no
 bool keep_write(struct vipd *v);	/* what is found or set, and what is left */
 bool keep_take(struct place *p);	/* a former life has set it so, and so it is: ours now */
 void keep_take_face(struct face *f);	/* promiscuous mode of a former life: ours now */
+void keep_stuck(const struct place *p);	/* it could not be taken away: left, until it can */
 void keep_drop_addrs(struct vipd *v, bool all);	/* takes down what is left; not all: what the configuration has otherwise, or not */
 void keep_drop_faces(struct vipd *v);	/* what no face has taken */
 

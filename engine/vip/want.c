@@ -132,6 +132,8 @@ answer(struct vipd *v)
 		if (!v->place[i].set)
 			n += (size_t)snprintf(why + n, sizeof(why) - n, "%s%s: %s", n > 0 ? "; " : "", vip_at(&v->place[i]), v->place[i].why[0] != '\0' ?
 			    v->place[i].why : "the name server has not answered");
+	for (i = 0; !v->addresses && i < v->left.addrs_count && n < sizeof(why) - 1; i++)
+		n += (size_t)snprintf(why + n, sizeof(why) - n, "%s%s: still on %s", n > 0 ? "; " : "", v->left.addrs[i].addr, v->left.addrs[i].intf);
 	str_make_utf8(why);
 	v->ack_due = false;
 	v->hooks.ack(v->hooks.ctx, v->ack_seq, why);
@@ -155,7 +157,11 @@ on_retry(uv_timer_t *timer)
 	int i;
 
 	v->patience_over = true;
-	for (i = 0; i < v->places_count; i++)
+	if (!v->addresses) {
+		keep_drop_addrs(v, true);
+		keep_write(v);
+	}
+	for (i = 0; v->addresses && i < v->places_count; i++)
 		if (!v->place[i].set)
 			place_begin(&v->place[i]);
 	want_pursue(v);
@@ -173,7 +179,7 @@ want_pursue(struct vipd *v)
 	waits = v->addresses && any_pending(v) && !v->patience_over;
 	if (v->ack_due && !waits && load_served(v))
 		answer(v);
-	if (!v->addresses || all_set(v))
+	if (v->addresses ? all_set(v) : v->left.addrs_count == 0)
 		uv_timer_stop(&v->retry);
 	else if (!uv_is_active((uv_handle_t *)&v->retry))
 		uv_timer_start(&v->retry, on_retry, waits ? NAMES_MS : RETRY_MS, 0);

@@ -383,6 +383,24 @@ def stuck():      # the kernel does not take it away as we know it: here because
     ok(d.end() == (0, ""), "the end")
 
 
+def secondaries():      # the kernel takes the other addresses of a network away with the first one, where it is not told to keep them
+    where = "/proc/sys/net/ipv4/conf/%s/promote_secondaries"
+    write(where % "all", "0")
+    write(where % "v0", "0")
+    d = Vipd(build, top)
+    d.setup(vip(real(("10.77.0.100", 'netmask="255.255.255.0"'), attrs='name="v0"')))
+    ok(d.want(True) == "" and "10.77.0.100/24" in addresses("v0"), "the first address of a network")
+    run("ip", "addr", "add", "10.77.0.101/24", "dev", "v0")
+    run("ip", "addr", "add", "10.77.0.102/24", "dev", "v0")
+    ok(d.want(False) == "", "... taken away")
+    ok({a for a in addresses("v0") if a.startswith("10.77.")} == {"10.77.0.101/24", "10.77.0.102/24"}, "those of others stay", addresses("v0"))
+    with open(where % "v0") as f:
+        ok(f.read() == "0\n", "... and the interface's setting is as before")
+    ok(d.end() == (0, ""), "the end")
+    for a in ("10.77.0.101/24", "10.77.0.102/24"):
+        subprocess.run(["ip", "addr", "del", a, "dev", "v0"], capture_output=True)
+
+
 def wrong():
     good = {"op": "setup", "module": "am", "id": 1, "node": "n1", "self": 0, "nodes": ["n1"], "key": "", "var": "/x", "lans": []}
     d = Vipd(build, top)
@@ -667,7 +685,7 @@ def main():
     return bad > 0
 
 
-tests = [simple, names, interfaces, rerouting, resets, connections, lives, ends, frozen, stuck, wrong, setups, once, mirror_virtual, without_filter,
+tests = [simple, names, interfaces, rerouting, resets, connections, lives, ends, frozen, stuck, secondaries, wrong, setups, once, mirror_virtual, without_filter,
          farm_invisible, farm_directed]
 if __name__ == "__main__":
     sys.exit(main())
