@@ -346,3 +346,14 @@ face_begin(struct vipd *v)
 			return;
 		}
 }
+
+/* Of a mirror: loading takes a good part of the time that a takeover may take.  A farm serves nobody before it has its share. */
+bool
+face_ready(struct vipd *v)
+{
+	int i, n = 0;
+
+	for (i = 0; i < v->faces_count; i++)
+		n += face_virtual(&v->face[i]) && v->face[i].filter == NULL;
+	return n == 0 || load_is_farm(v) || v->kind == NULL || v->kind->prepare == NULL || v->kind->prepare(n);
+}

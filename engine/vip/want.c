@@ -119,6 +119,15 @@ bring_down(struct vipd *v)
 	v->connections_ms = 0;
 }
 
+static void
+on_prepare(uv_timer_t *timer)
+{
+	struct vipd *v = timer->data;
+
+	if (face_ready(v))
+		uv_timer_stop(timer);
+}
+
 /* ---- answer ---- */
 
 static void
@@ -194,6 +203,7 @@ vipd_want(struct vipd *v, int64_t seq, bool addresses, bool serve)
 		v->patience_over = false;
 		uv_timer_stop(&v->retry);
 	}
+	uv_timer_stop(&v->prepare);
 	v->wanted = true;
 	v->addresses = addresses;
 	v->serve = serve;
@@ -209,6 +219,8 @@ vipd_want(struct vipd *v, int64_t seq, bool addresses, bool serve)
 	if (serve)
 		load_serve(v, true);
 	want_pursue(v);
+	if (!addresses && v->s != NULL)
+		uv_timer_start(&v->prepare, on_prepare, PREPARE_MS, 1);
 }
 
 /* ---- setup ---- */
@@ -298,7 +310,7 @@ struct vipd *
 vipd_new(uv_loop_t *loop, const char *module, const char *var, const struct vipd_hooks *hooks, char *err, size_t errsize)
 {
 	struct vipd *v = calloc(1, sizeof(*v));
-	uv_timer_t *timers[3];
+	uv_timer_t *timers[4];
 	size_t i;
 
 	if (v == NULL || !str_copy(v->module, sizeof(v->module), module) || !str_copy(v->var, sizeof(v->var), var)) {
@@ -316,6 +328,7 @@ vipd_new(uv_loop_t *loop, const char *module, const char *var, const struct vipd
 	timers[0] = &v->retry;
 	timers[1] = &v->announce;
 	timers[2] = &v->count;
+	timers[3] = &v->prepare;
 	for (i = 0; i < ARRAY_LEN(timers); i++) {
 		uv_timer_init(loop, timers[i]);
 		timers[i]->data = v;
@@ -336,6 +349,7 @@ vipd_down(struct vipd *v)
 {
 	if (v->down)
 		return;
+	uv_timer_stop(&v->prepare);
 	v->addresses = v->serve = false;
 	v->down = true;
 	load_end(v);
@@ -355,6 +369,8 @@ closed(uv_handle_t *h)
 			v->kind->release(v->face[i].filter);
 		free(v->face[i].tables);
 	}
+	if (v->kind != NULL && v->kind->prepare != NULL)
+		v->kind->prepare(0);
 	vip_setup_free(v->s);
 	addr_close(v->addr);
 	free(v);
@@ -375,4 +391,5 @@ vipd_free(struct vipd *v)
 	uv_close((uv_handle_t *)&v->retry, closed);
 	uv_close((uv_handle_t *)&v->announce, closed);
 	uv_close((uv_handle_t *)&v->count, closed);
+	uv_close((uv_handle_t *)&v->prepare, closed);
 }

@@ -3,7 +3,7 @@
 #
 # vipd.py: virtual addresses with real interfaces, sockets, a neighbour.  Started by t-vipd in namespaces of its own.
 # v0 (10.9.0.1) is our end of a cable, v1 (10.9.0.2) is the end of another server, a network namespace of its own; likewise w0 (10.8.0.1).
-import json, os, signal, socket, subprocess, sys, time
+import ctypes, json, os, re, signal, socket, struct, subprocess, sys, time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from vipd_lib import LONG, Vipd, Wire, addresses, advert, garp, run, seen
 
@@ -480,8 +480,23 @@ def promisc(dev):
     return "PROMISC" in run("ip", "link", "show", "dev", dev)
 
 
-def qdiscs(dev):
-    return "clsact" in run("tc", "qdisc", "show", "dev", dev)
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def bpf(command, attr):
+    r = libc.syscall({"x86_64": 321, "aarch64": 280}[os.uname().machine], command, attr, len(attr))
+    if r < 0:
+        raise OSError(ctypes.get_errno(), "bpf")
+    return r
+
+
+def filtered(dev):      # on clsact, or on tcx
+    ask = ctypes.create_string_buffer(struct.pack("IIIIQII", socket.if_nametoindex(dev), 46, 0, 0, 0, 0, 0))
+    try:
+        bpf(16, ask)    # BPF_PROG_QUERY of BPF_TCX_INGRESS
+    except OSError:     # before 6.6
+        pass
+    return struct.unpack_from("I", ask, 24)[0] > 0 or "clsact" in run("tc", "qdisc", "show", "dev", dev)
 
 
 def neighbour(ip):      # what the peer knows, after it was asked
@@ -498,7 +513,7 @@ def mirror_virtual():
     d = Vipd(build, top)
     d.setup(vip(virtual("10.9.0.100", "fd09::100")))
     ok(d.want(True) == "", "mirror, vmac_invisible: set")
-    ok(promisc("v0") and qdiscs("v0"), "promiscuous, filtered")
+    ok(promisc("v0") and filtered("v0"), "promiscuous, filtered")
     ok(pings("10.9.0.100") and neighbour("10.9.0.100") == "5a:fe:0a:09:00:64", "ARP says 5A:FE and the address, and it answers", neighbour("10.9.0.100"))
     ok(pings("fd09::100") and neighbour("fd09::100") == "5a:fe:0a:09:00:64", "neighbour discovery likewise")
     got = d.ctrl("-l")
@@ -512,10 +527,10 @@ def mirror_virtual():
     d.start()
     d.setup(vip(virtual("10.9.0.100", "fd09::100")))
     ok(d.want(True) == "" and pings("10.9.0.100") and d.logs() == [], "killed and come back: nothing is said")
-    ok(d.want(False) == "" and promisc("v0") and qdiscs("v0") and pings("10.9.0.110"), "the other one needs promiscuous mode on")
+    ok(d.want(False) == "" and promisc("v0") and filtered("v0") and pings("10.9.0.110"), "the other one needs promiscuous mode on")
     other.kill()
     other.start()
-    ok(other.end(keep=True) == (0, "") and not promisc("v0") and not qdiscs("v0"), "the last one gone: all as before")
+    ok(other.end(keep=True) == (0, "") and not promisc("v0") and not filtered("v0"), "the last one gone: all as before")
     run("ip", "link", "set", "v0", "promisc", "on")
     d.want(True)
     d.want(False)
@@ -525,7 +540,7 @@ def mirror_virtual():
     d.kill()
     d.start()
     d.setup(vip(real("10.9.0.101")))
-    ok(d.want(True) == "" and not promisc("v0") and not qdiscs("v0"), "what a killed one left and nobody wants any more goes")
+    ok(d.want(True) == "" and not promisc("v0") and not filtered("v0"), "what a killed one left and nobody wants any more goes")
     d.end(keep=True)
     d.start()
     d.setup(vip(virtual("10.9.0.100", more='addr="5a:fe:00:00:00:07"'), virtual("10.8.0.100", kind="vmac_directed")))
@@ -535,7 +550,34 @@ def mirror_virtual():
     d.setup(vip(virtual("10.9.0.100"), virtual("10.9.0.101")))
     ok(d.wait(lambda o: "another <virtual_interface> of the module is on v0" in o.get("text", "")) is not None, "two <virtual_interface> on one: refused")
     d.end()
-    ok(not promisc("v0") and not qdiscs("v0") and not qdiscs("w0"), "nothing is left")
+    ok(not promisc("v0") and not filtered("v0") and not filtered("w0"), "nothing is left")
+
+
+def loaded_at(dev):     # when the BPF program that is attached there was loaded, s since boot
+    number = int(re.search(r" id (\d+)", run("tc", "filter", "show", "dev", dev, "ingress")).group(1))
+    fd = bpf(13, ctypes.create_string_buffer(struct.pack("III", number, 0, 0)))      # BPF_PROG_GET_FD_BY_ID
+    info = ctypes.create_string_buffer(256)
+    bpf(15, ctypes.create_string_buffer(struct.pack("IIQ", fd, 128, ctypes.addressof(info))))     # BPF_OBJ_GET_INFO_BY_FD
+    os.close(fd)
+    return struct.unpack_from("Q", info, 40)[0] / 1e9
+
+
+def programs(pid):      # that a process has loaded
+    fds = "/proc/%d/fd/" % pid
+    return sum(os.readlink(fds + fd) == "anon_inode:bpf-prog" for fd in os.listdir(fds))
+
+
+def prepared():
+    d = Vipd(build, top, env={"SAFE_VIP_TC": "clsact"})
+    d.setup(vip(virtual("10.9.0.100")))
+    d.want(False)
+    for name in ("the first time", "the next time"):
+        ok(until(lambda: programs(d.p.pid) > 0), "%s: a program is loaded before there is an address" % name)
+        before = time.clock_gettime(time.CLOCK_BOOTTIME)
+        ok(d.want(True) == "" and loaded_at("v0") < before, "... and attached when it comes", loaded_at("v0") - before)
+        ok(programs(d.p.pid) == 0, "... not kept besides")
+        d.want(False)
+    ok(d.end() == (0, ""), "the end")
 
 
 def without_filter():
@@ -685,7 +727,7 @@ def main():
     return bad > 0
 
 
-tests = [simple, names, interfaces, rerouting, resets, connections, lives, ends, frozen, stuck, secondaries, wrong, setups, once, mirror_virtual, without_filter,
+tests = [simple, names, interfaces, rerouting, resets, connections, lives, ends, frozen, stuck, secondaries, wrong, setups, once, mirror_virtual, prepared, without_filter,
          farm_invisible, farm_directed]
 if __name__ == "__main__":
     sys.exit(main())
