@@ -3,7 +3,7 @@
 #
 # vipd.py: virtual addresses with real interfaces, sockets, a neighbour.  Started by t-vipd in namespaces of its own.
 # v0 (10.9.0.1) is our end of a cable, v1 (10.9.0.2) is the end of another server, a network namespace of its own; likewise w0 (10.8.0.1).
-import ctypes, json, os, re, signal, socket, struct, subprocess, sys, time
+import ctypes, fcntl, json, os, re, signal, socket, struct, subprocess, sys, time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from vipd_lib import LONG, Vipd, Wire, addresses, advert, garp, run, seen
 
@@ -580,6 +580,34 @@ def prepared():
     ok(d.end() == (0, ""), "the end")
 
 
+def waits_for_lock(pid):
+    with open("/proc/locks") as f:
+        return any("->" in row and row.split()[5] == str(pid) for row in f)
+
+
+def both_go():      # the last of two that go at once turns promiscuous mode off
+    d = Vipd(build, top)
+    other = Vipd(build, top, dir=d.dir, module="b")
+    d.setup(vip(virtual("10.9.0.100")))
+    other.setup(vip(virtual("10.9.0.110")), id=2)
+    left = 0
+    for i in range(10):
+        for x in (d, other):
+            x.want(True)
+        with open(d.dir + "/var/vip.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            for x in (d, other):
+                x.want(False, wait=False)
+            until(lambda: all(waits_for_lock(x.p.pid) for x in (d, other)))
+        for x in (d, other):
+            x.wait(lambda o: o.get("ack") == x.seq)
+        left += promisc("v0")
+        run("ip", "link", "set", "v0", "promisc", "off")
+    ok(left == 0, "two modules go at once, 10 times: promiscuous mode is off", left)
+    other.end(keep=True)
+    d.end()
+
+
 def without_filter():
     d = Vipd(build, top, env={"SAFE_VIP_FILTER": "none"})
     d.setup(vip(virtual("10.9.0.100"), real("10.9.0.101")))
@@ -727,7 +755,7 @@ def main():
     return bad > 0
 
 
-tests = [simple, names, interfaces, rerouting, resets, connections, lives, ends, frozen, stuck, secondaries, wrong, setups, once, mirror_virtual, prepared, without_filter,
+tests = [simple, names, interfaces, rerouting, resets, connections, lives, ends, frozen, stuck, secondaries, wrong, setups, once, mirror_virtual, prepared, both_go, without_filter,
          farm_invisible, farm_directed]
 if __name__ == "__main__":
     sys.exit(main())
