@@ -608,6 +608,28 @@ def both_go():      # the last of two that go at once turns promiscuous mode off
     d.end()
 
 
+def tagged(vid, n):     # so many frames of that VLAN come to v0, for the virtual address; VID 0: no VLAN, a priority alone
+    ip = bytes.fromhex("4500001d000000004011") + b"\0\0" + socket.inet_aton("10.9.0.2") + socket.inet_aton("10.9.0.100")
+    frame = bytes.fromhex("5afe0a090064" "020000000001" "8100") + struct.pack("!HH", 5 << 13 | vid, 0x0800) + ip + struct.pack("!HHHH", 7, 7, 9, 0) + b"x"
+    code = "import socket; s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind(('v1', 0))\nfor i in range(%d): s.send(bytes.fromhex('%s'))"
+    there(peer, "python3", "-c", code % (n, frame.ljust(60, b"\0").hex()))
+
+
+def vlans():    # a frame of a VLAN is for the interface above
+    d = Vipd(build, top)
+    d.setup(vip(virtual("10.9.0.100")))
+    d.want(True)
+
+    def taken():
+        return int(re.search(r"frames: .*\bno_rule (\d+)", d.ctrl("-l", "-v")[1]).group(1))
+    first = taken()
+    tagged(5, 100)
+    tagged(0, 1000)
+    ok(until(lambda: taken() - first >= 1000), "frames with a priority are filtered as others", taken() - first)
+    ok(taken() - first < 1100, "those of a VLAN are not", taken() - first)
+    d.end()
+
+
 def without_filter():
     d = Vipd(build, top, env={"SAFE_VIP_FILTER": "none"})
     d.setup(vip(virtual("10.9.0.100"), real("10.9.0.101")))
@@ -755,7 +777,7 @@ def main():
     return bad > 0
 
 
-tests = [simple, names, interfaces, rerouting, resets, connections, lives, ends, frozen, stuck, secondaries, wrong, setups, once, mirror_virtual, prepared, both_go, without_filter,
+tests = [simple, names, interfaces, rerouting, resets, connections, lives, ends, frozen, stuck, secondaries, wrong, setups, once, mirror_virtual, prepared, both_go, vlans, without_filter,
          farm_invisible, farm_directed]
 if __name__ == "__main__":
     sys.exit(main())
