@@ -107,6 +107,24 @@ def simple():
     ok(d.end() == (0, ""), "ends with its line")
 
 
+def announced():        # after a split brain: neighbours have heard of the other server
+    d = Vipd(build, top)
+    wire = Wire(peer.pid, "v1")
+    d.setup(vip(real("10.9.0.100")))
+    d.want(True)
+    own = mac_of("v0")
+    wire.collect(lambda f: len(seen(f, garp("10.9.0.100", own))) >= 3)
+    wire.take()
+    d.send({"op": "announce"})
+    ok(wire.collect(lambda f: len(seen(f, garp("10.9.0.100", own))) >= 3), "announced again, three times, when heart says so")
+    d.want(False)
+    wire.take()
+    d.send({"op": "announce"})
+    ok(d.want(False) == "" and not seen(wire.take(), garp("10.9.0.100")), "not what is not set")
+    wire.close()
+    ok(d.end() == (0, ""), "the end")
+
+
 def names():
     d = Vipd(build, top)
     d.setup(vip(real("vip.test", "later.test")))
@@ -777,7 +795,7 @@ def main():
     return bad > 0
 
 
-tests = [simple, names, interfaces, rerouting, resets, connections, lives, ends, frozen, stuck, secondaries, wrong, setups, once, mirror_virtual, prepared, both_go, vlans, without_filter,
+tests = [simple, announced, names, interfaces, rerouting, resets, connections, lives, ends, frozen, stuck, secondaries, wrong, setups, once, mirror_virtual, prepared, both_go, vlans, without_filter,
          farm_invisible, farm_directed]
 if __name__ == "__main__":
     sys.exit(main())
