@@ -320,6 +320,18 @@ heart_vip_order(enum fsm_vip what)
 	}
 }
 
+void
+heart_vip_announce(void)
+{
+	json_t *o;
+
+	if (!child_running(V.child) || !V.addresses)
+		return;
+	o = json_pack("{s:s}", "op", "announce");
+	child_send(V.child, o);
+	json_decref(o);
+}
+
 bool
 heart_vip_waits(void)
 {

@@ -26,6 +26,7 @@ void vipd_setup(struct vipd *v, struct vip_setup *s);	/* taken */
 void vipd_by_hand(struct vipd *v);	/* what a former life left is no accident: "unset" */
 /* hooks.ack(seq) follows, perhaps before the return */
 void vipd_want(struct vipd *v, int64_t seq, bool addresses, bool serve);
+void vipd_announce(struct vipd *v);	/* what is set, again */
 void vipd_down(struct vipd *v);		/* everything, at once; nothing but vipd_free() after it */
 void vipd_free(struct vipd *v);		/* the loop must run until nothing is left.  What is set stays */
 

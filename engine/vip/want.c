@@ -223,6 +223,16 @@ vipd_want(struct vipd *v, int64_t seq, bool addresses, bool serve)
 		uv_timer_start(&v->prepare, on_prepare, PREPARE_MS, 1);
 }
 
+void
+vipd_announce(struct vipd *v)
+{
+	int i;
+
+	for (i = 0; i < v->places_count; i++)
+		if (v->place[i].set)
+			place_announce(&v->place[i]);
+}
+
 /* ---- setup ---- */
 
 static void
