@@ -342,7 +342,7 @@ def farm_kill():
     h.untouch("block.start_both")
 
     h.act("start")
-    h.state("UP", "Ready")
+    h.state("UP", "Ready") and h.until(h.ready)
     h.mode("leave")                     # at the end of its line it does not clean up
     h.news()
     h.p.kill()
