@@ -24,7 +24,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FORMER_MS	5000	/* for a former vipd to take down what it has and end (ours) */
+#define FORMER_MS	2000	/* for a former vipd to take down what it has and end; then it is killed, well before heart kills us (ours) */
 #define USAGE		"usage: vipd -m MODULE (started by heart), or vipd -m MODULE --set | --unset | --clean while the module is stopped"
 
 static struct {
@@ -126,6 +126,13 @@ order_want(const json_t *o)
 }
 
 static const char *
+order_announce(const json_t *o)
+{
+	vipd_announce(D.vipd);
+	return NULL;
+}
+
+static const char *
 order_quit(const json_t *o)
 {
 	finish(0);
@@ -136,7 +143,7 @@ static void
 on_object(void *ctx, const json_t *o)
 {
 	static const struct { const char *op; const char *(*run)(const json_t *o); } orders[] = {
-		{ "setup", order_setup }, { "want", order_want }, { "quit", order_quit },
+		{ "setup", order_setup }, { "want", order_want }, { "announce", order_announce }, { "quit", order_quit },
 	};
 	const char *op = json_string_value(json_object_get(o, "op")), *wrong = "expected an op of wire/vipline.h";
 	size_t i;

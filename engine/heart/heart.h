@@ -82,6 +82,7 @@ void heart_vip_free(void);
 void heart_vip_setup(void);			/* H.setup is new */
 void heart_vip_start(void);			/* prestart: vipd, where there is something for it to do */
 void heart_vip_order(enum fsm_vip what);	/* of the plan at hand; */
+void heart_vip_announce(void);	/* again what is set */
 bool heart_vip_waits(void);			/* true: it is not so yet, heart_plan_go() follows */
 void heart_vip_stopped(void);			/* the module is in STOP: vipd ends when all is down */
 void heart_vip_publish(void);			/* its rows of load, anew */

@@ -43,6 +43,8 @@ heart_run(enum fsm_plan plan, uint32_t seq, const char *action)
 	if (plan == P_PRESTART)
 		heart_vip_start();
 	heart_vip_order(fsm_plan_vip_before(plan));	/* first: nobody waits for an address because a checker ends slowly */
+	if (plan == P_SEC_ON)
+		heart_vip_announce();	/* the other one may have had the addresses (split brain), and neighbours believe it */
 	if (plan == P_PRESTART)
 		heart_check_start();
 	heart_check_off(plan);

@@ -30,7 +30,7 @@ static struct {
 	uint32_t	 seq;		/* its number, */
 	bool		 acked, failed;	/* and what came of it */
 	bool		 plan_waits;
-	int		 lates;		/* since the last answer */
+	int		 lates;		/* since the last answer, or the last order that was another one */
 	bool		 killed, died_said;
 	json_t		*names;		/* resources that it has told */
 	int		 shares_count;	/* of the configuration in force */
@@ -314,9 +314,22 @@ heart_vip_order(enum fsm_vip what)
 	if (addresses != V.addresses || serve != V.serve || V.acked) {
 		V.addresses = addresses;
 		V.serve = serve;
+		V.lates = 0;	/* of what was ordered before */
 		send_want();
 		uv_timer_start(&V.late, on_late, patience(), 0);
 	}
+}
+
+void
+heart_vip_announce(void)
+{
+	json_t *o;
+
+	if (!child_running(V.child) || !V.addresses)
+		return;
+	o = json_pack("{s:s}", "op", "announce");
+	child_send(V.child, o);
+	json_decref(o);
 }
 
 bool

@@ -3,6 +3,7 @@
 #include "config.h"
 #include "vip/addr.h"
 #include "vip/ip.h"
+#include "vip/left.h"
 
 #include <libmnl/libmnl.h>
 #include <linux/if.h>
@@ -12,9 +13,11 @@
 #include <linux/rtnetlink.h>
 #include <sys/time.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define ANSWER_S	2	/* the kernel answers at once, or something is very wrong (ours) */
 #define REQUEST_MAX	512
@@ -359,12 +362,67 @@ addr_set(struct addr *a, const struct addr_on *on, const struct sockaddr_storage
 	return false;
 }
 
+/* IPv4: with the first address of a network the kernel takes its others away (another module's, the administrator's), unless the interface
+ * says that the next one takes its place.  So it says for the moment, under the lock of all vipd.  fd -1: nothing to do, or not to be done */
+struct promotion { int lock, fd; };
+
+static bool
+is_first(struct addr *a, int ifindex, const struct sockaddr_storage *ip)
+{
+	struct seen s = { .ip = ip, .index = ifindex };
+
+	return ip->ss_family == AF_INET && addr_each(a, AF_INET, look_for, &s) && s.found && (s.row.flags & IFA_F_SECONDARY) == 0 &&
+	    s.row.prefix < ip_bits(ip);
+}
+
+static struct promotion
+promotion_begin(struct addr *a, int ifindex, const struct sockaddr_storage *ip)
+{
+	struct promotion p = { -1, -1 };
+	struct addr_link l;
+	char file[128], was;
+
+	if (!is_first(a, ifindex, ip) || !addr_link(a, ifindex, NULL, &l))
+		return p;
+	snprintf(file, sizeof(file), "/proc/sys/net/ipv4/conf/%s/promote_secondaries", l.name);
+	p.lock = left_lock();
+	p.fd = open(file, O_RDWR | O_CLOEXEC);
+	if (p.fd != -1 && pread(p.fd, &was, 1, 0) == 1 && was == '0' && pwrite(p.fd, "1", 1, 0) == 1)
+		return p;
+	if (p.fd != -1)
+		close(p.fd);
+	left_unlock(p.lock);
+	return (struct promotion){ -1, -1 };
+}
+
+static void
+promotion_end(const struct promotion *p)
+{
+	if (p->fd == -1)
+		return;
+	if (pwrite(p->fd, "0", 1, 0) != 1)
+		warn_errno("promote_secondaries");
+	close(p->fd);
+	left_unlock(p->lock);
+}
+
+static int
+take_away(struct addr *a, int ifindex, const struct sockaddr_storage *ip, int prefix)
+{
+	struct promotion p = promotion_begin(a, ifindex, ip);
+	int rc = change(a, RTM_DELADDR, 0, ifindex, ip, prefix), e = errno;
+
+	promotion_end(&p);
+	errno = e;
+	return rc;
+}
+
 bool
 addr_unset(struct addr *a, int ifindex, const struct sockaddr_storage *ip, int prefix, char *err, size_t errsize)
 {
 	struct seen s = { .ip = ip, .index = ifindex };
 
-	if (change(a, RTM_DELADDR, 0, ifindex, ip, prefix) == 0)
+	if (take_away(a, ifindex, ip, prefix) == 0)
 		return true;
 	if (errno != EADDRNOTAVAIL && errno != ENODEV) {
 		snprintf(err, errsize, "interface %d: %s", ifindex, strerror(errno));
@@ -372,7 +430,7 @@ addr_unset(struct addr *a, int ifindex, const struct sockaddr_storage *ip, int p
 	}
 	/* with another prefix than we know (it was there before us) */
 	addr_each(a, ip->ss_family, look_for, &s);
-	if (!s.found || change(a, RTM_DELADDR, 0, ifindex, ip, s.row.prefix) == 0)
+	if (!s.found || take_away(a, ifindex, ip, s.row.prefix) == 0)
 		return true;
 	snprintf(err, errsize, "interface %d: %s", ifindex, strerror(errno));
 	return false;

@@ -230,7 +230,7 @@ filter_conf_of(const struct face *f, struct filter_conf *c)
 		add_rules(f, at, c);
 }
 
-/* ---- promiscuous mode ---- */
+/* ---- promiscuous mode: vip.json, by which others judge, is written under the lock as well ---- */
 
 static bool
 promisc_on(struct face *f, char *err, size_t errsize)
@@ -242,6 +242,7 @@ promisc_on(struct face *f, char *err, size_t errsize)
 	ok = addr_promisc(v->addr, f->ifindex, true, &was, err, errsize);
 	if (ok && was && !f->open && !f->taken)
 		f->before = !left_other_needs(v->module, f->ifindex, &before) || before;
+	keep_write(v);
 	left_unlock(lock);
 	return ok;
 }
@@ -255,6 +256,7 @@ promisc_off(struct vipd *v, int ifindex, bool before)
 
 	if (!left_other_needs(v->module, ifindex, &other) && !before && !addr_promisc(v->addr, ifindex, false, &was, err, sizeof(err)))
 		warn_text("%s", err);
+	keep_write(v);		/* without it: the caller has seen to that */
 	left_unlock(lock);
 }
 
@@ -297,13 +299,16 @@ face_open(struct face *f)
 void
 face_close(struct face *f)
 {
+	bool promisc = f->open && f->promisc, before = f->before;
+	int ifindex = f->ifindex;
+
 	if (f->filter != NULL)
 		f->v->kind->detach(f->filter);
-	if (f->open && f->promisc)
-		promisc_off(f->v, f->ifindex, f->before);
 	f->filter = NULL;
 	f->open = f->promisc = f->before = f->taken = f->cut = false;
 	f->ifindex = 0;
+	if (promisc)
+		promisc_off(f->v, ifindex, before);
 }
 
 void
@@ -363,4 +368,15 @@ face_begin(struct vipd *v)
 			choose(v, err, sizeof(err));	/* loads a program to try it: not while somebody waits for the address */
 			return;
 		}
+}
+
+/* Of a mirror: loading takes a good part of the time that a takeover may take.  A farm serves nobody before it has its share. */
+bool
+face_ready(struct vipd *v)
+{
+	int i, n = 0;
+
+	for (i = 0; i < v->faces_count; i++)
+		n += face_virtual(&v->face[i]) && v->face[i].filter == NULL;
+	return n == 0 || load_is_farm(v) || v->kind == NULL || v->kind->prepare == NULL || v->kind->prepare(n);
 }

@@ -16,6 +16,8 @@ struct filter_kind_ops {
 	const char *name;	/* "bpf", "module" */
 	/* can this kernel do it?  false with the reason */
 	bool (*usable)(char *err, size_t errsize);
+	/* That attach() need not load a program: one more of n is loaded (0.4 s), n 0: all given back.  true: there are n.  NULL: nothing to load */
+	bool (*prepare)(int n);
 	/* Attach to an interface for a module (id).  One of the same module that is there already, with the same conf, is taken over with its
 	 * tables and lease (*kept true): no packet sees a gap; one with another conf or ABI is replaced.  NULL with the reason. */
 	struct filter *(*attach)(int ifindex, int module_id, const struct filter_conf *conf, bool *kept, char *err, size_t errsize);

@@ -35,6 +35,7 @@
 #define NAME_IN		"filter_in"	/* functions of filter.bpf.c */
 #define NAME_OUT	"filter_out"
 #define MAPS_MAX	8
+#define SPARES_MAX	8		/* virtual interfaces of a module (= CONF_VINTFS_MAX) */
 
 struct filter {
 	int ifindex, id;
@@ -281,13 +282,41 @@ load(char *err, size_t errsize)
 	return NULL;
 }
 
+/* Loaded, and never attached: the verifier takes its time, which nobody has who waits for an address */
+static struct bpf_object *spare[SPARES_MAX];
+static int spares;
+
+static struct bpf_object *
+take_spare(char *err, size_t errsize)
+{
+	return spares > 0 ? spare[--spares] : load(err, errsize);
+}
+
+static bool
+bpf_prepare(int n)
+{
+	char err[SK_TEXT_MAX];
+
+	n = n > SPARES_MAX ? SPARES_MAX : n;
+	while (n == 0 && spares > 0)
+		bpf_object__close(spare[--spares]);
+	if (spares < n) {
+		spare[spares] = load(err, sizeof(err));
+		if (spare[spares] == NULL)
+			return true;	/* attach() will say why */
+		spares++;
+	}
+	return spares >= n;
+}
+
 static bool
 bpf_usable(char *err, size_t errsize)
 {
-	struct bpf_object *o = load(err, errsize);
-
-	bpf_object__close(o);
-	return o != NULL;
+	if (spares == 0) {
+		spare[0] = load(err, errsize);
+		spares = spare[0] != NULL;
+	}
+	return spares > 0;
 }
 
 /* The maps of what is loaded, for us */
@@ -523,7 +552,7 @@ bpf_attach(int ifindex, int id, const struct filter_conf *conf, bool *kept, char
 		*kept = true;
 		return old;
 	}
-	o = load(err, errsize);
+	o = take_spare(err, errsize);
 	f = filter_alloc(ifindex, id);
 	if (o == NULL || f == NULL || !open_maps(f, o, err, errsize))
 		goto bad;
@@ -637,7 +666,7 @@ bpf_read(struct filter *f, struct filter_conf *conf, struct filter_tables *t, st
 	return n == NULL || read_counts(f, n);
 }
 
-const struct filter_kind_ops filter_bpf = { "bpf", bpf_usable, bpf_attach, bpf_find, bpf_write, bpf_lease, bpf_read, bpf_detach, filter_free };
+const struct filter_kind_ops filter_bpf = { "bpf", bpf_usable, bpf_prepare, bpf_attach, bpf_find, bpf_write, bpf_lease, bpf_read, bpf_detach, filter_free };
 
 #else
 

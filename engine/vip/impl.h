@@ -23,6 +23,7 @@
 
 #define NAMES_MS	3000	/* patience with a name server before want is answered without the address (ours) */
 #define RETRY_MS	5000	/* an address that could not be set is tried again (ours) */
+#define PREPARE_MS	100	/* after everything is down, the filters of the next time are loaded, one by one (ours) */
 #define COUNT_MS	1000	/* own sockets are counted so often while the farm asks for it (ours) */
 #define CONNECTIONS_MS	10000	/* 8.2 notes 2.3.4.2 */
 #define WHY_MAX		240
@@ -73,7 +74,7 @@ struct vipd {
 	struct place	 place[CONF_VADDRS_MAX];
 	struct face	 face[CONF_VINTFS_MAX];
 	struct left	 left;		/* of a former life, not yet taken over or taken down */
-	uv_timer_t	 retry, announce, count;
+	uv_timer_t	 retry, announce, count, prepare;
 	int		 handles;	/* open */
 	struct carrier	*carrier;	/* of a farm */
 	struct sockets	*sockets;	/* opened at first use */
@@ -113,12 +114,14 @@ void face_news(void *vipd, int ifindex, bool there);	/* of carrier.h */
 void face_drop(struct vipd *v, const struct left_intf *l);	/* of a former life */
 void face_take(struct face *f, const struct left_intf *l);	/* its filter and promiscuous mode are ours now */
 void face_begin(struct vipd *v);	/* a filter is chosen */
+bool face_ready(struct vipd *v);	/* one filter more is at hand; true: as many as the faces need */
 void face_mac(struct face *f, uint8_t mac[6]);	/* its interface's own, 0 when not known yet */
 
 /* ---- keep.c: v->left and vip.json ---- */
 bool keep_write(struct vipd *v);	/* what is found or set, and what is left */
 bool keep_take(struct place *p);	/* a former life has set it so, and so it is: ours now */
 void keep_take_face(struct face *f);	/* promiscuous mode of a former life: ours now */
+void keep_stuck(const struct place *p);	/* it could not be taken away: left, until it can */
 void keep_drop_addrs(struct vipd *v, bool all);	/* takes down what is left; not all: what the configuration has otherwise, or not */
 void keep_drop_faces(struct vipd *v);	/* what no face has taken */
 

@@ -9,13 +9,13 @@
 
 /* ---- writing ---- */
 
-static void
+static struct left_addr *
 add_place(struct left *l, const struct place *p)
 {
 	struct left_addr *a;
 
-	if ((!p->found && !p->set) || l->addrs_count == LEFT_ADDRS)
-		return;
+	if (l->addrs_count == LEFT_ADDRS)
+		return NULL;
 	a = &l->addrs[l->addrs_count++];
 	memset(a, 0, sizeof(*a));
 	str_copy(a->addr, sizeof(a->addr), vip_at(p));
@@ -23,6 +23,7 @@ add_place(struct left *l, const struct place *p)
 	str_copy(a->intf, sizeof(a->intf), p->on.intf);
 	a->index = p->on.ifindex;
 	a->prefix = p->on.prefix;
+	return a;
 }
 
 static void
@@ -69,7 +70,8 @@ keep_write(struct vipd *v)
 	if (v->s != NULL)
 		add_names(l, v->s);
 	for (i = 0; i < v->places_count; i++)
-		add_place(l, &v->place[i]);
+		if (v->place[i].found || v->place[i].set)
+			add_place(l, &v->place[i]);
 	for (i = 0; i < v->faces_count; i++)
 		add_face(l, &v->face[i]);
 	ok = left_write(v->var, l);
@@ -99,12 +101,14 @@ bool
 keep_take(struct place *p)
 {
 	struct left *l = &p->v->left;
+	bool stuck;
 	int i;
 
 	for (i = 0; i < l->addrs_count; i++)
 		if (same_place(&l->addrs[i], p)) {
+			stuck = l->addrs[i].stuck;
 			forget_addr(l, i);
-			return addr_is_set(p->v->addr, p->on.ifindex, &p->ip);
+			return !stuck && addr_is_set(p->v->addr, p->on.ifindex, &p->ip);
 		}
 	return false;
 }
@@ -133,23 +137,37 @@ is_there(struct vipd *v, int index, const char *name)
 	return addr_link(v->addr, index, NULL, &l) && strcmp(l.name, name) == 0;
 }
 
-static void
-drop(struct vipd *v, const struct left_addr *a)
+/* false: it is there still */
+static bool
+drop(struct vipd *v, struct left_addr *a)
 {
 	struct sockaddr_storage ip;
 	char err[WHY_MAX], count[16];
 	int n;
 
 	if (!ip_parse(a->ip, &ip) || !is_there(v, a->index, a->intf) || !addr_is_set(v->addr, a->index, &ip))
-		return;
+		return true;
 	n = v->s == NULL || v->s->conf.tcpreset ? sockets_reset(&ip, err, sizeof(err)) : 0;
 	snprintf(count, sizeof(count), "%d", n);
 	if (n > 0)
 		vip_log(v, MSG_VIP_RESET, count, a->addr);
-	if (addr_unset(v->addr, a->index, &ip, a->prefix, err, sizeof(err)))
-		vip_log(v, v->by_hand ? MSG_VIP_UNSET : MSG_VIP_LEFT, a->addr, v->module);
-	else
+	if (addr_unset(v->addr, a->index, &ip, a->prefix, err, sizeof(err))) {
+		vip_log(v, v->by_hand || a->stuck ? MSG_VIP_UNSET : MSG_VIP_LEFT, a->addr, v->module);
+		return true;
+	}
+	if (!a->stuck)
 		warn_text("%s on %s: %s", a->addr, a->intf, err);
+	a->stuck = true;
+	return false;
+}
+
+void
+keep_stuck(const struct place *p)
+{
+	struct left_addr *a = add_place(&p->v->left, p);
+
+	if (a != NULL)
+		a->stuck = true;
 }
 
 static bool
@@ -172,10 +190,8 @@ keep_drop_addrs(struct vipd *v, bool all)
 	int i;
 
 	for (i = v->left.addrs_count - 1; i >= 0; i--)
-		if (all || !is_ours(v, &v->left.addrs[i])) {
-			drop(v, &v->left.addrs[i]);
+		if ((all || !is_ours(v, &v->left.addrs[i])) && drop(v, &v->left.addrs[i]))
 			forget_addr(&v->left, i);
-		}
 }
 
 void

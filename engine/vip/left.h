@@ -14,7 +14,8 @@
 #define LEFT_ADDRS	(2 * CONF_VADDRS_MAX)	/* those of before, and those of a new configuration */
 #define LEFT_INTFS	(2 * CONF_VINTFS_MAX)
 
-struct left_addr { char addr[256]; /* as configured */ char ip[46]; char intf[SK_NAME_MAX]; int index, prefix; };
+/* stuck (not in the file): the kernel did not take it away, and that was said */
+struct left_addr { char addr[256]; /* as configured */ char ip[46]; char intf[SK_NAME_MAX]; int index, prefix; bool stuck; };
 /* An interface with a filter.  promisc: that needs promiscuous mode; before: it was on before any module needed it */
 struct left_intf { char intf[SK_NAME_MAX]; int index; char filter[16]; /* "bpf", "module" */ bool promisc, before; };
 struct left {

@@ -8,9 +8,10 @@
 #include "config.h"
 #include "vip/impl.h"
 
-#include <sys/file.h>
+#include <sys/syscall.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,23 +19,62 @@
 
 #define CONF_MAX	(8u << 20)	/* bytes of module.json (as of ctl/registry.c) */
 #define LOCK_STEP_MS	20
+#define KILLED_MS	500	/* for a killed one to be gone (ours) */
+
+static bool
+lock_is_free(int fd, pid_t *owner)
+{
+	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	*owner = 0;
+	if (fcntl(fd, F_SETLK, &l) == 0)
+		return true;
+	if (errno != EAGAIN && errno != EACCES)
+		return false;
+	l = (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	if (fcntl(fd, F_GETLK, &l) == 0 && l.l_type != F_UNLCK)
+		*owner = l.l_pid;	/* 0: of another PID namespace */
+	errno = EWOULDBLOCK;
+	return false;
+}
+
+/* Its heart is gone, and it does not end: stopped or stuck.  What it has set is in vip.json, and is ours now; awake, it would take it down */
+static void
+kill_owner(int fd)
+{
+	pid_t owner, again;
+	int pidfd;
+
+	if (lock_is_free(fd, &owner) || owner <= 1)
+		return;
+	pidfd = (int)syscall(SYS_pidfd_open, owner, 0);
+	if (pidfd == -1)
+		return;
+	/* it has the lock still: so the number is not that of somebody else by now */
+	if (!lock_is_free(fd, &again) && again == owner && syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0) == 0)
+		warn_text("the former vipd (%d) does not end: killed", (int)owner);
+	close(pidfd);
+}
 
 bool
 vipd_lock(const char *var, int wait_ms)
 {
 	char file[PATH_MAX];
-	int fd, waited;
+	int fd, waited, last = wait_ms > 0 ? wait_ms + KILLED_MS : 0;
+	pid_t owner;
 
 	if (!path_format(file, sizeof(file), "%s/vipd.lock", var))
 		return false;
 	fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd == -1)
 		return false;
-	for (waited = 0; flock(fd, LOCK_EX | LOCK_NB) == -1; waited += LOCK_STEP_MS) {
-		if (errno != EWOULDBLOCK || waited >= wait_ms) {
+	for (waited = 0; !lock_is_free(fd, &owner); waited += LOCK_STEP_MS) {
+		if (errno != EWOULDBLOCK || waited >= last) {
 			close(fd);
 			return false;
 		}
+		if (waited <= wait_ms && waited + LOCK_STEP_MS > wait_ms)
+			kill_owner(fd);
 		usleep(LOCK_STEP_MS * 1000);
 	}
 	return true;	/* fd stays open: the kernel lets go when the process ends, however that is */

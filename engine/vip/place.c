@@ -204,6 +204,7 @@ place_unset(struct place *p)
 	} else {
 		snprintf(text, sizeof(text), "Virtual IP %.60s cannot be taken away: %.120s", vip_at(p), err);
 		vip_log(v, MSG_USER_E, text);
+		keep_stuck(p);
 	}
 	if (p->counted) {
 		char name[SK_RES_MAX];

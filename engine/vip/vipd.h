@@ -26,6 +26,7 @@ void vipd_setup(struct vipd *v, struct vip_setup *s);	/* taken */
 void vipd_by_hand(struct vipd *v);	/* what a former life left is no accident: "unset" */
 /* hooks.ack(seq) follows, perhaps before the return */
 void vipd_want(struct vipd *v, int64_t seq, bool addresses, bool serve);
+void vipd_announce(struct vipd *v);	/* what is set, again */
 void vipd_down(struct vipd *v);		/* everything, at once; nothing but vipd_free() after it */
 void vipd_free(struct vipd *v);		/* the loop must run until nothing is left.  What is set stays */
 
@@ -34,8 +35,8 @@ enum once { ONCE_SET, ONCE_UNSET, ONCE_CLEAN };
 /* The active configuration of the module (SAFE/private/modules/AM/module.json); says on stdout what it does.  Exit status */
 int vipd_once(const char *module, enum once what);
 
-/* One vipd at a time works on a module: holds SAFEVAR/modules/AM/vipd.lock until the process ends.  wait_ms: for a former one to end.
- * False: somebody else has it, or errno */
+/* One vipd at a time works on a module: holds SAFEVAR/modules/AM/vipd.lock until the process ends.  wait_ms: for a former one to end;
+ * then it is killed.  False: somebody else has it, or errno */
 bool vipd_lock(const char *var, int wait_ms);
 
 #endif

@@ -119,6 +119,15 @@ bring_down(struct vipd *v)
 	v->connections_ms = 0;
 }
 
+static void
+on_prepare(uv_timer_t *timer)
+{
+	struct vipd *v = timer->data;
+
+	if (face_ready(v))
+		uv_timer_stop(timer);
+}
+
 /* ---- answer ---- */
 
 static void
@@ -132,6 +141,8 @@ answer(struct vipd *v)
 		if (!v->place[i].set)
 			n += (size_t)snprintf(why + n, sizeof(why) - n, "%s%s: %s", n > 0 ? "; " : "", vip_at(&v->place[i]), v->place[i].why[0] != '\0' ?
 			    v->place[i].why : "the name server has not answered");
+	for (i = 0; !v->addresses && i < v->left.addrs_count && n < sizeof(why) - 1; i++)
+		n += (size_t)snprintf(why + n, sizeof(why) - n, "%s%s: still on %s", n > 0 ? "; " : "", v->left.addrs[i].addr, v->left.addrs[i].intf);
 	str_make_utf8(why);
 	v->ack_due = false;
 	v->hooks.ack(v->hooks.ctx, v->ack_seq, why);
@@ -155,7 +166,11 @@ on_retry(uv_timer_t *timer)
 	int i;
 
 	v->patience_over = true;
-	for (i = 0; i < v->places_count; i++)
+	if (!v->addresses) {
+		keep_drop_addrs(v, true);
+		keep_write(v);
+	}
+	for (i = 0; v->addresses && i < v->places_count; i++)
 		if (!v->place[i].set)
 			place_begin(&v->place[i]);
 	want_pursue(v);
@@ -173,7 +188,7 @@ want_pursue(struct vipd *v)
 	waits = v->addresses && any_pending(v) && !v->patience_over;
 	if (v->ack_due && !waits && load_served(v))
 		answer(v);
-	if (!v->addresses || all_set(v))
+	if (v->addresses ? all_set(v) : v->left.addrs_count == 0)
 		uv_timer_stop(&v->retry);
 	else if (!uv_is_active((uv_handle_t *)&v->retry))
 		uv_timer_start(&v->retry, on_retry, waits ? NAMES_MS : RETRY_MS, 0);
@@ -188,6 +203,7 @@ vipd_want(struct vipd *v, int64_t seq, bool addresses, bool serve)
 		v->patience_over = false;
 		uv_timer_stop(&v->retry);
 	}
+	uv_timer_stop(&v->prepare);
 	v->wanted = true;
 	v->addresses = addresses;
 	v->serve = serve;
@@ -203,6 +219,18 @@ vipd_want(struct vipd *v, int64_t seq, bool addresses, bool serve)
 	if (serve)
 		load_serve(v, true);
 	want_pursue(v);
+	if (!addresses && v->s != NULL)
+		uv_timer_start(&v->prepare, on_prepare, PREPARE_MS, 1);
+}
+
+void
+vipd_announce(struct vipd *v)
+{
+	int i;
+
+	for (i = 0; i < v->places_count; i++)
+		if (v->place[i].set)
+			place_announce(&v->place[i]);
 }
 
 /* ---- setup ---- */
@@ -292,7 +320,7 @@ struct vipd *
 vipd_new(uv_loop_t *loop, const char *module, const char *var, const struct vipd_hooks *hooks, char *err, size_t errsize)
 {
 	struct vipd *v = calloc(1, sizeof(*v));
-	uv_timer_t *timers[3];
+	uv_timer_t *timers[4];
 	size_t i;
 
 	if (v == NULL || !str_copy(v->module, sizeof(v->module), module) || !str_copy(v->var, sizeof(v->var), var)) {
@@ -310,6 +338,7 @@ vipd_new(uv_loop_t *loop, const char *module, const char *var, const struct vipd
 	timers[0] = &v->retry;
 	timers[1] = &v->announce;
 	timers[2] = &v->count;
+	timers[3] = &v->prepare;
 	for (i = 0; i < ARRAY_LEN(timers); i++) {
 		uv_timer_init(loop, timers[i]);
 		timers[i]->data = v;
@@ -330,6 +359,7 @@ vipd_down(struct vipd *v)
 {
 	if (v->down)
 		return;
+	uv_timer_stop(&v->prepare);
 	v->addresses = v->serve = false;
 	v->down = true;
 	load_end(v);
@@ -349,6 +379,8 @@ closed(uv_handle_t *h)
 			v->kind->release(v->face[i].filter);
 		free(v->face[i].tables);
 	}
+	if (v->kind != NULL && v->kind->prepare != NULL)
+		v->kind->prepare(0);
 	vip_setup_free(v->s);
 	addr_close(v->addr);
 	free(v);
@@ -370,4 +402,5 @@ vipd_free(struct vipd *v)
 	uv_close((uv_handle_t *)&v->retry, closed);
 	uv_close((uv_handle_t *)&v->announce, closed);
 	uv_close((uv_handle_t *)&v->count, closed);
+	uv_close((uv_handle_t *)&v->prepare, closed);
 }

@@ -16,6 +16,7 @@
  *	{"op":"want","seq":n,"addresses":bool,"serve":bool}
  *		what shall be so from now on: virtual addresses set; this node in the farm takes its share.  Answered {"ack":n} when it is so,
  *		or cannot be: {"ack":n,"why":text}.  serve means addresses too.  A new one supersedes: its ack answers both.
+ *	{"op":"announce"}	what is set is announced again: neighbours may have heard of another server (split brain)
  *	{"op":"quit"}	everything down, then the end of the process
  * vipd -> heart
  *	{"ack":n,"why":text}	why "" or absent: done

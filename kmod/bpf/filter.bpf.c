@@ -94,6 +94,13 @@ now(void)
 	return *(volatile __u64 *)&state.now_ns;
 }
 
+/* Of a VLAN: for the interface above.  0 is none, but a frame that has a priority. */
+static __always_inline int
+has_vlan(const struct __sk_buff *skb)
+{
+	return skb->vlan_present && (skb->vlan_tci & 0xfff) != 0;
+}
+
 struct macs { __u8 dst[6], src[6]; };
 
 /* A copy to each node; the frame itself is put back as it was when we take it.  How many */
@@ -128,7 +135,7 @@ filter_in(struct __sk_buff *skb)
 	struct filter_key k;
 	int i, found = FILTER_NOT_HELD;
 
-	if (data + FILTER_ETH > end || filter_destination(&state.conf, data) == FILTER_TO_NONE)
+	if (has_vlan(skb) || data + FILTER_ETH > end || filter_destination(&state.conf, data) == FILTER_TO_NONE)
 		return TC_ACT_UNSPEC;
 	for (i = 0; i < 2; i++) {
 		/* what is at hand may be less than the frame: then the second time there is all of what counts */
@@ -172,7 +179,7 @@ filter_out(struct __sk_buff *skb)
 	__u8 was[6];
 	__u16 sum;
 
-	if (skb->protocol != FILTER_N16(0x0806) && skb->protocol != FILTER_N16(0x86dd))
+	if (has_vlan(skb) || (skb->protocol != FILTER_N16(0x0806) && skb->protocol != FILTER_N16(0x86dd)))
 		return TC_ACT_UNSPEC;
 	if (skb->len < FILTER_HEAD)	/* what we look for is shorter than that, and in one piece */
 		bpf_skb_pull_data(skb, skb->len);

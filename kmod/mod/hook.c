@@ -26,6 +26,13 @@
 #define LOOKUP_TABLE(net)	&tcp_hashinfo,
 #endif
 
+/* A frame of a VLAN is for the interface above.  0 is none, but a frame that has a priority. */
+static bool
+has_vlan(const struct sk_buff *skb)
+{
+	return skb_vlan_tag_present(skb) && skb_vlan_tag_get_id(skb) != 0;
+}
+
 static void
 count(const struct safevip *f, int what)
 {
@@ -142,8 +149,7 @@ safevip_in(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
 	unsigned int len;
 	int held = FILTER_NOT_HELD;
 
-	/* a frame with a tag is for the interface above */
-	if (skb_vlan_tag_present(skb) || !skb_mac_header_was_set(skb) || skb->data - skb_mac_header(skb) != ETH_HLEN)
+	if (has_vlan(skb) || !skb_mac_header_was_set(skb) || skb->data - skb_mac_header(skb) != ETH_HLEN)
 		return NF_ACCEPT;
 	frame = frame_head(skb, room, &len);
 	if (frame == NULL)
@@ -177,7 +183,7 @@ safevip_out(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
 	u8 *at;
 	int i;
 
-	if (skb->protocol != htons(ETH_P_ARP) && skb->protocol != htons(ETH_P_IPV6))
+	if (has_vlan(skb) || (skb->protocol != htons(ETH_P_ARP) && skb->protocol != htons(ETH_P_IPV6)))
 		return NF_ACCEPT;
 	if (skb_headlen(skb) < len) {
 		if (skb_copy_bits(skb, 0, room, len) < 0)

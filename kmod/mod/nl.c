@@ -323,6 +323,7 @@ static struct genl_family family = {
 	.version = FILTER_GENL_VERSION,
 	.maxattr = FILTER_GENL_A_MAX,
 	.netnsok = true,
+	.parallel_ops = true,	/* else the lease waits for all other families, and for RTNL that one of their commands waits for */
 	.module = THIS_MODULE,
 	.policy = policy,
 	.ops = ops,

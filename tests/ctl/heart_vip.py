@@ -342,7 +342,7 @@ def farm_kill():
     h.untouch("block.start_both")
 
     h.act("start")
-    h.state("UP", "Ready")
+    h.state("UP", "Ready") and h.until(h.ready)
     h.mode("leave")                     # at the end of its line it does not clean up
     h.news()
     h.p.kill()
@@ -456,6 +456,23 @@ def late():
     h.end()
 
 
+def late_before():      # late already, for another order: the plan gives it two spans of its own
+    h = Heart(MIRROR)
+    h.start()
+    h.act("start")
+    h.state("ALONE", "Ready")
+    h.mode("hang")
+    h.news()
+    os.kill(h.vipd(), signal.SIGKILL)
+    ok(h.until(lambda: h.lines()[h.at:].count("hangs") == 2), "the next vipd does not answer what was ordered before")
+    h.news()
+    h.mode("ok")
+    h.act("stop")       # of which the one that hangs hears nothing
+    ok(h.state("STOP", "NotReady") and "ack 00" in h.lines()[h.at:], "the one after it does what was ordered then")
+    ok(not any("does not answer: the module goes on" in m for m in h.logs), "so the module has waited for it", h.logs)
+    h.end()
+
+
 def without():
     h = Heart(LIGHT)
     h.start()
@@ -474,7 +491,7 @@ def without():
 
 hearts = []
 only = sys.argv[3:]
-for test in (farm, farm_kill, mirror, late, without):
+for test in (farm, farm_kill, mirror, late, late_before, without):
     if not only or test.__name__ in only:
         try:
             test()

@@ -3,7 +3,7 @@
 #
 # vipd.py: virtual addresses with real interfaces, sockets, a neighbour.  Started by t-vipd in namespaces of its own.
 # v0 (10.9.0.1) is our end of a cable, v1 (10.9.0.2) is the end of another server, a network namespace of its own; likewise w0 (10.8.0.1).
-import json, os, signal, socket, subprocess, sys, time
+import ctypes, fcntl, json, os, re, signal, socket, struct, subprocess, sys, time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from vipd_lib import LONG, Vipd, Wire, addresses, advert, garp, run, seen
 
@@ -105,6 +105,24 @@ def simple():
     wire.take()
     wire.close()
     ok(d.end() == (0, ""), "ends with its line")
+
+
+def announced():        # after a split brain: neighbours have heard of the other server
+    d = Vipd(build, top)
+    wire = Wire(peer.pid, "v1")
+    d.setup(vip(real("10.9.0.100")))
+    d.want(True)
+    own = mac_of("v0")
+    wire.collect(lambda f: len(seen(f, garp("10.9.0.100", own))) >= 3)
+    wire.take()
+    d.send({"op": "announce"})
+    ok(wire.collect(lambda f: len(seen(f, garp("10.9.0.100", own))) >= 3), "announced again, three times, when heart says so")
+    d.want(False)
+    wire.take()
+    d.send({"op": "announce"})
+    ok(d.want(False) == "" and not seen(wire.take(), garp("10.9.0.100")), "not what is not set")
+    wire.close()
+    ok(d.end() == (0, ""), "the end")
 
 
 def names():
@@ -342,6 +360,65 @@ def ends():
     d.end()
 
 
+def frozen():     # heart has died, and its vipd cannot hear it: stopped, or stuck
+    one = vip(real("10.9.0.100"))
+    d = Vipd(build, top)
+    d.setup(one)
+    d.want(True)
+    d.p.send_signal(signal.SIGSTOP)
+    former = d.p
+    d.s.close()
+    d.start()
+    d.setup(one)
+    ok(d.want(False) == "" and "10.9.0.100/24" not in addresses("v0"), "a former one that does not end: what it has set is taken down")
+    gone = former.poll()
+    ok(gone == -signal.SIGKILL, "... and it is killed: it would take down what is set later", gone)
+    ok(d.want(True) == "" and "10.9.0.100/24" in addresses("v0"), "... set again")
+    former.send_signal(signal.SIGCONT)
+    former.kill()
+    former.wait(LONG)
+    former.stderr.close()
+    ok("10.9.0.100/24" in addresses("v0"), "... it stays")
+    status, err = d.end()
+    ok(status == 0 and "killed" in err, "... said", err)
+
+
+def stuck():      # the kernel does not take it away as we know it: here because it is of the kind with another end
+    d = Vipd(build, top)
+    d.setup(vip(real("10.9.0.100", "10.9.0.101")))
+    run("ip", "addr", "add", "10.9.0.100", "peer", "10.9.99.9/32", "dev", "v0")
+    d.want(True)
+    d.logs()
+    why = d.want(False)
+    ok(why.startswith("10.9.0.100: still on v0"), "what cannot be taken away is no success", why)
+    got = d.logs()
+    ok(sum("10.9.0.100 cannot be taken away" in t for t in got) == 1 and "Virtual IP <10.9.0.101 of am> unset" in got, "... said, once", got)
+    ok(any(a["ip"] == "10.9.0.100" for a in json.load(open(d.var + "/vip.json"))["addresses"]), "... and remembered")
+    run("ip", "addr", "del", "10.9.0.100", "peer", "10.9.99.9/32", "dev", "v0")
+    run("ip", "addr", "add", "10.9.0.100/24", "dev", "v0")
+    ok(until(lambda: "10.9.0.100/24" not in addresses("v0")), "... and tried again")
+    ok(d.want(False) == "" and until(lambda: not os.path.exists(d.var + "/vip.json")), "... until it is done")
+    ok(d.end() == (0, ""), "the end")
+
+
+def secondaries():      # the kernel takes the other addresses of a network away with the first one, where it is not told to keep them
+    where = "/proc/sys/net/ipv4/conf/%s/promote_secondaries"
+    write(where % "all", "0")
+    write(where % "v0", "0")
+    d = Vipd(build, top)
+    d.setup(vip(real(("10.77.0.100", 'netmask="255.255.255.0"'), attrs='name="v0"')))
+    ok(d.want(True) == "" and "10.77.0.100/24" in addresses("v0"), "the first address of a network")
+    run("ip", "addr", "add", "10.77.0.101/24", "dev", "v0")
+    run("ip", "addr", "add", "10.77.0.102/24", "dev", "v0")
+    ok(d.want(False) == "", "... taken away")
+    ok({a for a in addresses("v0") if a.startswith("10.77.")} == {"10.77.0.101/24", "10.77.0.102/24"}, "those of others stay", addresses("v0"))
+    with open(where % "v0") as f:
+        ok(f.read() == "0\n", "... and the interface's setting is as before")
+    ok(d.end() == (0, ""), "the end")
+    for a in ("10.77.0.101/24", "10.77.0.102/24"):
+        subprocess.run(["ip", "addr", "del", a, "dev", "v0"], capture_output=True)
+
+
 def wrong():
     good = {"op": "setup", "module": "am", "id": 1, "node": "n1", "self": 0, "nodes": ["n1"], "key": "", "var": "/x", "lans": []}
     d = Vipd(build, top)
@@ -421,8 +498,23 @@ def promisc(dev):
     return "PROMISC" in run("ip", "link", "show", "dev", dev)
 
 
-def qdiscs(dev):
-    return "clsact" in run("tc", "qdisc", "show", "dev", dev)
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def bpf(command, attr):
+    r = libc.syscall({"x86_64": 321, "aarch64": 280}[os.uname().machine], command, attr, len(attr))
+    if r < 0:
+        raise OSError(ctypes.get_errno(), "bpf")
+    return r
+
+
+def filtered(dev):      # on clsact, or on tcx
+    ask = ctypes.create_string_buffer(struct.pack("IIIIQII", socket.if_nametoindex(dev), 46, 0, 0, 0, 0, 0))
+    try:
+        bpf(16, ask)    # BPF_PROG_QUERY of BPF_TCX_INGRESS
+    except OSError:     # before 6.6
+        pass
+    return struct.unpack_from("I", ask, 24)[0] > 0 or "clsact" in run("tc", "qdisc", "show", "dev", dev)
 
 
 def neighbour(ip):      # what the peer knows, after it was asked
@@ -439,7 +531,7 @@ def mirror_virtual():
     d = Vipd(build, top)
     d.setup(vip(virtual("10.9.0.100", "fd09::100")))
     ok(d.want(True) == "", "mirror, vmac_invisible: set")
-    ok(promisc("v0") and qdiscs("v0"), "promiscuous, filtered")
+    ok(promisc("v0") and filtered("v0"), "promiscuous, filtered")
     ok(pings("10.9.0.100") and neighbour("10.9.0.100") == "5a:fe:0a:09:00:64", "ARP says 5A:FE and the address, and it answers", neighbour("10.9.0.100"))
     ok(pings("fd09::100") and neighbour("fd09::100") == "5a:fe:0a:09:00:64", "neighbour discovery likewise")
     got = d.ctrl("-l")
@@ -453,10 +545,10 @@ def mirror_virtual():
     d.start()
     d.setup(vip(virtual("10.9.0.100", "fd09::100")))
     ok(d.want(True) == "" and pings("10.9.0.100") and d.logs() == [], "killed and come back: nothing is said")
-    ok(d.want(False) == "" and promisc("v0") and qdiscs("v0") and pings("10.9.0.110"), "the other one needs promiscuous mode on")
+    ok(d.want(False) == "" and promisc("v0") and filtered("v0") and pings("10.9.0.110"), "the other one needs promiscuous mode on")
     other.kill()
     other.start()
-    ok(other.end(keep=True) == (0, "") and not promisc("v0") and not qdiscs("v0"), "the last one gone: all as before")
+    ok(other.end(keep=True) == (0, "") and not promisc("v0") and not filtered("v0"), "the last one gone: all as before")
     run("ip", "link", "set", "v0", "promisc", "on")
     d.want(True)
     d.want(False)
@@ -466,7 +558,7 @@ def mirror_virtual():
     d.kill()
     d.start()
     d.setup(vip(real("10.9.0.101")))
-    ok(d.want(True) == "" and not promisc("v0") and not qdiscs("v0"), "what a killed one left and nobody wants any more goes")
+    ok(d.want(True) == "" and not promisc("v0") and not filtered("v0"), "what a killed one left and nobody wants any more goes")
     d.end(keep=True)
     d.start()
     d.setup(vip(virtual("10.9.0.100", more='addr="5a:fe:00:00:00:07"'), virtual("10.8.0.100", kind="vmac_directed")))
@@ -476,7 +568,84 @@ def mirror_virtual():
     d.setup(vip(virtual("10.9.0.100"), virtual("10.9.0.101")))
     ok(d.wait(lambda o: "another <virtual_interface> of the module is on v0" in o.get("text", "")) is not None, "two <virtual_interface> on one: refused")
     d.end()
-    ok(not promisc("v0") and not qdiscs("v0") and not qdiscs("w0"), "nothing is left")
+    ok(not promisc("v0") and not filtered("v0") and not filtered("w0"), "nothing is left")
+
+
+def loaded_at(dev):     # when the BPF program that is attached there was loaded, s since boot
+    number = int(re.search(r" id (\d+)", run("tc", "filter", "show", "dev", dev, "ingress")).group(1))
+    fd = bpf(13, ctypes.create_string_buffer(struct.pack("III", number, 0, 0)))      # BPF_PROG_GET_FD_BY_ID
+    info = ctypes.create_string_buffer(256)
+    bpf(15, ctypes.create_string_buffer(struct.pack("IIQ", fd, 128, ctypes.addressof(info))))     # BPF_OBJ_GET_INFO_BY_FD
+    os.close(fd)
+    return struct.unpack_from("Q", info, 40)[0] / 1e9
+
+
+def programs(pid):      # that a process has loaded
+    fds = "/proc/%d/fd/" % pid
+    return sum(os.readlink(fds + fd) == "anon_inode:bpf-prog" for fd in os.listdir(fds))
+
+
+def prepared():
+    d = Vipd(build, top, env={"SAFE_VIP_TC": "clsact"})
+    d.setup(vip(virtual("10.9.0.100")))
+    d.want(False)
+    for name in ("the first time", "the next time"):
+        ok(until(lambda: programs(d.p.pid) > 0), "%s: a program is loaded before there is an address" % name)
+        before = time.clock_gettime(time.CLOCK_BOOTTIME)
+        ok(d.want(True) == "" and loaded_at("v0") < before, "... and attached when it comes", loaded_at("v0") - before)
+        ok(programs(d.p.pid) == 0, "... not kept besides")
+        d.want(False)
+    ok(d.end() == (0, ""), "the end")
+
+
+def waits_for_lock(pid):
+    with open("/proc/locks") as f:
+        return any("->" in row and row.split()[5] == str(pid) for row in f)
+
+
+def both_go():      # the last of two that go at once turns promiscuous mode off
+    d = Vipd(build, top)
+    other = Vipd(build, top, dir=d.dir, module="b")
+    d.setup(vip(virtual("10.9.0.100")))
+    other.setup(vip(virtual("10.9.0.110")), id=2)
+    left = 0
+    for i in range(10):
+        for x in (d, other):
+            x.want(True)
+        with open(d.dir + "/var/vip.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            for x in (d, other):
+                x.want(False, wait=False)
+            until(lambda: all(waits_for_lock(x.p.pid) for x in (d, other)))
+        for x in (d, other):
+            x.wait(lambda o: o.get("ack") == x.seq)
+        left += promisc("v0")
+        run("ip", "link", "set", "v0", "promisc", "off")
+    ok(left == 0, "two modules go at once, 10 times: promiscuous mode is off", left)
+    other.end(keep=True)
+    d.end()
+
+
+def tagged(vid, n):     # so many frames of that VLAN come to v0, for the virtual address; VID 0: no VLAN, a priority alone
+    ip = bytes.fromhex("4500001d000000004011") + b"\0\0" + socket.inet_aton("10.9.0.2") + socket.inet_aton("10.9.0.100")
+    frame = bytes.fromhex("5afe0a090064" "020000000001" "8100") + struct.pack("!HH", 5 << 13 | vid, 0x0800) + ip + struct.pack("!HHHH", 7, 7, 9, 0) + b"x"
+    code = "import socket; s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind(('v1', 0))\nfor i in range(%d): s.send(bytes.fromhex('%s'))"
+    there(peer, "python3", "-c", code % (n, frame.ljust(60, b"\0").hex()))
+
+
+def vlans():    # a frame of a VLAN is for the interface above
+    d = Vipd(build, top)
+    d.setup(vip(virtual("10.9.0.100")))
+    d.want(True)
+
+    def taken():
+        return int(re.search(r"frames: .*\bno_rule (\d+)", d.ctrl("-l", "-v")[1]).group(1))
+    first = taken()
+    tagged(5, 100)
+    tagged(0, 1000)
+    ok(until(lambda: taken() - first >= 1000), "frames with a priority are filtered as others", taken() - first)
+    ok(taken() - first < 1100, "those of a VLAN are not", taken() - first)
+    d.end()
 
 
 def without_filter():
@@ -626,7 +795,7 @@ def main():
     return bad > 0
 
 
-tests = [simple, names, interfaces, rerouting, resets, connections, lives, ends, wrong, setups, once, mirror_virtual, without_filter,
+tests = [simple, announced, names, interfaces, rerouting, resets, connections, lives, ends, frozen, stuck, secondaries, wrong, setups, once, mirror_virtual, prepared, both_go, vlans, without_filter,
          farm_invisible, farm_directed]
 if __name__ == "__main__":
     sys.exit(main())

@@ -123,7 +123,7 @@ a_conf(struct filter_conf *c)
 static void
 put_tables(struct nlmsghdr *nlh, const struct filter_tables *t, int groups)
 {
-	struct filter_genl_head head = { .known = t->known };
+	struct filter_genl_head head = { .known = t->known, .deaf = t->deaf };
 	int g;
 
 	memcpy(head.mac, t->mac, sizeof(head.mac));

@@ -10,6 +10,10 @@ tests_unit_t_filter_bpf_SOURCES = tests/unit/t_filter_bpf.c $(FILTER_VECTORS)
 tests_unit_t_filter_bpf_CPPFLAGS = $(UNIT_CPPFLAGS) $(BPF_CFLAGS) -I$(top_srcdir)/tests
 tests_unit_t_filter_bpf_LDADD = $(BPF_LIBS) $(CMOCKA_LIBS)
 tests/unit/t_filter_bpf-t_filter_bpf.$(OBJEXT): filter_bpf_gen.h
+UNIT_TESTS += tests/unit/t_filter_spare
+tests_unit_t_filter_spare_SOURCES = tests/unit/t_filter_spare.c
+tests_unit_t_filter_spare_CPPFLAGS = $(UNIT_CPPFLAGS) $(BPF_CFLAGS)
+tests_unit_t_filter_spare_LDADD = $(FILTER_LIBS) $(BASE_LIBS) $(BPF_LIBS) $(CMOCKA_LIBS)
 endif
 FUZZ_TESTS += tests/fuzz/fuzz_filter
 tests_fuzz_fuzz_filter_SOURCES = tests/fuzz/fuzz_filter.c $(FILTER_VECTORS)
