@@ -558,6 +558,15 @@ group_receive(struct group *g, const struct group_msg *m, int64_t now)
 
 /* ---- life ---- */
 
+uint32_t
+group_first_view(int64_t wall_us)
+{
+	const int64_t epoch_2020 = 1577836800;
+	int64_t s = wall_us / 1000000 - epoch_2020;
+
+	return s < 1 ? 1 : s > GROUP_VIEW_MAX / 2 ? GROUP_VIEW_MAX / 2 : (uint32_t)s;
+}
+
 struct group *
 group_new(const struct group_conf *conf, const struct group_hooks *hooks, int64_t now)
 {

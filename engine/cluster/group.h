@@ -108,6 +108,8 @@ struct group_conf {
 	uint32_t first_info;	/* version before our first info: other than in an earlier life (random or time) */
 };
 
+/* first_view from the wall clock (us since 1970), whatever it says: a clock of before 2020 gives 1, one of the far future half of all numbers */
+uint32_t group_first_view(int64_t wall_us);
 /* NULL without memory or with a senseless conf.  now: monotonic ms. */
 struct group *group_new(const struct group_conf *conf, const struct group_hooks *hooks, int64_t now);
 void group_free(struct group *g);

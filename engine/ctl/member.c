@@ -25,7 +25,6 @@
 
 #define RELOAD_MS	5000	/* between attempts while names do not resolve or none of our addresses is there */
 #define SIG_LEN		8
-#define EPOCH_2020	1577836800
 
 /* What a look into SAFEVAR/cluster gives; filled in the pool, because names may have to be resolved */
 struct look {
@@ -491,7 +490,7 @@ bring_up(struct member *m)
 {
 	const struct conf_cluster *c = &m->look.conf;
 	struct group_conf gc = { .nodes = c->nodes_count, .self = m->look.self, .pulse_ms = c->pulse_ms, .mlost_count = c->mlost_count,
-	    .slost_count = c->slost_count, .first_view = (uint32_t)(clock_wall_us() / 1000000 - EPOCH_2020),
+	    .slost_count = c->slost_count, .first_view = group_first_view(clock_wall_us()),
 	    .first_info = (uint32_t)clock_wall_us() };
 	struct group_hooks hooks = { m, hook_send, hook_view, hook_info };
 	char head[2 * SIG_LEN + 1];

@@ -13,7 +13,6 @@
 
 #define RETRY_MS	1000	/* between attempts to get a port that is taken (ours) */
 #define OLD_KEY_MS	600000	/* how long the former key is good after a new one, as for heartbeats (ours) */
-#define EPOCH_2020	1577836800
 #define NS_PER_MS	UINT64_C(1000000)
 
 struct farm_net {
@@ -293,7 +292,7 @@ farm_net_open(uv_loop_t *loop, const struct farm_net_conf *conf, const struct fa
 	struct farm_node_hooks node_hooks = { .send = on_send, .tables = on_tables, .lease = on_lease, .share = on_share, .served = on_served,
 	    .differs = on_differs, .anew = on_anew };
 	struct farm_node_conf nc = { .pulse_ms = conf->pulse_ms, .mlost_count = conf->mlost_count, .slost_count = conf->slost_count,
-	    .first_view = (uint32_t)(clock_wall_us() / 1000000 - EPOCH_2020), .first_info = (uint32_t)clock_wall_us() };
+	    .first_view = group_first_view(clock_wall_us()), .first_info = (uint32_t)clock_wall_us() };
 	struct farm_net *n = calloc(1, sizeof(*n));
 	char why[256];
 

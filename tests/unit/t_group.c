@@ -756,6 +756,20 @@ test_one_node(void **state)
 	group_free(p.g);
 }
 
+/* Found by a reviewer: with a clock of December 2019 a node gave a number above GROUP_VIEW_MAX, which nobody hears */
+static void
+test_first_view_of_any_clock(void **state)
+{
+	const int64_t second = 1000000;
+
+	assert_int_equal(group_first_view(0), 1);
+	assert_int_equal(group_first_view(-second), 1);
+	assert_int_equal(group_first_view(1577836799 * second), 1);
+	assert_int_equal(group_first_view(1577836802 * second), 2);
+	assert_int_equal(group_first_view(INT64_MAX), GROUP_VIEW_MAX / 2);
+	assert_int_equal(group_first_view(INT64_MIN), 1);
+}
+
 int
 main(void)
 {
@@ -774,6 +788,7 @@ main(void)
 		cmocka_unit_test(test_own_info_is_served),
 		cmocka_unit_test(test_senseless_confs),
 		cmocka_unit_test(test_one_node),
+		cmocka_unit_test(test_first_view_of_any_clock),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
