@@ -103,7 +103,7 @@ on_share(void *ctx, int group, uint32_t serving, int buckets, uint32_t view)
 	names(v, serving, members, sizeof(members));
 	snprintf(count, sizeof(count), "%d", buckets);
 	if ((us || was) && g->serving != serving)
-		say_members(v, group, members);
+		say_members(v, group, serving != 0 ? members : "none");
 	if (named && (us || was) && (g->buckets != buckets || !was))
 		vip_log(v, MSG_FARM_LOAD, count, v->s->conf.groups[group].name);
 	if (named)
