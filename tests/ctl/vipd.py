@@ -509,7 +509,8 @@ def bpf(command, attr):
 
 
 def filtered(dev):      # on clsact, or on tcx
-    ask = ctypes.create_string_buffer(struct.pack("IIIIQII", socket.if_nametoindex(dev), 46, 0, 0, 0, 0, 0))
+    ask = ctypes.create_string_buffer(128)      # the kernel writes to all of its struct, whatever size it is told
+    struct.pack_into("IIIIQII", ask, 0, socket.if_nametoindex(dev), 46, 0, 0, 0, 0, 0)
     try:
         bpf(16, ask)    # BPF_PROG_QUERY of BPF_TCX_INGRESS
     except OSError:     # before 6.6
