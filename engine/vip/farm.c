@@ -112,6 +112,7 @@ farm_view(struct farm *f, const struct farm_view *v)
 		f->view = none;
 		memset(f->target, FILTER_NOBODY, sizeof(f->target));
 		settle(f);
+		memset(f->lost_in, 0, sizeof(f->lost_in));	/* views of the next life may have lower numbers */
 		f->skip_count = true;
 		changed(f);
 		return;

@@ -69,6 +69,7 @@ static struct {
 	int	 nodes, mlost, slost, loss, dup, slow, conns;
 	uint16_t power[GROUPS][SK_NODES_MAX];
 	uint32_t reach[SK_NODES_MAX];	/* links: bit per receiver */
+	int64_t	 losing[SK_NODES_MAX][SK_NODES_MAX][GM_LEAVE + 1];	/* since when all of a kind are lost; -1: none */
 	struct server server[SK_NODES_MAX];
 	struct conn conn[CONNS];
 	struct events events;
@@ -237,6 +238,23 @@ forget_conns(int i)
 
 /* ---- hooks of a node ---- */
 
+/* Gentle: never the same from one to another in min(mlost, slost) pulses in a row: that would be taken for its death, as it should be */
+static bool
+is_lost(int from, int to, int type)
+{
+	int64_t *since = &sim.losing[from][to][type];
+	int least = sim.mlost < sim.slost ? sim.mlost : sim.slost;
+	bool lost = rnd(100) < sim.loss;
+
+	if (!sim.rough && *since >= 0 && sim.now - *since > (2 * least - 3) * PULSE / 2)
+		lost = false;
+	if (!lost)
+		*since = -1;
+	else if (*since < 0)
+		*since = sim.now;
+	return lost;
+}
+
 static void
 on_send(void *ctx, int to, const struct group_msg *m)
 {
@@ -247,7 +265,7 @@ on_send(void *ctx, int to, const struct group_msg *m)
 
 	if (len == 0 || to < 0 || to >= sim.nodes || to == from)
 		fail("server %d sends nonsense", from);
-	if ((sim.reach[from] & BIT(to)) == 0 || rnd(100) < sim.loss)
+	if ((sim.reach[from] & BIT(to)) == 0 || is_lost(from, to, m->type))
 		return;
 	if (rnd(100) < sim.dup)
 		copies = 2;
@@ -786,9 +804,10 @@ begin_history(uint64_t seed, int nodes, bool rough)
 	sim.slost = counts[pick][1];
 	if (!rough) {
 		sim.dup = rnd(10);
-		sim.loss = rnd(2) == 0 ? 0 : rnd(3);
+		sim.loss = rnd(2) == 0 ? 0 : rnd(2) == 0 ? rnd(3) : rnd(30);
 	}
 	memset(sim.conn, 0, sizeof(sim.conn));
+	memset(sim.losing, 0xff, sizeof(sim.losing));
 	for (i = 0; i < SK_NODES_MAX; i++) {
 		struct server *s = &sim.server[i];
 		struct event *waiting = s->waiting;
