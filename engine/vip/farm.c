@@ -82,6 +82,7 @@ change_view(struct farm *f, const struct farm_view *v)
 	if (v->number == f->view.number)
 		f->skip_count = true;	/* a count under way began in the other view of that number */
 	f->view = *v;
+	f->heard = (f->heard | v->heard) & ~(v->members | self);
 	f->viewing = true;
 	for (g = 0; g < f->conf.groups; g++) {
 		assign_buckets(f->conf.group[g].power, v->serving, f->next_target);

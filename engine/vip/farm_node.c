@@ -165,7 +165,8 @@ note_view(struct farm_node *n)
 static void
 view_to_farm(struct farm_node *n)
 {
-	struct farm_view v = { group_view(n->group), group_leader(n->group), group_members(n->group), 0, group_acked(n->group), near_outside(n), false };
+	struct farm_view v = { group_view(n->group), group_leader(n->group), group_members(n->group), 0, group_acked(n->group), near_outside(n), false,
+	    group_heard(n->group, n->now) | near_outside(n) };
 	uint32_t words;
 
 	v.serving = serving(n, v.members, &words);

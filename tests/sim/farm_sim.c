@@ -52,7 +52,7 @@ struct server {
 	struct farm_node *node;	/* NULL: not running */
 	struct farm_node_conf conf;
 	bool	 paused, anew, wish, counting, planned;
-	int64_t	 behind;	/* paused: when its tick was due */
+	int64_t	 sure_until;	/* it goes on: what it sends arrives, for a pulse */
 	struct event *waiting;	/* packets that came meanwhile */
 	size_t	 waiting_count, waiting_room;
 	uint32_t counted_in;
@@ -73,7 +73,7 @@ static struct {
 	struct server server[SK_NODES_MAX];
 	struct conn conn[CONNS];
 	struct events events;
-	bool	 verbose, failed, rough, directed;
+	bool	 verbose, failed, rough, directed, pauses;
 	char	 why[256];
 	unsigned long opened, refused, segments, resets;	/* of all histories */
 } sim;
@@ -238,7 +238,8 @@ forget_conns(int i)
 
 /* ---- hooks of a node ---- */
 
-/* Gentle: never the same from one to another in min(mlost, slost) pulses in a row: that would be taken for its death, as it should be */
+/* Gentle: never the same from one to another in min(mlost, slost) pulses in a row: that would be taken for its death, as it should be.
+ * With processes that are stopped: not in two, and not the first after that (the lease counts on one of two pulses). */
 static bool
 is_lost(int from, int to, int type)
 {
@@ -246,7 +247,9 @@ is_lost(int from, int to, int type)
 	int least = sim.mlost < sim.slost ? sim.mlost : sim.slost;
 	bool lost = rnd(100) < sim.loss;
 
-	if (!sim.rough && *since >= 0 && sim.now - *since > (2 * least - 3) * PULSE / 2)
+	if (!sim.rough && *since >= 0 && sim.now - *since > (sim.pauses ? 1 : 2 * least - 3) * PULSE / 2)
+		lost = false;
+	if (!sim.rough && sim.now < sim.server[from].sure_until)
 		lost = false;
 	if (!lost)
 		*since = -1;
@@ -645,6 +648,7 @@ resume(int i)
 
 	story("server %d: vipd goes on", i);
 	s->paused = s->anew = false;
+	s->sure_until = sim.now + PULSE + PULSE / 4;
 	for (k = 0; k < s->waiting_count && !sim.failed; k++)
 		if (s->waiting[k].kind == EV_PACKET && !s->anew)	/* else of a session that is no more */
 			handle(&s->waiting[k]);
@@ -732,6 +736,11 @@ gentle_step(void)
 	if (s->paused)
 		return;
 	switch (rnd(9)) {
+	case 6:
+	case 7:
+		if (sim.pauses)
+			pause_vipd(i, 1 + rnd(rnd(2) == 0 ? 3 * PULSE : 3 * (sim.mlost + sim.slost) * PULSE));
+		break;
 	case 0:
 		power_off(i);
 		break;
@@ -748,12 +757,6 @@ gentle_step(void)
 		break;
 	case 5:
 		kill_vipd(i);
-		break;
-	case 6:
-		pause_vipd(i, 1 + rnd(3 * PULSE));
-		break;
-	case 7:
-		pause_vipd(i, 1 + rnd(3 * (sim.mlost + sim.slost) * PULSE));
 		break;
 	case 8:
 		story("new powers");
@@ -797,6 +800,7 @@ begin_history(uint64_t seed, int nodes, bool rough)
 	sim.failed = false;
 	sim.rough = rough;
 	sim.directed = rnd(2) == 0;
+	sim.pauses = rough || rnd(3) != 0;
 	sim.nodes = nodes > 0 ? nodes : 2 + rnd(7);
 	sim.conns = rnd(4) == 0 ? CONNS : 1 + rnd(CONNS);
 	pick = rnd((int)ARRAY_LEN(counts));
