@@ -57,6 +57,7 @@ struct server {
 	size_t	 waiting_count, waiting_room;
 	uint32_t counted_in;
 	uint8_t	 bits[FILTER_GROUPS][FILTER_BUCKETS / 8];
+	bool	 ordered;	/* this life was told whether to serve */
 	bool	 asked, served;	/* hooks.served is owed; what it said */
 	uint32_t first_view;
 };
@@ -297,6 +298,8 @@ on_tables(void *ctx)
 			for (b = 0; b < FILTER_BUCKETS; b++)
 				if (s->tables.group[g].bucket[b].owner == i)
 					s->takes[g][b / 64] |= UINT64_C(1) << b % 64;
+		if (!s->ordered && s->takes[0][0] + s->takes[0][1] + s->takes[0][2] + s->takes[0][3] != 0)
+			fail("server %d takes buckets before its application runs", i);
 		judge_owners(i);
 		judge_segments(i);
 	}
@@ -380,7 +383,7 @@ start_vipd(int i)
 	s->conf.first_view = (uint32_t)(1000 + sim.now / 1000);	/* seconds of a clock, as the daemon gives them */
 	s->conf.first_info = (uint32_t)rng_next(&sim.rng);
 	s->life++;
-	s->counting = s->planned = s->paused = s->asked = s->served = false;
+	s->counting = s->planned = s->paused = s->asked = s->served = s->ordered = false;
 	s->node = farm_node_new(&s->conf, &hooks, local(s));
 	if (s->node == NULL)
 		fatal("no memory");
@@ -397,7 +400,7 @@ serve(int i, bool on)
 	struct server *s = &sim.server[i];
 
 	s->wish = on;
-	s->asked = true;
+	s->asked = s->ordered = true;
 	farm_node_serve(s->node, on, local(s));
 }
 
@@ -756,7 +759,8 @@ gentle_step(void)
 		serve(i, !s->wish);
 		break;
 	case 5:
-		kill_vipd(i);
+		if (sim.pauses)
+			kill_vipd(i);
 		break;
 	case 8:
 		story("new powers");
