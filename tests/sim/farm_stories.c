@@ -28,7 +28,7 @@ all_serve(int first, int nodes, bool rough, int mlost, int slost)
 	sim.rough = rough;
 	sim.directed = sim.pauses = true;
 	sim.nodes = nodes;
-	sim.conns = 0;
+	sim.conns = CONNS;
 	sim.mlost = mlost;
 	sim.slost = slost;
 	for (g = 0; g < GROUPS; g++)
@@ -53,37 +53,40 @@ members_are(int i, uint32_t members)
 		fail("server %d: members %x, not %x", i, group_members(group_of(i)), members);
 }
 
-/* A new leader takes all in; two of them do not hear it, then it is stopped.  Those two stay with the old leader, who knows that the third
- * one lives and went over; its fellow, who never heard that one, has to know it, too. */
+/* A new leader takes all in; two of them do not hear it, then it is stopped.  Those two stay with the old leader, who knows that the others
+ * live and went over; its fellow, who never heard them, has to know it, too. */
 static void
 leader_stops_halfway(void)
 {
-	all_serve(1, 4, false, 4, 3);
+	all_serve(1, 5, false, 4, 3);
 	start(0);
 	run_until(sim.now + sim.mlost * PULSE + PULSE / 2);	/* its first VIEW was heard */
 	sim.reach[0] &= ~(BIT(1) | BIT(2));
-	members_are(0, 0xf);
-	members_are(3, 0xf);
+	members_are(0, 0x1f);
+	members_are(3, 0x1f);
+	members_are(4, 0x1f);
 	pause_vipd(0, 14 * PULSE);
 	links_all();
 	members_are(1, 0x6);
 	run_until(sim.now + 14 * PULSE);
 }
 
-/* The same, and the fellow begins anew meanwhile: it has no memory either */
+/* The same, and the fellow is stopped meanwhile and begins anew, in the old leader's view: without any memory of the others */
 static void
 fellow_begins_anew(void)
 {
-	all_serve(1, 4, false, 4, 3);
+	all_serve(1, 5, false, 4, 3);
 	start(0);
 	run_until(sim.now + sim.mlost * PULSE + PULSE / 2);
+	pause_vipd(2, 23 * PULSE / 10);		/* its lease is over before it is missed */
 	sim.reach[0] &= ~(BIT(1) | BIT(2));
-	members_are(0, 0xf);
-	members_are(3, 0xf);
+	members_are(0, 0x1f);
+	members_are(3, 0x1f);
+	members_are(4, 0x1f);
 	pause_vipd(0, 14 * PULSE);
-	pause_vipd(2, 3 * PULSE);
 	links_all();
-	run_until(sim.now + 17 * PULSE);
+	members_are(1, 0x6);
+	run_until(sim.now + 14 * PULSE);
 }
 
 /* 0 does not hear 1, 1 hears 0, for long: 0 owns everything, from when it missed 1; 1 nothing, from when it has heard that (so: rough) */
