@@ -108,6 +108,7 @@ heard_one_way(void)
 static void
 lower_numbers_after_a_stop(void)
 {
+	uint32_t number;
 	int i;
 
 	all_serve(0, 2, true, 3, 4);
@@ -119,6 +120,10 @@ lower_numbers_after_a_stop(void)
 		serve(1, i % 2 != 0);
 		run_until(sim.now + 2 * PULSE);
 	}
+	number = group_view(group_of(1));
+	serve(1, false);
+	while (!sim.failed && group_view(group_of(1)) == number)
+		run_until(sim.now + 1);
 	if (group_view(group_of(1)) <= group_view(group_of(0)))
 		fail("views of server 1 are not higher");
 	pause_vipd(1, 4 * PULSE);
