@@ -276,9 +276,7 @@ may_begin(const struct farm_node *n, int64_t now)
 		return false;
 	if (now - n->first_at < pulses(n, least_count(n) + 1))
 		return false;	/* members of this farm that we never met may have a lease still */
-	if (n->conf.farm.nodes > 1 && farm_serves(n->farm) == 0 && now - n->born < pulses(n, n->conf.mlost_count + 6))
-		return false;
-	return true;
+	return n->conf.farm.nodes <= 1 || farm_serves(n->farm) != 0 || now - n->born >= pulses(n, n->conf.mlost_count + 6);
 }
 
 /* After anything that happened: what the farm sees outside of the view, our word, whether the wish has come true */
