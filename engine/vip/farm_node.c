@@ -303,7 +303,8 @@ static bool
 is_awake(struct farm_node *n, int64_t now)
 {
 	n->now = now;
-	if (now - n->pulse_at < lease_ms(n))
+	/* A life that did not speak yet knows a view of a former one only from what waited: it may not wait long */
+	if (now - n->pulse_at < (n->pulse_at == n->born ? n->conf.pulse_ms + n->conf.pulse_ms / 4 : lease_ms(n)))
 		return true;
 	begin_anew(n, now);
 	return false;
