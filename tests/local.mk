@@ -334,7 +334,8 @@ include tests/kernel/local.mk
 
 # Histories of a farm; prints the seed of a failing one
 check_PROGRAMS += tests/sim/farm_sim
-tests_sim_farm_sim_SOURCES = tests/sim/farm_sim.c tests/sim/events.h tests/sim/rng.h
+tests_sim_farm_sim_SOURCES = tests/sim/farm_sim.c tests/sim/farm_world.h tests/sim/farm_world.c tests/sim/farm_stories.c \
+	tests/sim/events.h tests/sim/rng.h
 tests_sim_farm_sim_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_sim_farm_sim_LDADD = $(FARM_LIBS)
 UNIT_TESTS += tests/unit/t_farm

@@ -46,6 +46,13 @@ least_count(const struct group *g)
 	return g->conf.mlost_count < g->conf.slost_count ? g->conf.mlost_count : g->conf.slost_count;
 }
 
+/* Until a group that lost its leader has another one that speaks to everybody: missed, then up to 5 pulses of patience, and one */
+static int64_t
+successor_ms(const struct group *g)
+{
+	return (int64_t)(g->conf.mlost_count + 6) * g->conf.pulse_ms;
+}
+
 uint32_t
 group_near(const struct group *g, int64_t now)
 {
@@ -54,9 +61,10 @@ group_near(const struct group *g, int64_t now)
 	int i;
 
 	for (i = 0; i < g->conf.nodes; i++)
-		if (i != g->conf.self && (now - g->heard_at[i] <= least ||
-		    now - g->went_at[i] <= (int64_t)(g->conf.mlost_count + 6) * g->conf.pulse_ms))
+		if (i != g->conf.self && (now - g->heard_at[i] <= least || now - g->went_at[i] <= successor_ms(g)))
 			near |= BIT(i);
+	if (now - g->told_near_at <= successor_ms(g))
+		near |= g->told_near & ~BIT(g->conf.self);
 	return near;
 }
 
@@ -120,6 +128,7 @@ send_view(struct group *g, uint32_t to, int64_t now)
 	int i;
 
 	group_fill(g, &m, GM_VIEW, now);
+	m.heard = group_near(g, now);
 	for (i = 0; i < g->conf.nodes; i++)
 		if ((g->members & BIT(i)) != 0)
 			m.info_version[i] = i == g->conf.self ? own_version(g) : g->info[i].announced;
@@ -349,6 +358,14 @@ versions_of_view(struct group *g, const struct group_msg *m)
 			group_info_announced(g, i, m->info_version[i]);
 }
 
+/* Who lives outside of the view only its leader knows.  What a VIEW says that was overtaken must not undo it: added, for half a pulse. */
+static void
+take_near(struct group *g, const struct group_msg *m, int64_t now)
+{
+	g->told_near = m->heard | (now - g->told_near_at < g->conf.pulse_ms / 2 ? g->told_near : 0);
+	g->told_near_at = now;
+}
+
 /* A lower leader counts us in: go over */
 static void
 adopt(struct group *g, const struct group_msg *m, int64_t now)
@@ -360,6 +377,7 @@ adopt(struct group *g, const struct group_msg *m, int64_t now)
 	g->excluded = g->renew = false;
 	g->joining = g->leaving = 0;
 	g->leader_at = now;
+	take_near(g, m, now);
 	set_view(g, m->view, m->from, m->members, m->word, m->acked | BIT(m->from));
 	versions_of_view(g, m);
 	send_alive(g, m->from, now);	/* that we have it */
@@ -393,6 +411,7 @@ view_of_our_leader(struct group *g, const struct group_msg *m, bool mine, int64_
 		return;		/* older than the view that excluded us */
 	g->state = GS_FOLLOW;
 	g->leader_at = now;
+	take_near(g, m, now);
 	versions_of_view(g, m);
 	add_acked(g, m->acked);
 }
@@ -588,7 +607,7 @@ group_new(const struct group_conf *conf, const struct group_hooks *hooks, int64_
 	g->highest = conf->first_view < GROUP_VIEW_MAX ? conf->first_view : GROUP_VIEW_MAX;
 	g->wait = conf->mlost_count;
 	g->next = now + conf->pulse_ms;
-	g->leader_at = NEVER;
+	g->leader_at = g->told_near_at = NEVER;
 	for (i = 0; i < conf->nodes; i++)
 		g->alive_at[i] = g->claim_at[i] = g->heard_at[i] = g->asked_at[i] = g->counted_at[i] = g->told_at[i] = g->went_at[i] = NEVER;
 	g->info[conf->self].version = conf->first_info;

@@ -71,7 +71,7 @@ struct group_msg {
 	uint32_t view;			/* number of the sender's view; LEAVE: of the receiver's view that the sender leaves */
 	uint8_t	 leader;		/* sender's leader, or GROUP_NOBODY; VIEW: the sender */
 	uint32_t members;		/* bit per index; of the sender's view */
-	uint32_t heard;			/* bit per index: whom the sender hears directly (for diagnosis) */
+	uint32_t heard;			/* bit per index: whom the sender hears directly (for diagnosis); VIEW: group_near() of the leader */
 	uint32_t info_version[SK_NODES_MAX];	/* VIEW: of every member; ALIVE: [from] only */
 	uint32_t word[SK_NODES_MAX];	/* VIEW: of every member; ALIVE: of every member too, [from] being the sender's own */
 	uint32_t acked;			/* VIEW: members that have said ALIVE in this view, and the leader */
@@ -131,6 +131,7 @@ int group_leader(const struct group *g);	/* -1: no view yet */
 uint32_t group_view(const struct group *g);	/* 0: no view yet */
 uint32_t group_heard(const struct group *g, int64_t now);	/* whom we hear directly: within slost_count pulses and a half */
 uint32_t group_near(const struct group *g, int64_t now);		/* within min(mlost_count, slost_count) pulses: nobody who is missed;
-	 * and who went over to another leader, until that one, if lost, has a successor that we hear (mlost_count + 6 pulses) */
+	 * and who went over to another leader, until that one, if lost, has a successor that we hear (mlost_count + 6 pulses);
+	 * and who is so to our leader, who alone hears the others and is told that they went */
 
 #endif

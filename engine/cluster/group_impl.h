@@ -60,6 +60,8 @@ struct group {
 	uint32_t claim_word[SK_NODES_MAX][SK_NODES_MAX];
 	int64_t	 heard_at[SK_NODES_MAX];	/* last message of any kind */
 	int64_t	 went_at[SK_NODES_MAX];	/* when it told us that it went over to another leader */
+	uint32_t told_near;	/* who lives outside of our view, by the last VIEW of our leader */
+	int64_t	 told_near_at;
 	int64_t	 asked_at[SK_NODES_MAX];	/* our last ALIVE to it */
 	int64_t	 counted_at[SK_NODES_MAX];	/* GS_FOLLOW: a higher leader began to count us in */
 	uint32_t admitted[SK_NODES_MAX];	/* number of the view that admitted it */

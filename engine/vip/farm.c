@@ -82,6 +82,7 @@ change_view(struct farm *f, const struct farm_view *v)
 	if (v->number == f->view.number)
 		f->skip_count = true;	/* a count under way began in the other view of that number */
 	f->view = *v;
+	f->heard = (f->heard | v->heard) & ~(v->members | self);
 	f->viewing = true;
 	for (g = 0; g < f->conf.groups; g++) {
 		assign_buckets(f->conf.group[g].power, v->serving, f->next_target);
@@ -112,6 +113,7 @@ farm_view(struct farm *f, const struct farm_view *v)
 		f->view = none;
 		memset(f->target, FILTER_NOBODY, sizeof(f->target));
 		settle(f);
+		memset(f->lost_in, 0, sizeof(f->lost_in));	/* views of the next life may have lower numbers */
 		f->skip_count = true;
 		changed(f);
 		return;

@@ -40,8 +40,9 @@ struct farm *farm_new(const struct farm_conf *conf);	/* NULL: no memory, or sens
 void farm_free(struct farm *f);
 
 /* near: nodes not in the view that spoke lately: they may live in another one, and not know yet that they lost what we gain.
- * foreign: those who serve have another configuration: who owns what in this view is not known here */
-struct farm_view { uint32_t number; int leader; uint32_t members, serving, acked, near; bool foreign; };
+ * foreign: those who serve have another configuration: who owns what in this view is not known here.
+ * heard: nodes not in the view that we hear, besides those of farm_outside(): who goes out of the view holds from the same moment on */
+struct farm_view { uint32_t number; int leader; uint32_t members, serving, acked, near; bool foreign; uint32_t heard; };
 /* A view is in force here (also when only acked changed).  acked: members known to have it; serving: of the members, from their words.
  * NULL: none is any more, we begin anew. */
 void farm_view(struct farm *f, const struct farm_view *v);

@@ -14,9 +14,9 @@ struct farm_node {
 	uint32_t serves;	/* our word when we serve */
 	bool	 wish;		/* farm_node_serve() */
 	bool	 waiting;	/* for hooks.served */
-	bool	 served;	/* the wish of this life was in force: from then on the gate is open */
+	bool	 served;	/* the wish of this life was in force: from then on it may serve at once */
 	bool	 left;
-	int64_t	 gate, give_up;	/* until when we wait for a merge; for the wish */
+	int64_t	 give_up;	/* until when we wait for the wish */
 	int64_t	 born;
 	int64_t	 pulse_at;	/* the last of our pulses, or our birth */
 	uint32_t lives;
@@ -165,7 +165,8 @@ note_view(struct farm_node *n)
 static void
 view_to_farm(struct farm_node *n)
 {
-	struct farm_view v = { group_view(n->group), group_leader(n->group), group_members(n->group), 0, group_acked(n->group), near_outside(n), false };
+	struct farm_view v = { group_view(n->group), group_leader(n->group), group_members(n->group), 0, group_acked(n->group), near_outside(n), false,
+	    group_heard(n->group, n->now) | near_outside(n) };
 	uint32_t words;
 
 	v.serving = serving(n, v.members, &words);
@@ -233,7 +234,6 @@ new_group(struct farm_node *n, uint32_t first_view, int64_t now)
 
 	n->lives++;
 	n->born = now;
-	n->gate = now + pulses(n, 2 * n->conf.mlost_count + n->conf.slost_count);
 	return group_new(&conf, &hooks, now);
 }
 
@@ -270,15 +270,13 @@ give_lease(struct farm_node *n)
 /* In a view that serves already: now.  Else there may be others that serve and did not speak yet: who lost their leader need up to
  * mlost + 5 pulses and a half, who began with us speak a pulse after us. */
 static bool
-may_begin(const struct farm_node *n, uint32_t outside, int64_t now)
+may_begin(const struct farm_node *n, int64_t now)
 {
 	if (group_view(n->group) == 0)
 		return false;
 	if (now - n->first_at < pulses(n, least_count(n) + 1))
 		return false;	/* members of this farm that we never met may have a lease still */
-	if (n->conf.farm.nodes > 1 && farm_serves(n->farm) == 0 && now - n->born < pulses(n, n->conf.mlost_count + 6))
-		return false;
-	return outside == 0 || now >= n->gate;
+	return n->conf.farm.nodes <= 1 || farm_serves(n->farm) != 0 || now - n->born >= pulses(n, n->conf.mlost_count + 6);
 }
 
 /* After anything that happened: what the farm sees outside of the view, our word, whether the wish has come true */
@@ -290,7 +288,7 @@ update(struct farm_node *n, int64_t now)
 
 	farm_outside(n->farm, outside | near_outside(n), near_outside(n), group_view(n->group) != 0 ? group_rivals(n->group, FARM_SERVES, now) : 0);
 	publish(n, false);
-	group_set_word(n->group, n->wish && (n->served || may_begin(n, outside, now)) ? n->serves : 0);
+	group_set_word(n->group, n->wish && (n->served || may_begin(n, now)) ? n->serves : 0);
 	in_force = group_view(n->group) == 0 ? !n->wish : group_word(n->group, n->conf.farm.self) == (n->wish ? n->serves : 0);
 	if (in_force && n->wish)
 		n->served = true;
@@ -305,7 +303,8 @@ static bool
 is_awake(struct farm_node *n, int64_t now)
 {
 	n->now = now;
-	if (now - n->pulse_at < lease_ms(n))
+	/* A life that did not speak yet knows a view of a former one only from what waited: it may not wait long */
+	if (now - n->pulse_at < (n->pulse_at == n->born ? n->conf.pulse_ms + n->conf.pulse_ms / 4 : lease_ms(n)))
 		return true;
 	begin_anew(n, now);
 	return false;

@@ -9,7 +9,8 @@
  * (equal numbers: that of the lowest): two nodes with different powers would not agree on who owns what.  So a new configuration goes
  * round node by node, and a bucket has one owner all the time.
  * A node that begins to serve where nobody does waits mlost + 6 pulses from its birth: so long may others that serve be silent, when they lost their
- * leader.  It waits until those that it hears are in one view with it, but not for ever (2 * mlost + slost: they may not hear us): else it would own everything for a pulse or two, and reset what the others hold.
+ * leader.  What others outside of its view may own
+ * or hold it does not take before it was heard that they do not (vip/farm.h).
  * Lease: given with each pulse, until min(mlost, slost) pulses less a half after it: before others can have taken our buckets.  The caller hands over all
  * that has come before a tick, so that a view that excludes us is known.  When it has run out (the process
  * was stopped), we begin in the group anew: what the filter did meanwhile it did without us.
