@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SAME_SECOND_MAX	8	/* one digit: names sort (ours; a config takes longer than 100 ms) */
+#define SAME_SECOND_MAX	98	/* two digits: names sort (ours; ten in a second were seen) */
 
 bool
 keep_dir(char *buf, size_t size, const char *module)
@@ -57,7 +57,7 @@ keep_prune(const char *dir, const char *prefix)
 	tree_names_free(names, n);
 }
 
-/* dir/tmp becomes dir/<prefix><date>, with -2, -3 ... after others of this second, so that names sort by age even when the first of them
+/* dir/tmp becomes dir/<prefix><date>, with -02, -03 ... after others of this second, so that names sort by age even when the first of them
  * has gone already */
 bool
 keep_rename(const char *dir, const char *tmp, const char *prefix, char *to, size_t size)
@@ -71,12 +71,12 @@ keep_rename(const char *dir, const char *tmp, const char *prefix, char *to, size
 	localtime_r(&now, &tm);
 	strftime(date, sizeof(date), "%Y-%m-%d_%H-%M-%S", &tm);
 	for (i = SAME_SECOND_MAX; i > 0; i--) {
-		if (!path_format(to, size, i == 1 ? "%s/%s%s" : "%s/%s%s-%d", dir, prefix, date, i))
+		if (!path_format(to, size, i == 1 ? "%s/%s%s" : "%s/%s%s-%02d", dir, prefix, date, i))
 			return false;
 		if (lstat(to, &st) == 0)
 			break;
 	}
-	if (i > 0 && !path_format(to, size, "%s/%s%s-%d", dir, prefix, date, i + 1))
+	if (i > 0 && !path_format(to, size, "%s/%s%s-%02d", dir, prefix, date, i + 1))
 		return false;
 	if (rename(tmp, to) == 0)
 		return true;
