@@ -15,6 +15,8 @@
 struct carrier {
 	struct mnl_socket *nl;
 	uv_poll_t poll;
+	uv_timer_t later;
+	int handles;
 	void (*news)(void *ctx, int ifindex, bool there);
 	void *ctx;
 };
@@ -71,9 +73,25 @@ carrier_open(uv_loop_t *loop, void (*news)(void *ctx, int ifindex, bool there), 
 		free(c);
 		return NULL;
 	}
-	c->poll.data = c;
+	uv_timer_init(loop, &c->later);
+	c->poll.data = c->later.data = c;
+	c->handles = 2;
 	uv_poll_start(&c->poll, UV_READABLE, on_news);
 	return c;
+}
+
+static void
+on_later(uv_timer_t *t)
+{
+	struct carrier *c = t->data;
+
+	c->news(c->ctx, 0, false);
+}
+
+void
+carrier_later(struct carrier *c)
+{
+	uv_timer_start(&c->later, on_later, 0, 0);
 }
 
 static void
@@ -81,6 +99,8 @@ closed(uv_handle_t *h)
 {
 	struct carrier *c = h->data;
 
+	if (--c->handles > 0)
+		return;
 	mnl_socket_close(c->nl);
 	free(c);
 }
@@ -92,4 +112,5 @@ carrier_close(struct carrier *c)
 		return;
 	c->news = NULL;
 	uv_close((uv_handle_t *)&c->poll, closed);
+	uv_close((uv_handle_t *)&c->later, closed);
 }

@@ -13,6 +13,7 @@
 struct carrier;
 /* there: the interface is up and its carrier is.  news(ctx, 0, false): news were lost, ask for each (addr_link).  NULL: no socket */
 struct carrier *carrier_open(uv_loop_t *loop, void (*news)(void *ctx, int ifindex, bool there), void *ctx);
+void carrier_later(struct carrier *c);	/* news(ctx, 0, false) from the loop */
 void carrier_close(struct carrier *c);	/* freed when the loop has run once more */
 
 #endif

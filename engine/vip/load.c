@@ -21,7 +21,8 @@ struct load {
 	bool		 ordered, served;	/* of the last farm_net_serve(): it is in force */
 	bool		 serve;
 	bool		 wish;		/* heart's: serve is that, but for a cable that is out */
-	bool		 cut;
+	bool		 out;		/* a face has no carrier */
+	bool		 cut;		/* and so the share was given back */
 	bool		 failed;		/* said: it cannot be opened */
 	struct group_said said[FILTER_GROUPS];
 };
@@ -113,6 +114,8 @@ on_share(void *ctx, int group, uint32_t serving, int buckets, uint32_t view)
 	if (g->serving == serving)
 		return;
 	g->serving = serving;
+	if (v->load->cut && v->carrier != NULL)
+		carrier_later(v->carrier);	/* not from within the farm's own event */
 	if (group == 0 && !v->down)
 		announce_again(v);
 }
@@ -423,26 +426,49 @@ load_serve(struct vipd *v, bool serve)
 	order(v);
 }
 
+static uint32_t
+who_serves(const struct vipd *v)
+{
+	uint32_t nodes = 0;
+	int i;
+
+	for (i = 0; i < FILTER_GROUPS; i++)
+		nodes |= v->load->said[i].serving;
+	return nodes;
+}
+
+/* To the others, if there are any: a server that is all alone (split brain) goes on, as each side does */
 void
 load_carrier(struct vipd *v)
 {
 	struct load *l = v->load;
 	const struct face *out = NULL;
+	bool was, cut;
 	char text[SK_TEXT_MAX];
 	int i;
 
 	for (i = 0; i < v->faces_count && out == NULL; i++)
 		if (v->face[i].open && v->face[i].cut)
 			out = &v->face[i];
-	if (l == NULL || l->cut == (out != NULL))
+	if (l == NULL)
 		return;
-	l->cut = out != NULL;
+	was = l->out;
+	l->out = out != NULL;
+	if (out == NULL)
+		cut = false;
+	else if (!was)
+		cut = (who_serves(v) & ~(1u << v->s->self)) != 0;
+	else
+		cut = l->cut && who_serves(v) != 0;
+	if (cut == l->cut)
+		return;
+	l->cut = cut;
 	if (!l->ordered || !l->wish)
 		return;
-	if (out != NULL)
-		snprintf(text, sizeof(text), "%s has no carrier: this server has no share until it is back", out->intf);
+	if (cut)
+		snprintf(text, sizeof(text), "%s has no carrier: this server leaves its share to the others", out->intf);
 	else
-		snprintf(text, sizeof(text), "the carrier is back: this server takes its share again");
+		snprintf(text, sizeof(text), "%s: this server takes its share again", out == NULL ? "the carrier is back" : "nobody else serves");
 	vip_log(v, MSG_FARM_ERROR, text);
 	order(v);
 }
