@@ -43,9 +43,10 @@ remote_modules(void)
 	return rows;
 }
 
-/* Its id on another server, 0: it is on none; used: ids of all modules there */
+/* Its id on another server, 0: it is on none.  Ids of other modules there do not count: membership tells of a module that was uninstalled a
+ * moment ago still, and two servers that are asked at that moment would choose differently */
 static uint32_t
-remote_id(const char *module, bool used[SK_MODULES_MAX + 1], char node[SK_NAME_MAX])
+remote_id(const char *module, char node[SK_NAME_MAX])
 {
 	json_t *rows = remote_modules(), *row;
 	struct rpt_remote r;
@@ -57,7 +58,6 @@ remote_id(const char *module, bool used[SK_MODULES_MAX + 1], char node[SK_NAME_M
 		memset(&r, 0, sizeof(r));
 		if (!report_decode(&rpt_remote_type, row, &r, err, sizeof(err)) || r.id == 0 || r.id > SK_MODULES_MAX)
 			continue;
-		used[r.id] = true;
 		if (id == 0 && strcmp(r.module, module) == 0) {
 			id = r.id;
 			str_copy(node, SK_NAME_MAX, r.node);
@@ -70,11 +70,10 @@ remote_id(const char *module, bool used[SK_MODULES_MAX + 1], char node[SK_NAME_M
 void
 module_compare_id(const struct cli *c)
 {
-	bool used[SK_MODULES_MAX + 1] = { false };
 	uint32_t mine = module_id(c->module), there;
 	char node[SK_NAME_MAX] = "";
 
-	there = remote_id(c->module, used, node);
+	there = remote_id(c->module, node);
 	if (there != 0 && mine != 0 && there != mine)
 		cli_note("module %s has id %u here and %u on %s: ports follow from the id, so these servers do not meet: safekit deconfig -m %s, then "
 		    "safekit module install -r -M %u -m %s", c->module, mine, there, node, c->module, there, c->module);
@@ -82,8 +81,9 @@ module_compare_id(const struct cli *c)
 
 /* Who has this id, "" nobody.  With id 0: finds the smallest free one, 0 when there is none. */
 static bool
-id_owner(uint32_t id, char owner[SK_NAME_MAX], bool used[SK_MODULES_MAX + 1], uint32_t *free_id)
+id_owner(uint32_t id, char owner[SK_NAME_MAX], uint32_t *free_id)
 {
+	bool used[SK_MODULES_MAX + 1] = { true };
 	char dir[PATH_MAX], **names;
 	int i, n;
 
@@ -108,19 +108,18 @@ id_owner(uint32_t id, char owner[SK_NAME_MAX], bool used[SK_MODULES_MAX + 1], ui
 	return true;
 }
 
-/* The id the module gets: the wanted one, else (0) the one it has, else the one it has on another server, else the smallest that nobody has.
+/* The id the module gets: the wanted one, else (0) the one it has, else the one it has on another server, else the smallest free.
  * 0: refused, told */
 static uint32_t
 choose_id(struct cli *c, uint64_t wanted)
 {
-	bool used[SK_MODULES_MAX + 1] = { true };
 	uint32_t mine = module_id(c->module), free_id, there = 0;
 	char owner[SK_NAME_MAX], dir[PATH_MAX], node[SK_NAME_MAX];
 	struct stat st;
 
 	if (wanted == 0 && mine == 0)
-		there = remote_id(c->module, used, node);
-	if (!id_owner(wanted != 0 ? (uint32_t)wanted : there, owner, used, &free_id))
+		there = remote_id(c->module, node);
+	if (!id_owner(wanted != 0 ? (uint32_t)wanted : there, owner, &free_id))
 		return 0;
 	if (there != 0 && owner[0] == '\0')
 		free_id = there;
