@@ -163,6 +163,37 @@ struct conf_lb_rule { int group, proto, filter; int vaddr; /* index, -1: every o
 struct conf_network { char intf[SK_NAME_MAX]; char addr[46]; int prefix; };
 void conf_set_networks(const struct conf_network *list, int count);	/* borrowed until it is called again; (NULL, 0) at first: not known */
 
+/* ---- <rfs> (UG 13.6, RN 2.1.4, 2.4.2) ---- */
+#define CONF_REPLICATED_MAX 16	/* replicated folders of a module (= RFS_DIRS_MAX) */
+#define CONF_NOTREP_MAX	64	/* <notreplicated> and <tocheck> of one of them (ours) */
+struct conf_notrep { bool regex; bool only; /* "!": regexpath of what alone is replicated */ char *text; /* without the "!" */ };
+struct conf_replicated {
+	char	*dir;			/* absolute, without a slash at the end */
+	bool	 read_only;		/* mode="read_only" */
+	int	 tocheck_count, not_count;
+	char	**tocheck;
+	struct conf_notrep *not;
+};
+struct conf_rfs {
+	bool	 acl;			/* off */
+	bool	 async_none;		/* async="none"; default second */
+	char	 suffix[65];		/* _For_SafeKit_Replication */
+	int64_t	 locktimeout_ms, sendtimeout_ms, reitimeout_ms;	/* 100 s, 30 s, 150 s */
+	int	 nbrei, nbremconn;	/* 3, 1 */
+	int	 packet_bytes;		/* reipacketsize (packetsize where that is less): 8388608 */
+	int	 zone_bytes;		/* ruzone_blocksize: that of reipacketsize, else 8388608 */
+	int	 reicommit;		/* 0 */
+	bool	 reidetail;		/* off */
+	bool	 scripts;		/* off */
+	int64_t	 checktime_ms, checkintv_ms;	/* 220 s, 120 s */
+	int	 reiallowedbw;		/* KB/s, 0: no limit */
+	int64_t	 syncdelta_ms;		/* 0 */
+	char	 syncat[256];		/* "" or five fields of crontab(5) */
+	char	 flow[SK_NAME_MAX];	/* lan of <flow>, "" none */
+	int	 dirs_count;
+	struct conf_replicated *dirs;
+};
+
 struct conf_module {
 	int	 mode;			/* enum rpt_mode */
 	bool	 failover;		/* on (UG 13.2) */
@@ -199,6 +230,8 @@ struct conf_module {
 	struct conf_vaddr *vaddrs;
 	struct conf_lb_group *groups;
 	struct conf_lb_rule *lbrules;	/* in the order of the file: the first match counts */
+	bool	 has_rfs;
+	struct conf_rfs rfs;
 	/* What cannot change while the module runs: SHA-256, hex, of the canonical XML after macros, "": no
 	 * such tag.  rfs: without async, nbrei, reitimeout, reidetail and <flow>, which can (UG 13.6). */
 	char	 farm_signature[65], vip_signature[65], rfs_signature[65];

@@ -128,6 +128,12 @@ enum fsm_vip { FV_NONE, FV_ON /* addresses set */, FV_SERVE /* and in the farm w
 enum fsm_vip fsm_plan_vip_before(enum fsm_plan plan);
 enum fsm_vip fsm_plan_vip_after(enum fsm_plan plan);
 
+/* What is done with replicated folders (wire/rfsline.h: roles) around a plan's scripts; awaited like fsm_vip.  Without <rfs> nothing is ordered. */
+enum fsm_rfs { RF_NONE, RF_OFF, RF_ALONE, RF_PRIM, RF_GIVEN, RF_SYNC, RF_SECOND };
+extern const char *const fsm_rfs_names[RF_SECOND + 1];	/* NULL, "off", "alone", ... */
+enum fsm_rfs fsm_plan_rfs_before(enum fsm_plan plan);
+enum fsm_rfs fsm_plan_rfs_after(enum fsm_plan plan);
+
 struct fsm_row { uint64_t states; enum fsm_event event; unsigned acts; enum fsm_plan plan; enum fsm_state next; };
 #define SAME S_COUNT	/* next: stay where we are, whichever state of the row's it is; without acts: an explicit ignore */
 

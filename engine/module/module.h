@@ -39,6 +39,7 @@ struct mod_conf {
 	bool	 automatic_reboot;
 	int	 boot;
 	bool	 encryption;
+	bool	 rfs;			/* replicates folders */
 	char	 signature[65];
 	int64_t	 config_ms;
 	int64_t	 period_ms, handle_ms;	/* of the failover machine; 0: the defaults */
@@ -73,7 +74,21 @@ struct mod_hooks {
 	void (*notice)(void *ctx, int type, const char *object, const char *from, const char *to, const char *text);
 	void (*persist)(void *ctx, const struct mod_record *r);
 	void (*reboot)(void *ctx);
+	/* of rfsd: writes may be acknowledged without the other server (it is lost, or has said that it is no secondary any more) */
+	void (*rfs_alone)(void *ctx);
+	/* prim (primforce: true) was ordered: this server's data counts */
+	void (*rfs_force)(void *ctx, bool primforce);
 	int64_t (*wall_ms)(void *ctx);
+};
+
+/* What rfsd has told (wire/rfsline.h) */
+struct mod_rfs {
+	bool	 synced;		/* this synchronisation is complete; forgotten when the role changes */
+	bool	 inconsistent;		/* prim is refused, primforce is not */
+	bool	 ask;			/* the secondary cannot be reached: F_DROP until granted */
+	bool	 full, nosync;		/* what was asked for with second or prim fullsync, swap nosync */
+	int64_t	 date_ms;		/* secondforce -d; 0 none */
+	bool	 fullsync_prim;
 };
 
 enum mod_hb_state { HB_INIT, HB_UP, HB_DOWN };
@@ -107,6 +122,7 @@ struct mod_failover {
 struct mod {
 	struct mod_conf conf;
 	struct mod_failover fo;
+	struct mod_rfs rfs;
 	int	 witness;		/* enum rpt_health */
 	bool	 split_judge;		/* the peer was lost, the witness has not spoken since */
 	char	 hold_text[SK_TEXT_MAX];	/* what a rule waits for, in words */
@@ -166,6 +182,12 @@ void mod_script_done(struct mod *m, uint32_t seq, int failures, int64_t now);
 void mod_script_failed(struct mod *m);	/* one script failed: counted at once */
 void mod_tick(struct mod *m, int64_t now);
 int64_t mod_next(const struct mod *m);	/* when mod_tick() is due */
+/* rfsd: each followed by mod_settle() */
+void mod_rfs_synced(struct mod *m);
+void mod_rfs_failed(struct mod *m, const char *why, bool again);	/* this synchronisation has failed; again: WAIT and once more, else STOP */
+void mod_rfs_ask(struct mod *m, const char *why);
+void mod_rfs_out(struct mod *m, const char *why);		/* as secondary: cannot follow */
+void mod_rfs_inconsistent(struct mod *m, bool yes);
 bool mod_set_failover(struct mod *m, bool on, const char *by, char *err, size_t errsize);
 void mod_set_watch(struct mod *m, bool errd, bool on, const char *by);	/* what safekit errd|checker on|off sets: kept */
 enum mod_loop { LOOP_INC, LOOP_RESET, LOOP_CHECK };

@@ -71,6 +71,28 @@
 	X(MSG_FARM_ERROR,	617, 'C', "farm: %s") \
 	X(MSG_VIP_RESET,	618, 'I', "%s connections of virtual IP %s reset") \
 	X(MSG_VIPD_LATE,	619, 'C', "Process vipd does not answer: the module goes on, virtual addresses may not be as they should") \
+	X(MSG_RFS_TREE,		620, 'I', "Updating directory tree from %s") \
+	X(MSG_RFS_COPIED,	621, 'I', "Copied %s") \
+	X(MSG_RFS_ENDED,	622, 'E', "Reintegration ended (%s)") \
+	X(MSG_RFS_INCONSISTENT,	623, 'C', "Data may be inconsistent for replicated directories (stopped during reintegration)") \
+	X(MSG_RFS_PRIMFORCE_HINT, 624, 'C', "If you are sure that this server has valid data, run safekit primforce to force start as primary") \
+	X(MSG_RFS_PEER_UP,	625, 'E', "Replication with %s: connected") \
+	X(MSG_RFS_PEER_DOWN,	626, 'C', "Replication with %s: %s") \
+	X(MSG_RFS_ALONE,	627, 'C', "Replication stopped: what is written from now on is on this server only (%s)") \
+	X(MSG_RFS_WORKER_DIED,	628, 'C', "Process nfsbox ended unexpectedly (%s): another one took over in %s ms") \
+	X(MSG_RFS_DEGRADED,	629, 'C', "Replication is out of order: %s; stop and start the module to replicate again") \
+	X(MSG_RFSD_DIED,	630, 'C', "Process nfsadmin ended unexpectedly (%s): restarted") \
+	X(MSG_RFSD_LATE,	631, 'C', "Process nfsadmin does not answer: %s") \
+	X(MSG_RFS_FORK,		632, 'C', "Histories have forked: what %s wrote alone since %s is replaced by the primary's data") \
+	X(MSG_RFS_MODE,		633, 'I', "Reintegration of %s: %s") \
+	X(MSG_RFS_OUT,		634, 'C', "This server cannot follow the primary: %s") \
+	X(MSG_RFS_ERROR,	635, 'C', "Replicated directory %s: %s") \
+	X(MSG_RFS_CHANGED,	636, 'C', "Replicated directory %s: changed while the module was stopped; compared as a whole") \
+	X(MSG_RFS_SYNC_FAILED,	637, 'C', "Reintegration failed: %s") \
+	X(MSG_RFS_DETAIL,	638, 'I', "Reintegrated %s: %s") \
+	X(MSG_RFS_POLICY,	639, 'U', "Synchronization policy set to %s by %s") \
+	X(MSG_RFS_VERIFY,	640, 'E', "Verification of replicated directories: %s") \
+	X(MSG_RFS_CHECKTIME,	641, 'C', "Replicated directory %s did not answer within %s ms") \
 	X(MSG_NODE_UP,		570, 'E', "Node %s is up") \
 	X(MSG_NODE_DOWN,	571, 'C', "Node %s is down") \
 	X(MSG_NODE_OTHER,	572, 'C', "Node %s does not talk to us: %s") \

@@ -1,0 +1,1 @@
+# rfsd: keeper and worker

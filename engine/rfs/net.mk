@@ -1,0 +1,1 @@
+# librfsnet: the stream and its two ends (frame, stream, repl, second)

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * rfsline.h: what heart and its rfsd say to each other: JSON objects, one per line, over a socketpair (rfsd's descriptor 3).
+ *
+ * rfsd -m AM is started by heart when a module that has <rfs> leaves STOP, and ends with it.  It owns the replicated folders: their mounts, the
+ * stream to the other server, the change map, and what survives on the disk of who is up to date.  End of file on descriptor 3 means that
+ * heart is gone: the application may still run, so the mounts stay and are served (by the worker, which outlives rfsd); the next rfsd takes
+ * them over.  When rfsd alone dies the same holds, and nobody notices.
+ *
+ * heart -> rfsd
+ *	{"op":"setup","module":name,"id":n,"node":name,"self":n,"peer":name or "","key":64 hex or "","var":SAFEUSERVAR,
+ *	 "config":{conf_module_to_json},"lan":{"name","local":ip,"peer":ip or ""}}
+ *		first line; again when something of it changed.  lan: that of the replication (<flow>, else heartbeat ident="flow", else the first).
+ *	{"op":"want","seq":n,"role":word,"sync":{...}}
+ *		what shall be so from now on.  Answered {"ack":n} when it is so, or cannot be: {"ack":n,"why":text}.  A new one supersedes: its ack
+ *		answers both.  Roles (fsm.h, enum fsm_rfs):
+ *		"off"	not mounted, links in place of the folders, on the disk what is to be remembered
+ *		"alone"	mounted read-write; what the application writes needs no other server; one that comes to synchronise is served
+ *		"prim"	as alone, but this server was told that the other one is its secondary: what the application writes needs it.  From then on
+ *			until "alone" (or "alone-granted") nothing is acknowledged that the secondary does not have.
+ *		"given"	swap: everything written is on both, this server has its folders read-only and waits for who takes
+ *		"sync"	read-only, synchronising from the primary; {"synced":n} follows, n of this want.  sync: {"mode":"default"|"full"|"date"|
+ *			"external","date_ms":n,"uid":text}
+ *		"second" read-only, following the primary.  After "sync" or "given".
+ *	{"op":"alone-granted","seq":n}	answer to {"ask":"alone"}: the other server is lost, or has said that it is no secondary any more
+ *	{"op":"force","how":"prim"|"primforce"}	the operator says that this server's data counts: rfs.uptodate up, or a refusal (ack with why);
+ *		"seq" as of want
+ *	{"op":"set","name":"rfs.syncat","value":"up","by":who}	a resource of rfsd's was set from outside (safekit set, a rule's assignment)
+ *	{"op":"policy","n":id,"words":["external","prim","uid"]|["full"]|[]}	safekit rfssync; answered {"reply":id,...}
+ *	{"op":"verify"|"diff","n":id}	safekit rfsverify, rfsdiff; answered {"reply":id,"ok":bool,"text":...} when done; {"told":id,"text"} between
+ *	{"op":"quit"}	as want off, then the end of the process
+ * rfsd -> heart
+ *	{"ack":n,"why":text}	why "" or absent: done
+ *	{"synced":n}		the trees are equal and the primary has noted that it needs us
+ *	{"sync-failed":n,"why":text,"again":bool}	again: a new attempt makes sense (primary gone, network); else the module stops with an error
+ *	{"ask":"alone","seq":n,"why":text,"degraded":bool}	as primary: the secondary cannot be reached (for sendtimeout or locktimeout) or replication is
+ *		out of order; writes wait until granted.  Heart tells the other server that it is dropped (F_DROP) and grants when that one has
+ *		said so or is lost.
+ *	{"out":n,"why":text}	as secondary: cannot follow (disk full, an error that cannot be repaired): leave SECOND, stopstart
+ *	{"facts":{"inconsistent":bool}}	on change, and once after setup: heart's conditions for prim
+ *	{"resource":"rfs.uptodate","value":"up","by":"nfsadmin","why":"","log":bool}	also rfs.lastprimstate, rfs.swapping, rfs.degraded, rfs.synced,
+ *		rfs.syncat, rfs.rfssync, usersetting.rfssyncmode..., rfs_bandwidth.replication...; log: worth a row in the log
+ *	{"resource-gone":name}
+ *	{"progress":{"dir","phase","files","files_total","bytes","bytes_total","sent","rate_kbs","left_s"}}	while synchronising, twice a second at most
+ *	{"log":key,"origin":"nfsadmin"|"nfsbox"|"reintegre","text":...}	key: of wire/message.h
+ *	{"reply":id,"ok":bool,"text":...}
+ */
+#ifndef SK_RFSLINE_H
+#define SK_RFSLINE_H
+
+#define RFS_LINE_FD	3
+#define RFS_LINE_MAX	(16u << 20)	/* as of checkline.h: the configuration is the same */
+
+#endif
