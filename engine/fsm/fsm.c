@@ -26,6 +26,7 @@ const struct fsm_state_row fsm_states[S_COUNT] = {
 	[S_LOSE_SECOND]	= { "LOSE_SECOND", RS_ALONE, ST_TRANSIENT, F_HELD, "the secondary left: stop_sec runs" },
 	[S_LEAVE_PRIM]	= { "LEAVE_PRIM", RS_PRIM, ST_TRANSIENT, F_HELD | F_LEAVING, "stop_prim runs" },
 	[S_RESTART_PRIM] = { "RESTART_PRIM", RS_PRIM, ST_TRANSIENT, F_HELD, "restart: stop_prim, start_prim; no failover" },
+	[S_SYNC]	= { "SYNC", RS_SECOND, ST_TRANSIENT, 0, "replicated files are brought up to date from the primary" },
 	[S_TO_SECOND]	= { "TO_SECOND", RS_SECOND, ST_TRANSIENT, F_SECOND, "start_second runs" },
 	[S_SECOND]	= { "SECOND", RS_SECOND, ST_READY, F_SECOND | F_STABLE, "secondary, ready to take over" },
 	[S_SECOND_CLAIM] = { "SECOND_CLAIM", RS_SECOND, ST_TRANSIENT, F_SECOND | F_CLAIM,
@@ -55,7 +56,8 @@ const char *const fsm_event_names[E_COUNT] = {
 	[E_FOLLOW] = "follow", [E_ABORT_PRIM] = "abort-prim", [E_ABORT_SECOND] = "abort-second", [E_SECOND_CAME] = "second-came",
 	[E_SECOND_LEFT] = "second-left", [E_LOST] = "peer-lost", [E_RELEASED] = "peer-released", [E_SPLIT_STAY] = "split-stay",
 	[E_SPLIT_EXIT] = "split-exit", [E_SWAP_ASKED] = "swap-asked", [E_SWAP_GIVEN] = "swap-given", [E_SWAPPED] = "swapped",
-	[E_AUTOSWAP] = "autoswap",
+	[E_AUTOSWAP] = "autoswap", [E_SYNCED] = "synced", [E_DROPPED] = "dropped", [E_SYNC_FAILED] = "sync-failed",
+	[E_SYNC_AGAIN] = "sync-again", [E_STALE] = "stale", [E_INCONSISTENT] = "inconsistent",
 };
 
 const struct fsm_tables *
@@ -125,6 +127,8 @@ static const struct { unsigned bit; const char *text; } cond_names[] = {
 	{ C_NOBID, "may not become primary by itself" }, { C_FAILOFF, "failover off" }, { C_HOLD, "held in WAIT" },
 	{ C_AUTOSWAP, "defaultprim wants us primary" }, { C_ASKED, "swap asked" }, { C_SPLITSEEN, "split brain seen" },
 	{ C_PDEAF, "peer has lost us" }, { C_NOWITNESS, "no witness" }, { C_PENDING, "first verdicts pending" }, { C_TOLD, "peer had time to see our state" },
+	{ C_WHOLE, "both have all that is acknowledged" }, { C_APART, "one acknowledges alone" },
+	{ C_INCONSISTENT, "files are inconsistent" }, { C_STALE, "we were frozen" },
 };
 static const struct { unsigned bit; const char *text; } act_names[] = {
 	{ A_GOAL_STOP, "goal stop" }, { A_GOAL_AGAIN, "goal start again" }, { A_GOAL_WAIT, "goal wait" }, { A_FORGET_FORCED, "forget prim/second" },
@@ -135,7 +139,7 @@ static const struct { unsigned bit; const char *text; } act_names[] = {
 	{ A_SAY_SECOND_ABORTED, "say: second aborted" }, { A_SAY_SWAP_BEGIN, "say: begin of swap" }, { A_SAY_SWAP_END, "say: end of swap" },
 	{ A_SAY_END_OF_STOP, "say: end of stop" }, { A_SAY_AUTO_START, "say: started automatically" }, { A_SAY_SWAP_SYSTEM, "say: swap from SYSTEM" },
 	{ A_SAY_SWAP_DEFAULTPRIM, "say: swap from defaultprim" }, { A_SAY_WAKEUP, "say: wakeup" }, { A_LASTPRIM_YES, "last primary: us" },
-	{ A_LASTPRIM_NO, "last primary: the other" }, { A_FAILOVER_END, "failover ended" },
+	{ A_LASTPRIM_NO, "last primary: the other" }, { A_FAILOVER_END, "failover ended" }, { A_SAY_INCONSISTENT, "say: inconsistent" },
 };
 
 static const char *const vip_words[] = { [FV_NONE] = "", [FV_ON] = "addresses set", [FV_SERVE] = "share of the load taken",
