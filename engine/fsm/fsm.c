@@ -145,6 +145,16 @@ static const struct { unsigned bit; const char *text; } act_names[] = {
 static const char *const vip_words[] = { [FV_NONE] = "", [FV_ON] = "addresses set", [FV_SERVE] = "share of the load taken",
     [FV_DRAIN] = "share given up", [FV_OFF] = "addresses taken away" };
 
+static const char *const rfs_words[] = { [RF_NONE] = "", [RF_OFF] = "folders not mounted", [RF_ALONE] = "folders mounted, alone",
+    [RF_PRIM] = "folders mounted, with secondary", [RF_GIVEN] = "folders given to the other", [RF_SYNC] = "synchronising begun",
+    [RF_SECOND] = "folders follow the primary" };
+
+static void
+print_around(FILE *f, enum fsm_vip vip, enum fsm_rfs rfs)
+{
+	fprintf(f, "%s%s%s", vip_words[vip], vip_words[vip][0] != '\0' && rfs_words[rfs][0] != '\0' ? ", " : "", rfs_words[rfs]);
+}
+
 static void
 print_states(FILE *f, uint64_t states, uint64_t all)
 {
@@ -224,17 +234,23 @@ fsm_print_doc(void *file)
 	    "3. Of two primaries that meet after a partition the one with the lower rank leaves (2: stayed primary of the pair, 1: took\n"
 	    "   over, 0: was started alone), on a tie the later one in cluster.xml; the other stays, and exactly one leaves.\n"
 	    "4. After healing the pair converges to PRIM/SECOND; a stopped module stays stopped.\n"
-	    "5. Automatic actions stop at maxloop. Every script run belongs to a row; every state that runs a plan has a way on.\n", f);
+	    "5. Automatic actions stop at maxloop. Every script run belongs to a row; every state that runs a plan has a way on.\n"
+	    "6. Where files are replicated: who becomes primary by itself has everything that was acknowledged, unless the network was cut.\n"
+	    "   A primary that was told that its secondary has all (paired) lets nothing be acknowledged alone before the other one is lost\n"
+	    "   or has heard that it is dropped and is none; a secondary whose primary no longer tells that it is paired leaves.\n", f);
 	print_mode(f, "Mirror", &fsm_mirror);
 	print_mode(f, "Light and farm", &fsm_light);
-	fputs("\n## Script plans\nScripts get: `[force] from to action`. Virtual addresses and the farm's load: what is true before the first script\n"
-	    "runs, what is ordered after the last one and true before the plan counts as done.\n\n"
+	fputs("\n## Script plans\nScripts get: `[force] from to action`. Virtual addresses, the farm's load and (where files are replicated)\n"
+	    "folders: what is true before the first script runs, what is ordered after the last one and true before the plan counts as done.\n\n"
 	    "| plan | from | to | before | scripts | after |\n|---|---|---|---|---|---|\n", f);
 	for (p = 1; p < P_COUNT; p++) {
-		fprintf(f, "| %s | %s | %s | %s | ", fsm_plans[p].name, rpt_state_names[fsm_plans[p].from], rpt_state_names[fsm_plans[p].to],
-		    vip_words[fsm_plan_vip_before(p)]);
+		fprintf(f, "| %s | %s | %s | ", fsm_plans[p].name, rpt_state_names[fsm_plans[p].from], rpt_state_names[fsm_plans[p].to]);
+		print_around(f, fsm_plan_vip_before(p), fsm_plan_rfs_before(p));
+		fputs(" | ", f);
 		for (i = 0; i < PLAN_STEPS_MAX && fsm_plans[p].steps[i].script != NULL; i++)
 			fprintf(f, "%s%s%s", i > 0 ? ", " : "", fsm_plans[p].steps[i].script, fsm_plans[p].steps[i].force ? " force" : "");
-		fprintf(f, " | %s |\n", vip_words[fsm_plan_vip_after(p)]);
+		fputs(" | ", f);
+		print_around(f, fsm_plan_vip_after(p), fsm_plan_rfs_after(p));
+		fputs(" |\n", f);
 	}
 }
