@@ -676,6 +676,7 @@ class Node:     # of a farm: a vipd in a network namespace of its own, on the cl
 
     def end(self):
         got = self.d.end()
+        run("ip", "link", "del", "port%d" % self.number)    # the kernel takes a namespace down when it has time; the next farm has the same names
         self.ns.stdin.close()
         self.ns.wait()
         return got
