@@ -190,7 +190,7 @@ on_written(uv_poll_t *p, int status, int events)
 }
 
 static const struct mod_hooks heart_hooks = { NULL, hook_send, hook_run, hook_kill, hook_log, hook_report, hook_resource, hook_notice,
-    hook_persist, hook_reboot, hook_wall };
+    hook_persist, hook_reboot, NULL, NULL, hook_wall };
 
 /* ---- loop ---- */
 
