@@ -58,7 +58,8 @@ void ssync_free(struct ssync *y);
 void ssync_down(struct ssync *y);
 void ssync_frame(struct ssync *y, int conn, const struct frame *f);	/* FR_SYNC from the primary, in order with the operations of its connection */
 bool ssync_busy(const struct ssync *y);		/* not paired yet: second.c applies operations leniently (ssync_before()) */
-/* Before an operation is applied while synchronising: what stands in its way (a stale file of that name) is moved away; what it names and is not there
+/* op: its node, parent, newparent, other are ours (0: not known here), child is the primary's.
+ * Before an operation is applied while synchronising: what stands in its way (a stale file of that name) is moved away; what it names and is not there
  * is not an error.  false: skip it. */
 bool ssync_before(struct ssync *y, struct rfs_op *op);
 void ssync_after(struct ssync *y, const struct rfs_op *op, const struct rfs_result *res);

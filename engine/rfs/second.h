@@ -45,7 +45,9 @@ uint64_t second_node(struct second *s, uint8_t dir, uint64_t primary_node);	/* 0
 void second_pair(struct second *s, uint8_t dir, uint64_t primary_node, uint64_t node);
 void second_unpair(struct second *s, uint8_t dir, uint64_t primary_node);
 void second_unpair_all(struct second *s);
+/* The tree is whole and on the disk (before the primary is told so): from now on operations are applied strictly, a break is continued and does not
+ * begin anew; false: a synchronisation begins (again). */
+void second_whole(struct second *s, bool whole);
 void second_out(struct second *s, const char *why);
-void second_paired(struct second *s, uint64_t gen);	/* FR_PAIRED has come */
 
 #endif
