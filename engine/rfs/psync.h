@@ -29,7 +29,8 @@ struct psync_conf {
 	int64_t	 rei_ms;		/* reitimeout */
 	bool	 acl, detail;
 	struct rfs_state state;		/* the primary's */
-	int64_t	 gap_from_ms, gap_to_ms;
+	int	 gaps_count;
+	struct rfs_gap gaps[RFS_GAPS_MAX];
 	void	(*event)(void *ctx, json_t *event);	/* progress, log: to the keeper */
 	void	*ctx;
 	/* keeps other changes of that node out: serve.c's lock of the node */

@@ -29,7 +29,8 @@ struct second_conf {
 	uint32_t zone;
 	struct rfs_state state;
 	json_t	*sync;			/* of the want, or NULL: continues (after "given", or a killed worker of a synchronised one) */
-	int64_t	 gap_from_ms, gap_to_ms;
+	int	 gaps_count;
+	struct rfs_gap gaps[RFS_GAPS_MAX];
 	void	(*event)(void *ctx, json_t *event);
 	void	*ctx;
 };
