@@ -470,7 +470,7 @@ mod_eval(struct mod *m)
 		if (m->deferred != E_NONE && (fsm_step(m->conf.mode, m->state, m->deferred, NULL)->acts & A_DEFER) == 0) {
 			e = m->deferred;
 			m->deferred = E_NONE;
-		} else if (m->run_seq == 0 || (m->state == S_SYNC && m->conf.rfs)) {
+		} else if (m->run_seq == 0 || ((m->state == S_SYNC || m->state == S_SWAP_SYNC) && m->conf.rfs)) {
 			e = fsm_perceive(m->conf.mode, m->state, mod_conditions(m));
 		}
 		if (e == E_NONE)

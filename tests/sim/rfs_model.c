@@ -241,7 +241,7 @@ carry_out(int i)
 			break;
 		}
 		if (r->role == RF_SECOND)
-			M.counts[2]++;
+			M.counts[2]++;	/* also in a swap */
 		if (r->role != RF_ALONE || r->pair)
 			alone(i, r->role == RF_SECOND ? "takes over" : r->role == RF_GIVEN ? "takes back" : r->role == RF_OFF ? "starts alone" :
 			    "is told alone", !r->forced);
@@ -249,18 +249,7 @@ carry_out(int i)
 			tell(i, TOLD_UNPAIRED, 0);
 		break;
 	case RF_PRIM:
-		if (r->role == RF_SECOND) {	/* swap */
-			if (M.strict && !M.forked && !within(&M.acked, &r->cache))
-				M.w.broken("the new primary of a swap does not have all that was acknowledged");
-			r->disk.data = r->cache;
-			r->disk.up = false;
-			r->disk.paired = r->disk.last = true;
-			r->pair = true;
-			r->session++;
-			r->nout = 0;
-			r->term = ++M.sessions;
-			tell(i, TOLD_PAIRED, 0);
-		} else if (!r->pair) {
+		if (!r->pair) {
 			r->role = r->want;
 			r->stage = 0;
 			tell(i, TOLD_CANNOT, RF_PRIM);
@@ -278,14 +267,10 @@ carry_out(int i)
 		r->disk.data = r->cache;
 		break;
 	case RF_SYNC:
-		r->disk.last = false;
+		r->disk.last = r->pair = false;
 		r->begun = r->copied = r->synced = r->assigned = false;
 		break;
 	case RF_SECOND:
-		if (r->role == RF_GIVEN) {
-			r->session++;
-			r->copied = true;
-		}
 		r->disk.last = false;
 		r->pair = false;
 		break;
