@@ -156,9 +156,7 @@ lost(const char *why, bool again)
 
 	snprintf(text, sizeof(text), "Replicated directories are not as they must be for the application: %.*s", SK_TEXT_MAX / 2, why);
 	heart_log(MSG_RFS_LOST, "heart", text);
-	mod_rfs_lost(&H.mod, text);
-	if (again)
-		mod_action(&H.mod, VERB_STOPSTART, "heart", "heart", clock_mono_ms(), text, sizeof(text));
+	mod_rfs_lost(&H.mod, text, again, clock_mono_ms());
 	heart_rearm();
 }
 
@@ -266,10 +264,10 @@ take_ask(const json_t *obj)
 static void
 take_facts(const json_t *facts)
 {
+	if (json_object_get(facts, "paired") != NULL)
+		mod_rfs_paired(&H.mod, json_is_true(json_object_get(facts, "paired")));
 	if (json_object_get(facts, "inconsistent") != NULL)
 		mod_rfs_inconsistent(&H.mod, json_is_true(json_object_get(facts, "inconsistent")));
-	if (json_is_true(json_object_get(facts, "paired")))
-		mod_rfs_paired(&H.mod);
 }
 
 static void
