@@ -33,9 +33,9 @@ void serve_lock(void *serve, uint8_t dir, uint64_t node);
 void serve_unlock(void *serve, uint8_t dir, uint64_t node);
 void serve_stop(struct serve *s);	/* the mounts are gone, or the process ends */
 
-/* What the keeper needs of the protocol (serve_init.c): answers INIT on a new descriptor before any worker is there; opens and closes the root once so
- * that OPEN's ENOSYS is known.  0 or -errno.  options for mount(2) are made by the keeper. */
+/* What the keeper needs of the protocol (serve_init.c): answers INIT on a new descriptor before any worker is there.  mounted: where it is mounted, there
+ * a folder and a file are opened once so that ENOSYS of OPEN is known (NULL: not done).  0 or -errno.  options for mount(2) are made by the keeper. */
 #define SERVE_MOUNT_OPTIONS "fd=%d,rootmode=40000,user_id=0,group_id=0,default_permissions,allow_other,max_read=1048576"
-int serve_init(int fuse_fd);
+int serve_init(int fuse_fd, const char *mounted);
 
 #endif
