@@ -60,7 +60,7 @@ reached(struct keeper *k, enum keep_role role)
 	bool changed = k->role != role;
 
 	k->role = role;
-	if (keep_primary(role) || role == KEEP_OFF || role == KEEP_GIVEN)
+	if (role != KEEP_SYNC && role != KEEP_SECOND)
 		k->holds = keep_primary(role);
 	if (k->holds)
 		k->taken = k->uptodate_set = false;
@@ -293,9 +293,9 @@ begin_term(struct keeper *k)
 	}
 	k->kind = primary ? ROLE_PRIMARY : ROLE_SECOND;
 	k->term = true;
-	k->synced = !primary && k->goal == KEEP_SECOND;
+	k->synced = false;
 	if (!primary)
-		k->holds = k->synced;
+		k->holds = false;	/* until it has said "synced" */
 	k->given = k->give_sent = k->asked = k->resync = false;
 	k->alone_why[0] = '\0';
 	memset(k->deaths, 0, sizeof(k->deaths));

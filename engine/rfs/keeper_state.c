@@ -139,15 +139,13 @@ bool
 keep_state_primary(struct keeper *k, char *err, size_t errsize)
 {
 	struct rfs_state *s = &k->st, before = *s;
-	bool takes = k->goal == KEEP_PRIM && s->paired && k->force == FORCE_NONE;	/* a swap, or a former primary whose secondary waits for it */
 
 	if (k->role == KEEP_OFF)
 		open_term(k);
 	apply_force(k);
 	s->lastprim = true;
 	s->syncat_down = false;
-	if (!takes)
-		become_alone(k);
+	become_alone(k);	/* also where the other server has just given: it follows once it is synchronised */
 	if (!keep_save_or(k, &before, err, errsize))
 		return false;
 	state_end_sync(k->folder);

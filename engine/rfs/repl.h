@@ -14,6 +14,7 @@
 
 #include "rfs/map.h"
 #include "rfs/stream.h"
+#include <jansson.h>
 
 /* In the shared memory, so that the next worker goes on with the same numbers */
 #define REPL_CONNS_MAX	64
