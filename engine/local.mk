@@ -28,7 +28,7 @@ noinst_LIBRARIES += libmodule.a
 libmodule_a_SOURCES = \
 	engine/fsm/fsm.h engine/fsm/fsm.c engine/fsm/mirror.h engine/fsm/mirror.c engine/fsm/light.c engine/fsm/plan.c \
 	engine/wire/beat.h engine/wire/beat.c \
-	engine/module/module.h engine/module/internal.h engine/module/module.c engine/module/pulse.c \
+	engine/module/module.h engine/module/internal.h engine/module/module.c engine/module/pulse.c engine/module/folders.c \
 	engine/module/failover.c engine/module/explain.c
 libmodule_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 MODULE_LIBS = libmodule.a $(RULES_LIBS)
