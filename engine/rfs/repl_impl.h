@@ -69,8 +69,5 @@ void repl_frame(void *ctx, int conn, const struct frame *f);
 void *repl_timer(void *arg);
 void *repl_cutter(void *arg);
 bool repl_wait_ms(struct repl *r, int64_t ms);	/* on cond, lock is held; false: time is over */
-/* ---- repl_table.c: the secondary's table at a swap ---- */
-void repl_table_add(struct repl *r, const struct frame *f);
-void repl_table_end(struct repl *r);
 
 #endif
