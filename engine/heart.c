@@ -96,6 +96,10 @@ hook_report(void *ctx, const struct rpt_module *r)
 
 	copy.pid = (uint32_t)getpid();
 	heart_ready_report(r);
+	if (strcmp(H.peer, r->peer) != 0) {
+		str_copy(H.peer, sizeof(H.peer), r->peer);
+		heart_rfs_setup();	/* whom it replicates to is known now */
+	}
 	uplink_send(H.up, json_pack("{s:o}", "module", report_encode(&rpt_module_type, &copy)), false);
 }
 
@@ -113,6 +117,7 @@ hook_resource(void *ctx, const char *name, const char *value, const char *by)
 		json_object_set_new(H.notes, name, json_pack("{s:I,s:s}", "since_ms", (json_int_t)wall, "why", ""));
 	json_object_set(H.resources, name, r);
 	uplink_send(H.up, json_pack("{s:o}", "resource", r), false);
+	heart_rfs_assigned(name, value, by);
 }
 
 void
@@ -124,6 +129,18 @@ heart_notice(int type, const char *object, const char *from, const char *to, con
 	str_make_utf8(clean);
 	uplink_send(H.up, json_pack("{s:{s:I,s:s,s:s,s:s,s:s,s:s}}", "notice", "time_ms", (json_int_t)(clock_wall_us() / 1000), "type",
 	    rpt_notice_names[type], "object", object, "from", from, "to", to, "message", clean), true);
+}
+
+static void
+hook_rfs_alone(void *ctx)
+{
+	heart_rfs_granted();
+}
+
+static void
+hook_rfs_force(void *ctx, bool primforce)
+{
+	heart_rfs_force(primforce);
 }
 
 static void
@@ -190,7 +207,7 @@ on_written(uv_poll_t *p, int status, int events)
 }
 
 static const struct mod_hooks heart_hooks = { NULL, hook_send, hook_run, hook_kill, hook_log, hook_report, hook_resource, hook_notice,
-    hook_persist, hook_reboot, hook_wall };
+    hook_persist, hook_reboot, hook_rfs_alone, hook_rfs_force, hook_wall };
 
 /* ---- loop ---- */
 
@@ -219,6 +236,7 @@ on_timer(uv_timer_t *t)
 	for (i = 0; i < H.mod.conf.hb_count; i++)
 		if (H.links[i] != NULL)
 			link_drain(H.links[i]);
+	heart_rfs_drain();
 	mod_tick(&H.mod, clock_mono_ms());
 	heart_rearm();
 }
@@ -262,6 +280,7 @@ on_packet(void *ctx, int lan, int from, const uint8_t *data, size_t len)
 static void
 on_settled(void *ctx)
 {
+	heart_rfs_drain();	/* before anything is made of the other server's words: what it says may follow from what our rfsd has said */
 	mod_settle(&H.mod, clock_mono_ms());
 	heart_rearm();
 }
@@ -323,6 +342,7 @@ heart_at_rest(void)
 	if (H.mod.state == S_STOP) {
 		heart_check_stopped();
 		heart_vip_stopped();
+		heart_rfs_stopped();
 	}
 	if (H.pending != NULL && H.mod.state == S_STOP)
 		apply_pending();
@@ -493,6 +513,7 @@ heart_apply(const json_t *obj, const char **code, char *err, size_t errsize)
 	open_links();
 	heart_check_setup();
 	heart_vip_setup();
+	heart_rfs_setup();
 	mod_settle(&H.mod, clock_mono_ms());
 	return true;
 }
@@ -659,13 +680,17 @@ main(int argc, char **argv)
 	heart_check_setup();
 	if (!heart_vip_init(am))
 		fatal("heart %s: no memory for virtual addresses", am);
+	if (!heart_rfs_init(am))
+		fatal("heart %s: no memory for replication", am);
 	hook_persist(NULL, &H.mod.rec);
 	mod_born(&H.mod, same_boot);
+	heart_rfs_born();
 	open_links();
 	heart_rearm();
 	uv_run(H.loop, UV_RUN_DEFAULT);
 
 	heart_ready_free();
+	heart_rfs_free();
 	heart_vip_free();
 	heart_check_free();
 	runner_free(H.runner);

@@ -28,7 +28,7 @@ noinst_LIBRARIES += libmodule.a
 libmodule_a_SOURCES = \
 	engine/fsm/fsm.h engine/fsm/fsm.c engine/fsm/mirror.h engine/fsm/mirror.c engine/fsm/light.c engine/fsm/plan.c \
 	engine/wire/beat.h engine/wire/beat.c \
-	engine/module/module.h engine/module/internal.h engine/module/module.c engine/module/pulse.c \
+	engine/module/module.h engine/module/internal.h engine/module/module.c engine/module/pulse.c engine/module/folders.c \
 	engine/module/failover.c engine/module/explain.c
 libmodule_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 MODULE_LIBS = libmodule.a $(RULES_LIBS)
@@ -36,7 +36,7 @@ MODULE_LIBS = libmodule.a $(RULES_LIBS)
 # heart: one module
 safebin_PROGRAMS += heart
 heart_SOURCES = engine/heart.c engine/heart/heart.h engine/heart/orders.c engine/heart/check.c engine/heart/plan.c engine/heart/ready.c \
-	engine/heart/vip.c engine/wire/vipline.h \
+	engine/heart/vip.c engine/wire/vipline.h engine/heart/rfs.h engine/heart/rfs.c engine/heart/rfs_told.c engine/wire/rfsline.h \
 	engine/act/child.h engine/act/child.c engine/act/watch.h engine/act/watch.c engine/wire/checkline.h \
 	engine/act/runner.h engine/act/runner.c engine/act/thread.h engine/act/writer.h engine/act/writer.c \
 	engine/cluster/link.h engine/cluster/link.c \

@@ -376,6 +376,15 @@ child_start(struct child *c)
 		start(c);	/* or when the one that is told to end has ended */
 }
 
+void
+child_drain(struct child *c)
+{
+	bool ended;
+
+	while (take_some(c, &ended))
+		;		/* its end is seen by the loop */
+}
+
 bool
 child_running(const struct child *c)
 {

@@ -32,6 +32,7 @@ struct child_hooks {
 struct child *child_new(uv_loop_t *loop, const struct child_conf *conf, const struct child_hooks *hooks);
 void child_start(struct child *c);	/* runs already: nothing; told to end: another one when it has */
 void child_send(struct child *c, const json_t *obj);	/* borrowed; to nobody where none runs */
+void child_drain(struct child *c);	/* line() for all that it has said by now */
 bool child_running(const struct child *c);	/* and not told to end */
 void child_kill(struct child *c);	/* it hangs: gone() follows, and the next one */
 void child_stop(struct child *c);	/* {"op":"quit"}; killed when it has not ended within CHILD_END_MS */

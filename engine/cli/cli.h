@@ -150,6 +150,12 @@ bool rules_check(const struct conf_module *m, const char *userconfig, struct con
 /* ---- exec_check.c: are the programs there that it names?  What is not: in errs ---- */
 void exec_check(const struct conf_module *m, const char *bin, const char *userconfig, struct conf_errors *errs);
 
+/* ---- replicated.c: the folders of <rfs>, for a module in STOP, under the lock.  false: told ---- */
+bool replicated_check(const char *module, const struct conf_module *m);	/* could they be moved?  Changes nothing */
+bool replicated_apply(const char *module, const struct conf_module *m, bool quiet);	/* all, or as it was */
+bool replicated_can_leave(const char *module);	/* nothing is mounted */
+bool replicated_leave(const char *module, const struct conf_module *keep, bool quiet);	/* those that keep does not name; NULL: all */
+
 /* ---- networks.c: tells conf/ the networks of this server ---- */
 void networks_tell(void);
 void addresses_check(const char *module, const struct conf_module *m, const char *userconfig, struct conf_errors *errs);

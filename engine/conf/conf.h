@@ -193,6 +193,13 @@ struct conf_rfs {
 	int	 dirs_count;
 	struct conf_replicated *dirs;
 };
+bool conf_is_within(const char *a, const char *b);	/* b is a, or in the folder a (absolute paths as conf_replicated has them) */
+/* syncat: is it time?  Asked once in each minute (t: local time). */
+#define CONF_CRON_FIELDS 5
+struct conf_cron { uint64_t bits[CONF_CRON_FIELDS]; bool star[CONF_CRON_FIELDS]; };
+bool conf_cron_parse(const char *text, struct conf_cron *out, char *err, size_t errsize);
+struct tm;
+bool conf_cron_is_due(const struct conf_cron *c, const struct tm *t);
 
 struct conf_module {
 	int	 mode;			/* enum rpt_mode */
@@ -241,6 +248,8 @@ struct conf_module {
  * no <macro> does. */
 int conf_module_load(const char *file, const struct conf_cluster *cluster, struct conf_module *out, struct conf_errors *errs);
 void conf_module_free(struct conf_module *m);	/* frees what it points to; the struct is the caller's */
+/* The lan of the replication: <flow>, else that of heartbeat ident="flow", else that of the first heartbeat (UG 13.6) */
+const char *conf_rfs_lan(const struct conf_module *m);
 /* Which attributes differ that a running module (ALONE, WAIT) cannot take (UG 13: each tag says what can be changed with a dynamic
  * configuration): "defaultprim of <service>, <failover>, ..." in why; true: none does. */
 bool conf_module_dynamic(const struct conf_module *now, const struct conf_module *next, char *why, size_t whysize);

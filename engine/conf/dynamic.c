@@ -82,7 +82,8 @@ same_vhosts(const struct conf_module *a, const struct conf_module *b)
 static bool
 same_failover_tag(const struct conf_module *a, const struct conf_module *b)
 {
-	return a->period_ms == b->period_ms && a->handle_ms == b->handle_ms && same_rules(a, b, RULES_USER) && same_rules(a, b, RULES_DEFAULT);
+	return a->period_ms == b->period_ms && a->handle_ms == b->handle_ms && same_rules(a, b, RULES_USER) &&
+	    (a->has_rfs != b->has_rfs || same_rules(a, b, RULES_DEFAULT));	/* <rfs> itself brings rules */
 }
 
 static const struct fixed { const char *name; bool (*same)(const struct conf_module *, const struct conf_module *); } fixed[] = {

@@ -122,25 +122,27 @@ user_rules(const struct conf_doc *d, xmlNode *failover, struct conf_module *m)
 		free(text);
 }
 
-/* "t_web: if (tcp.web == down) then restart();" for each action= that orders something */
+/* "t_web: if (tcp.web == down) then restart();" for each action= that orders something, and what <rfs> asks for */
 static void
 generated_rules(const struct conf_doc *d, struct conf_module *m)
 {
 	static const char prefixes[CHECK_KINDS] = { [CHECK_TCP] = 't', [CHECK_PING] = 'p', [CHECK_CUSTOM] = 'c' };
-	size_t len = 0;
-	char *text;
+	char rfs[CONF_RFS_RULES_MAX] = "", *text;
+	size_t len, count = 0;
 	int i;
 
 	for (i = 0; i < m->checks_count; i++)
-		len += m->checks[i].action > DO_NOACTION;
-	if (len == 0)
+		count += m->checks[i].action > DO_NOACTION;
+	len = conf_rfs_rules(m, rfs, sizeof(rfs));
+	if (count + len == 0)
 		return;
-	text = malloc(len * RULE_MAX);
+	text = malloc(count * RULE_MAX + sizeof(rfs));
 	if (text == NULL) {
 		conf_say(d, 'E', d->root, "no memory to keep the rules");
 		return;
 	}
-	for (i = 0, len = 0; i < m->checks_count; i++) {
+	memcpy(text, rfs, len + 1);
+	for (i = 0; i < m->checks_count; i++) {
 		const struct conf_check *c = &m->checks[i];
 
 		if (c->action > DO_NOACTION)
@@ -150,7 +152,7 @@ generated_rules(const struct conf_doc *d, struct conf_module *m)
 	add_rules(m, RULES_GENERATED, (struct conf_place){ 1, 1 }, text);
 }
 
-/* The first part of the default file; the second one is about rfs resources, which no module of this version has. */
+/* The first part of the default file, and with <rfs> the second one, which is about its resources */
 static void
 default_rules(const struct conf_doc *d, xmlNode *about, struct conf_module *m)
 {
@@ -169,7 +171,7 @@ default_rules(const struct conf_doc *d, xmlNode *about, struct conf_module *m)
 		return;
 	}
 	if (conf_xml_is(file.root, "failover"))
-		text = text_of(&file, file.root, 1, &at);
+		text = text_of(&file, file.root, m->has_rfs ? 2 : 1, &at);
 	else
 		conf_complain(d->errs, 'E', path, 1, "expected the file to be one <failover>");
 	if (text != NULL)

@@ -93,9 +93,8 @@ lan_has(const struct conf_lan *lan, const char *addr)
 	return false;
 }
 
-/* <server addr=> of releases before 7.2: the lan of the cluster that has all these addresses. */
-static void
-map_servers(const struct conf_doc *d, xmlNode *node, const struct conf_cluster *c, struct conf_heartbeat *hb)
+void
+conf_map_servers(const struct conf_doc *d, xmlNode *node, const struct conf_cluster *c, char lan[SK_NAME_MAX])
 {
 	char addrs[OLD_SERVERS_MAX][256];
 	xmlNode *n;
@@ -104,12 +103,12 @@ map_servers(const struct conf_doc *d, xmlNode *node, const struct conf_cluster *
 	for (n = conf_xml_child(node, "server"); n != NULL && count < OLD_SERVERS_MAX; n = conf_xml_next(n, "server"))
 		count += conf_attr_text(d, n, "addr", addrs[count], sizeof(addrs[0]));
 	if (n != NULL) {
-		conf_say(d, 'E', node, "<heartbeat> has more than %d <server>: expected two", OLD_SERVERS_MAX);
+		conf_say(d, 'E', node, "<%s> has more than %d <server>: expected two", node->name, OLD_SERVERS_MAX);
 		return;
 	}
 	if (c == NULL) {
-		conf_say(d, 'E', node, "<server> in <heartbeat> (the syntax before 7.2) needs a cluster configuration to find its lan: write "
-		    "<heartbeat name=\"lan\"/> instead");
+		conf_say(d, 'E', node, "<server> in <%s> (the syntax before 7.2) needs a cluster configuration to find its lan: write "
+		    "<%s name=\"lan\"/> instead", node->name, node->name);
 		return;
 	}
 	for (i = 0; i < c->lans_count; i++) {
@@ -119,12 +118,12 @@ map_servers(const struct conf_doc *d, xmlNode *node, const struct conf_cluster *
 			break;
 	}
 	if (i == c->lans_count) {
-		conf_say(d, 'E', node, "<server> in <heartbeat> (the syntax before 7.2): no lan of the cluster with framework=\"on\" has all these "
-		    "addresses: write <heartbeat name=\"lan\"/> instead");
+		conf_say(d, 'E', node, "<server> in <%s> (the syntax before 7.2): no lan of the cluster with framework=\"on\" has all these "
+		    "addresses: write <%s name=\"lan\"/> instead", node->name, node->name);
 		return;
 	}
-	str_copy(hb->lan, sizeof(hb->lan), c->lans[i].name);
-	conf_say(d, 'W', node, "<server> in <heartbeat> is the syntax before 7.2: taken as name=\"%s\"", hb->lan);
+	str_copy(lan, SK_NAME_MAX, c->lans[i].name);
+	conf_say(d, 'W', node, "<server> in <%s> is the syntax before 7.2: taken as name=\"%s\"", node->name, lan);
 }
 
 static void
@@ -141,7 +140,7 @@ read_heartbeat(const struct conf_doc *d, xmlNode *node, const struct conf_cluste
 		conf_say(d, 'E', node, "<heartbeat> with name and <heartbeat> with <server> (the syntax before 7.2) in one file: expected only "
 		    "the one with name");
 	} else if (has_server) {
-		map_servers(d, node, c, hb);
+		conf_map_servers(d, node, c, hb->lan);
 	} else if (!has_name) {
 		conf_say(d, 'E', node, "<heartbeat> lacks the attribute name: expected the name of a lan of the cluster");
 	} else if (conf_attr_name(d, node, "name", hb->lan) && c != NULL) {

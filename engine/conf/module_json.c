@@ -66,7 +66,7 @@ conf_module_to_json(const struct conf_module *m)
 	for (i = 0; i < m->farm.lans_count && ok; i++)
 		ok = json_array_append_new(lans, json_string(m->farm.lans[i])) == 0;
 	ok = ok && json_object_set(obj, "heartbeats", beats) == 0 && json_object_set(obj, "vars", vars) == 0 &&
-	    json_object_set(obj, "farm_lans", lans) == 0 && conf_lists_encode(obj, m);
+	    json_object_set(obj, "farm_lans", lans) == 0 && json_object_set_new(obj, "rfs", conf_rfs_encode(m)) == 0 && conf_lists_encode(obj, m);
 	json_decref(lans);
 	json_decref(beats);
 	json_decref(vars);
@@ -154,10 +154,11 @@ conf_module_from_json(const json_t *obj, struct conf_module *out, char *err, siz
 		snprintf(err, errsize, "no memory to read it");
 		return false;
 	}
-	ok = conf_rows_decode(module_rows, ARRAY_LEN(module_rows), 3 + CONF_LISTS, obj, m, err, errsize) &&
+	ok = conf_rows_decode(module_rows, ARRAY_LEN(module_rows), 4 + CONF_LISTS, obj, m, err, errsize) &&
 	    decode_heartbeats(json_object_get(obj, "heartbeats"), m, err, errsize) &&
 	    decode_vars(json_object_get(obj, "vars"), m, err, errsize) &&
-	    decode_lans(json_object_get(obj, "farm_lans"), &m->farm, err, errsize) && conf_lists_decode(obj, m, err, errsize);
+	    decode_lans(json_object_get(obj, "farm_lans"), &m->farm, err, errsize) && conf_rfs_decode(obj, m, err, errsize) &&
+	    conf_lists_decode(obj, m, err, errsize);
 	if (ok)
 		*out = *m;
 	else

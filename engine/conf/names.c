@@ -114,6 +114,7 @@ conf_module_free(struct conf_module *m)
 	}
 	free_checks(m);
 	free_vip(m);
+	conf_rfs_free(&m->rfs);
 	for (i = 0; i < m->rules_count; i++)
 		free(m->rules[i].text);
 	for (i = 0; i < m->vhosts_count; i++)

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * rfs.c: <rfs> of a mirror module (UG 13.6).  Owns: which values it may have, and what belongs to Windows.  In this version nothing acts
- * on it.  Called by: module.c, after the schema has been asked.  Never does: look at a folder; keep more of it than its signature.
+ * rfs.c: <rfs> of a mirror module -> struct conf_rfs (UG 13.6, RN 2.4.2).  Owns: the attributes of <rfs>, <flow>, and the rules that they
+ * ask for; <replicated> is replicated.c's.  Called by: module.c and failover.c, after the schema has been asked.  Never does: look at a folder.
  */
 #include "config.h"
 #include "conf/xml.h"
 
-#include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,28 +13,27 @@
 #define SECOND		1000			/* ms */
 #define MINUTE		(60 * SECOND)
 #define DAY		(24 * 60 * MINUTE)
+#define DELTA_MAX	(366LL * DAY)		/* ours */
 #define BYTES_MIN	4096			/* ours */
 #define BYTES_MAX	(1 << 30)		/* ours */
 #define BLOCK_DEFAULT	8388608			/* bytes, UG 13.6.3 */
-#define DIRS_MAX	256			/* replicated folders of a module (ours) */
+#define SUFFIX_DEFAULT	"_For_SafeKit_Replication"	/* UG 13.6.3 */
+#define M(member)	offsetof(struct conf_rfs, member)
 
-/* unit 0: a number; else a duration that counts in unit without a unit of its own */
-static const struct row { const char *name; int unit, min, max; } rows[] = {
-	{ "packetsize", 0, BYTES_MIN, BYTES_MAX },
-	{ "reipacketsize", 0, BYTES_MIN, BYTES_MAX },
-	{ "ruzone_blocksize", 0, BYTES_MIN, BYTES_MAX },
-	{ "locktimeout", SECOND, SECOND, DAY },
-	{ "sendtimeout", SECOND, SECOND, DAY },
-	{ "nbrei", 0, 1, 64 },
-	{ "reitimeout", SECOND, SECOND, DAY },
-	{ "reicommit", 0, 0, BYTES_MAX },
-	{ "nbremconn", 0, 1, 64 },
-	{ "checktime", 1, 1, DAY },
-	{ "checkintv", SECOND, SECOND, DAY },
-	{ "reiallowedbw", 0, 1, BYTES_MAX },	/* KB/s */
-	{ "syncdelta", MINUTE, 0, DAY },
+/* unit 0: a number; else a duration that counts in unit without a unit of its own.  first: the default of UG 13.6.3 */
+static const struct row { const char *name; size_t off; int unit; int64_t min, max, first; } rows[] = {
+	{ "locktimeout", M(locktimeout_ms), SECOND, SECOND, DAY, 100 * SECOND },
+	{ "sendtimeout", M(sendtimeout_ms), SECOND, SECOND, DAY, 30 * SECOND },
+	{ "nbrei", M(nbrei), 0, 1, 64, 3 },
+	{ "reitimeout", M(reitimeout_ms), SECOND, SECOND, DAY, 150 * SECOND },
+	{ "reicommit", M(reicommit), 0, 0, BYTES_MAX, 0 },
+	{ "nbremconn", M(nbremconn), 0, 1, 64, 1 },
+	{ "checktime", M(checktime_ms), 1, 1, DAY, 220 * SECOND },
+	{ "checkintv", M(checkintv_ms), SECOND, SECOND, DAY, 120 * SECOND },
+	{ "reiallowedbw", M(reiallowedbw), 0, 1, BYTES_MAX, 0 },	/* KB/s */
+	{ "syncdelta", M(syncdelta_ms), MINUTE, 0, DELTA_MAX, 0 },
 };
-static const char *const of_windows[] = { "iotimeout", "namespacepolicy", "allocthreshold", "nfsbox_options" };
+static const char *const of_windows[] = { "iotimeout", "allocthreshold", "nfsbox_options" };
 static const char *const dynamic[] = { "async", "nbrei", "reitimeout", "reidetail", "flow" };	/* UG 13.6.2 */
 
 static void
@@ -51,160 +49,115 @@ name_windows(const struct conf_doc *d, xmlNode *rfs)
 		conf_say(d, 'W', rfs, "%s of <rfs>: for Windows only, without effect here", list);
 }
 
+/* 4 is the only way here; 1 and 3 ask for less than that */
 static void
-check_sizes(const struct conf_doc *d, xmlNode *rfs)
+read_namespacepolicy(const struct conf_doc *d, xmlNode *rfs)
 {
-	int packet = 0, rei = BLOCK_DEFAULT, zone;
+	char text[32];
 
-	conf_attr_number(d, rfs, "packetsize", BYTES_MIN, BYTES_MAX, &packet);
-	if (packet > 0 && packet < rei)
-		rei = packet;
-	conf_attr_number(d, rfs, "reipacketsize", BYTES_MIN, BYTES_MAX, &rei);
-	zone = conf_attr_has(rfs, "reipacketsize") ? rei : BLOCK_DEFAULT;
-	conf_attr_number(d, rfs, "ruzone_blocksize", BYTES_MIN, BYTES_MAX, &zone);
-	if (packet > 0 && rei > packet)
-		conf_say(d, 'E', rfs, "reipacketsize of <rfs> is %d with a packetsize of %d: expected at most packetsize", rei, packet);
-	if (conf_attr_has(rfs, "ruzone_blocksize") && zone % rei != 0)
-		conf_say(d, 'E', rfs, "ruzone_blocksize of <rfs> is %d with a reipacketsize of %d: expected a multiple", zone, rei);
-}
-
-/* Five fields of crontab(5) */
-static void
-check_syncat(const struct conf_doc *d, xmlNode *rfs)
-{
-	char text[256], *word, *save = NULL;
-	int n = 0;
-	bool good = true;
-
-	if (!conf_attr_text(d, rfs, "syncat", text, sizeof(text)))
+	if (!conf_attr_text(d, rfs, "namespacepolicy", text, sizeof(text)) || strcmp(text, "4") == 0)
 		return;
-	for (word = strtok_r(text, " \t\r\n", &save); word != NULL; word = strtok_r(NULL, " \t\r\n", &save), n++)
-		good = good && word[strspn(word, "0123456789*,/-abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")] == '\0';
-	if (n != 5 || !good)
-		conf_say(d, 'E', rfs, "syncat of <rfs>: expected the five fields of crontab(5), such as \"01 0 * * *\"");
+	if (strcmp(text, "1") == 0 || strcmp(text, "3") == 0)
+		conf_say(d, 'W', rfs, "namespacepolicy=\"%s\" of <rfs>: taken as 4: changed zones are known after each restart, and an interrupted "
+		    "synchronization goes on where it was", text);
+	else
+		conf_say(d, 'E', rfs, "namespacepolicy=\"" CONF_SHOW "\" of <rfs>: expected one of 1, 3, 4", text);
 }
 
 static void
-check_attributes(const struct conf_doc *d, xmlNode *rfs)
+read_sizes(const struct conf_doc *d, xmlNode *rfs, struct conf_rfs *r)
 {
-	int64_t ms;
+	int packet = 0;
+
+	r->packet_bytes = BLOCK_DEFAULT;
+	conf_attr_number(d, rfs, "packetsize", BYTES_MIN, BYTES_MAX, &packet);
+	if (packet > 0 && packet < r->packet_bytes)
+		r->packet_bytes = packet;
+	conf_attr_number(d, rfs, "reipacketsize", BYTES_MIN, BYTES_MAX, &r->packet_bytes);
+	r->zone_bytes = conf_attr_has(rfs, "reipacketsize") ? r->packet_bytes : BLOCK_DEFAULT;
+	conf_attr_number(d, rfs, "ruzone_blocksize", BYTES_MIN, BYTES_MAX, &r->zone_bytes);
+	if (packet > 0 && r->packet_bytes > packet)
+		conf_say(d, 'E', rfs, "reipacketsize of <rfs> is %d with a packetsize of %d: expected at most packetsize", r->packet_bytes, packet);
+	if (conf_attr_has(rfs, "ruzone_blocksize") && r->zone_bytes % r->packet_bytes != 0)
+		conf_say(d, 'E', rfs, "ruzone_blocksize of <rfs> is %d with a reipacketsize of %d: expected a multiple", r->zone_bytes,
+		    r->packet_bytes);
+}
+
+static void
+read_syncat(const struct conf_doc *d, xmlNode *rfs, struct conf_rfs *r)
+{
+	struct conf_cron cron;
+	char why[128];
+
+	if (conf_attr_text(d, rfs, "syncat", r->syncat, sizeof(r->syncat)) && !conf_cron_parse(r->syncat, &cron, why, sizeof(why)))
+		conf_say(d, 'E', rfs, "syncat of <rfs>: %s: expected the five fields of crontab(5), such as \"01 0 * * *\"", why);
+}
+
+static void
+read_suffix(const struct conf_doc *d, xmlNode *rfs, struct conf_rfs *r)
+{
+	char *text = NULL;
+
+	str_copy(r->suffix, sizeof(r->suffix), SUFFIX_DEFAULT);
+	if (conf_attr_has(rfs, "mountoversuffix") && conf_attr_copy(d, rfs, "mountoversuffix", 1, sizeof(r->suffix) - 1, &text)) {
+		if (conf_is_suffix(text))
+			str_copy(r->suffix, sizeof(r->suffix), text);
+		else
+			conf_say(d, 'E', rfs, "mountoversuffix=\"" CONF_SHOW "\" of <rfs>: expected the end of a file name, without / and control "
+			    "characters", text);
+	}
+	free(text);
+}
+
+static void
+read_attributes(const struct conf_doc *d, xmlNode *rfs, struct conf_rfs *r)
+{
+	char word[16] = "";
 	size_t i;
-	int number;
-	char *text;
 
 	for (i = 0; i < ARRAY_LEN(rows); i++) {
-		if (rows[i].unit > 0)
-			conf_attr_duration(d, rfs, rows[i].name, rows[i].unit, rows[i].min, rows[i].max, &ms);
-		else if (i > 2)		/* the sizes are read where they are compared */
-			conf_attr_number(d, rfs, rows[i].name, rows[i].min, rows[i].max, &number);
+		void *p = (char *)r + rows[i].off;
+
+		if (rows[i].unit > 0) {
+			*(int64_t *)p = rows[i].first;
+			conf_attr_duration(d, rfs, rows[i].name, rows[i].unit, rows[i].min, rows[i].max, p);
+		} else {
+			*(int *)p = (int)rows[i].first;
+			conf_attr_number(d, rfs, rows[i].name, (int)rows[i].min, (int)rows[i].max, p);
+		}
 	}
-	check_sizes(d, rfs);
-	check_syncat(d, rfs);
-	if (conf_attr_has(rfs, "mountoversuffix") && conf_attr_copy(d, rfs, "mountoversuffix", 1, 64, &text)) {
-		if (strchr(text, '/') != NULL)
-			conf_say(d, 'E', rfs, "mountoversuffix=\"" CONF_SHOW "\" of <rfs>: expected the end of a file name, without /", text);
-		free(text);
-	}
+	conf_attr_on(d, rfs, "acl", &r->acl);
+	conf_attr_on(d, rfs, "reidetail", &r->reidetail);
+	if (conf_attr_text(d, rfs, "async", word, sizeof(word)))
+		r->async_none = strcmp(word, "none") == 0;	/* the schema has seen to second and none */
+	if (conf_attr_on(d, rfs, "scripts", &r->scripts) && r->scripts)
+		conf_say(d, 'W', rfs, "scripts=\"on\" of <rfs> is accepted but has no effect in this version: no _rfs_* script is called");
+	read_sizes(d, rfs, r);
+	read_syncat(d, rfs, r);
+	read_suffix(d, rfs, r);
+	read_namespacepolicy(d, rfs);
 	name_windows(d, rfs);
 }
 
 static void
-check_flow(const struct conf_doc *d, xmlNode *flow, const struct conf_cluster *cluster, const struct conf_module *m)
+read_flow(const struct conf_doc *d, xmlNode *flow, const struct conf_cluster *cluster, struct conf_module *m)
 {
-	char name[SK_NAME_MAX], addr[CONF_HOST_MAX];
 	bool old = conf_xml_child(flow, "server") != NULL;
-	xmlNode *n;
+	char *lan = m->rfs.flow;
 	int i;
 
-	for (n = conf_xml_child(flow, "server"); n != NULL; n = conf_xml_next(n, "server"))
-		conf_attr_host(d, n, "addr", addr);
 	if (old == conf_attr_has(flow, "name")) {
 		conf_say(d, 'E', flow, "<flow>: expected either name (a lan of the cluster) or <server> (the syntax before 7.2)");
 		return;
 	}
-	if (old || !conf_attr_name(d, flow, "name", name) || (cluster != NULL && !conf_check_lan(d, flow, cluster, name)))
-		return;
-	for (i = 0; i < m->hb_count; i++)
-		if (strcmp(m->hb[i].ident, "flow") == 0 && strcmp(m->hb[i].lan, name) != 0)
+	if (old)
+		conf_map_servers(d, flow, cluster, lan);
+	else if (conf_attr_name(d, flow, "name", lan) && cluster != NULL)
+		conf_check_lan(d, flow, cluster, lan);
+	for (i = 0; i < m->hb_count && lan[0] != '\0'; i++)
+		if (strcmp(m->hb[i].ident, "flow") == 0 && strcmp(m->hb[i].lan, lan) != 0)
 			conf_say(d, 'W', flow, "<flow name=\"%s\"> and the heartbeat with ident=\"flow\" on lan \"%s\": \"be coherent with heartbeat "
-			    "ident=\"flow\"\" (user's guide 13.6)", name, m->hb[i].lan);
-}
-
-/* tocheck, notreplicated */
-static void
-check_path(const struct conf_doc *d, xmlNode *node)
-{
-	char *text = NULL;
-	bool has_path = conf_attr_has(node, "path");
-
-	if (has_path == conf_attr_has(node, "regexpath")) {
-		conf_say(d, 'E', node, "<%s>: expected either path or regexpath", node->name);
-		return;
-	}
-	if (!has_path)
-		conf_attr_regex(d, node, "regexpath", &text);
-	else if (conf_attr_copy(d, node, "path", 1, CONF_EXEC_MAX, &text) && !conf_is_inside(text))
-		conf_say(d, 'E', node, "path=\"" CONF_SHOW "\" of <%s>: expected a path relative to the replicated folder, and inside it", text, node->name);
-	free(text);
-}
-
-/* /a and /a/b: the second is replicated twice */
-static bool
-is_within(const char *a, const char *b)
-{
-	size_t n = strlen(a);
-
-	return strncmp(a, b, n) == 0 && (b[n] == '\0' || b[n] == '/');
-}
-
-/* Without the slashes at its end; NULL: refused (said) */
-static char *
-read_dir(const struct conf_doc *d, xmlNode *node)
-{
-	char *dir;
-	size_t n;
-
-	if (!conf_attr_copy(d, node, "dir", 1, CONF_EXEC_MAX, &dir)) {
-		free(dir);
-		return NULL;
-	}
-	for (n = strlen(dir); n > 0 && dir[n - 1] == '/'; n--)
-		;
-	if (dir[0] == '/' && n > 0 && conf_is_inside(dir + strspn(dir, "/"))) {
-		dir[n] = '\0';
-		return dir;
-	}
-	conf_say(d, 'E', node, "dir=\"" CONF_SHOW "\" of <replicated>: expected an absolute path such as /safedir, not / and without ..", dir);
-	free(dir);
-	return NULL;
-}
-
-static void
-check_replicated(const struct conf_doc *d, xmlNode *rfs)
-{
-	char *dirs[DIRS_MAX];
-	xmlNode *n, *p;
-	int count = 0, i;
-
-	for (n = conf_xml_child(rfs, "replicated"); n != NULL; n = conf_xml_next(n, "replicated")) {
-		if (count == DIRS_MAX) {
-			conf_say(d, 'E', n, "one <replicated> too many: expected at most %d", DIRS_MAX);
-			break;
-		}
-		for (p = n->children; p != NULL; p = p->next)
-			if (p->type == XML_ELEMENT_NODE)
-				check_path(d, p);
-		dirs[count] = read_dir(d, n);
-		if (dirs[count] == NULL)
-			continue;
-		for (i = 0; i < count; i++)
-			if (is_within(dirs[i], dirs[count]) || is_within(dirs[count], dirs[i]))
-				conf_say(d, 'E', n, "dir=\"" CONF_SHOW "\" of <replicated> and " CONF_SHOW " are one within the other: expected folders apart",
-				    dirs[count], dirs[i]);
-		count++;
-	}
-	while (count > 0)
-		free(dirs[--count]);
+			    "ident=\"flow\"\" (user's guide 13.6)", lan, m->hb[i].lan);
 }
 
 void
@@ -218,11 +171,27 @@ conf_rfs(const struct conf_doc *d, xmlNode *rfs, const struct conf_cluster *clus
 		conf_say(d, 'E', rfs, "<rfs> in a %s module: expected it only with mode=\"mirror\"", rpt_mode_names[m->mode]);
 		return;
 	}
-	check_attributes(d, rfs);
+	m->has_rfs = true;
+	read_attributes(d, rfs, &m->rfs);
 	flow = conf_xml_child(rfs, "flow");
 	if (flow != NULL)
-		check_flow(d, flow, cluster, m);
-	check_replicated(d, rfs);
-	conf_say(d, 'W', rfs, "<rfs> is accepted but has no effect yet in this version");
+		read_flow(d, flow, cluster, m);
+	conf_replicated(d, rfs, &m->rfs);
 	conf_node_signature(d, rfs, dynamic, ARRAY_LEN(dynamic), m->rfs_signature);
+}
+
+/* syncat_wait: the server that has been synchronized (rfs.syncat goes down then, only as secondary) waits, also when it comes back.  Not the
+ * primary: its rfs.syncat is never down; nor one that is told to start with the data it has (its rfs.uptodate is up, and no primary is there). */
+size_t
+conf_rfs_rules(const struct conf_module *m, char *out, size_t size)
+{
+	int len = 0;
+
+	if (m->has_rfs && m->rfs.syncdelta_ms > MINUTE)
+		len += snprintf(out, size, "force_uptodate: if (heartbeat.* == down && cluster() == down && rfs.synced == up && "
+		    "rfs.uptodate == down) then rfs.uptodate=up;\n");
+	if (m->has_rfs && m->rfs.syncat[0] != '\0')
+		len += snprintf(out + len, size - (size_t)len, "syncat_wait: if (rfs.syncat == down && (rfs.uptodate == down || "
+		    "remote.rfs.uptodate == up)) then wait();\n");
+	return (size_t)len;
 }

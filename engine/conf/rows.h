@@ -31,4 +31,9 @@ bool conf_is_mac(const char *s);	/* unicast, "5a:fe:c0:a8:01:32" */
 bool conf_lists_encode(json_t *obj, const struct conf_module *m);
 bool conf_lists_decode(const json_t *obj, struct conf_module *m, char *err, size_t errsize);
 
+/* ---- rfs_json.c: the member rfs ---- */
+json_t *conf_rfs_encode(const struct conf_module *m);	/* new reference, NULL: no memory */
+bool conf_rfs_decode(const json_t *obj, struct conf_module *m, char *err, size_t errsize);
+void conf_rfs_free(struct conf_rfs *r);
+
 #endif

@@ -107,6 +107,8 @@ int conf_module_parse(const char *file, const char *data, size_t len, const stru
 void conf_heart(const struct conf_doc *d, xmlNode *service, const struct conf_cluster *cluster, struct conf_module *m);
 
 bool conf_check_lan(const struct conf_doc *d, xmlNode *node, const struct conf_cluster *c, const char *name);	/* said when wrong */
+/* <server addr=> of releases before 7.2, in <heartbeat> and <flow>: lan becomes the one that has all these addresses; said */
+void conf_map_servers(const struct conf_doc *d, xmlNode *node, const struct conf_cluster *c, char lan[SK_NAME_MAX]);
 
 /* ---- one file per tag of <service>; node NULL: the tag is not there.  What is wrong is said; the caller looks at d->errs. ---- */
 void conf_check(const struct conf_doc *d, xmlNode *check, struct conf_module *m);
@@ -116,6 +118,10 @@ void conf_vhost(const struct conf_doc *d, xmlNode *vhost, struct conf_module *m)
 void conf_farm(const struct conf_doc *d, xmlNode *service, const struct conf_cluster *cluster, struct conf_module *m);
 void conf_vip(const struct conf_doc *d, xmlNode *vip, const struct conf_cluster *cluster, struct conf_module *m);	/* after conf_check() */
 void conf_rfs(const struct conf_doc *d, xmlNode *rfs, const struct conf_cluster *cluster, struct conf_module *m);
+#define CONF_RFS_RULES_MAX 512
+size_t conf_rfs_rules(const struct conf_module *m, char *out, size_t size);	/* that <rfs> asks for: bytes; size: CONF_RFS_RULES_MAX */
+void conf_replicated(const struct conf_doc *d, xmlNode *rfs, struct conf_rfs *r);	/* replicated.c */
+bool conf_is_suffix(const char *s);		/* of mountoversuffix */
 /* vip_check.c: checkers made from check="on".  users: how many the user wrote himself.  node: for messages */
 struct conf_made { const struct conf_doc *d; struct conf_module *m; int users; };
 void conf_make_intf(struct conf_made *made, xmlNode *node, const struct conf_vintf *intf, const struct conf_vaddr *v);

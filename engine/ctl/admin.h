@@ -63,7 +63,8 @@ void reply_ok(struct client *c, const json_t *id, json_t *more);	/* more stolen,
 void reply_error(struct client *c, const json_t *id, const char *code, const char *fmt, ...) PRINTFLIKE(4, 5);
 
 /* ---- registry.c: modules of this server and their hearts ---- */
-typedef void (*heart_reply)(struct admin *a, void *ctx, const json_t *reply);	/* reply NULL: heart went away */
+typedef void (*heart_reply)(struct admin *a, void *ctx, const json_t *reply);	/* reply NULL: heart went away; with "told"
+										 * (only where the order asked for it): another one follows */
 struct registry *registry_new(struct admin *a);
 void registry_free(struct registry *r);
 void registry_start(struct admin *a);			/* scan SAFE/private/modules, spawn or await hearts, boot starts */

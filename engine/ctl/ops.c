@@ -119,6 +119,7 @@ later_order(struct admin *a, void *ctx, const json_t *reply)
 {
 	struct later *l = ctx;
 	struct client *c = server_client(a, l->serial);
+	bool last = json_object_get(reply, "told") == NULL;
 
 	if (c != NULL && reply == NULL) {
 		reply_error(c, l->id, "unreachable", "the process of the module ended before it answered");
@@ -128,7 +129,8 @@ later_order(struct admin *a, void *ctx, const json_t *reply)
 		json_object_set(copy, "id", l->id != NULL ? l->id : json_null());
 		server_send(c, copy);
 	}
-	later_free(l);
+	if (last)
+		later_free(l);
 }
 
 static void
@@ -313,8 +315,8 @@ op_action(struct admin *a, struct client *c, const json_t *req)
 		forward_all(a, c, req);
 		return;
 	}
-	forward(a, c, req, module, json_pack("{s:s,s:s,s:s,s:O?,s:O?}", "op", "action", "verb", verb, "by", by, "identity",
-	    json_object_get(req, "identity"), "args", json_object_get(req, "args")));
+	forward(a, c, req, module, json_pack("{s:s,s:s,s:s,s:O?,s:O?,s:O*}", "op", "action", "verb", verb, "by", by, "identity",
+	    json_object_get(req, "identity"), "args", json_object_get(req, "args"), "options", json_object_get(req, "options")));
 }
 
 static void
@@ -349,6 +351,43 @@ op_pass(struct admin *a, struct client *c, const json_t *req)
 		return;
 	order = json_copy((json_t *)(uintptr_t)req);
 	forward(a, c, req, module, order);
+}
+
+static bool
+good_words(struct client *c, const json_t *req)
+{
+	const json_t *words = json_object_get(req, "words"), *word;
+	bool good = words == NULL || (json_is_array(words) && json_array_size(words) <= 3);
+	size_t i;
+
+	json_array_foreach(words, i, word)
+		good = good && json_is_string(word) && json_string_length(word) < SK_NAME_MAX && strlen(json_string_value(word)) == json_string_length(word);
+	if (!good)
+		reply_error(c, json_object_get(req, "id"), "usage", "words: expected at most three texts of at most %d bytes", SK_NAME_MAX - 1);
+	return good;
+}
+
+static void
+op_rfs(struct admin *a, struct client *c, const json_t *req)
+{
+	static const char *const known[] = { "id", "op", "module", "verb", "by", "words", "told" };
+	const char *module, *name;
+	json_t *v;
+	size_t i;
+
+	json_object_foreach((json_t *)(uintptr_t)req, name, v) {
+		for (i = 0; i < ARRAY_LEN(known) && strcmp(known[i], name) != 0; i++)
+			;
+		if (i < ARRAY_LEN(known) && (strcmp(name, "told") != 0 || json_is_boolean(v)))
+			continue;
+		reply_error(c, json_object_get(req, "id"), "usage", "expected module, verb, by, words and told (true or false), got %.64s", name);
+		return;
+	}
+	module = text_member(c, req, "module", SK_NAME_MAX, NULL);
+	if (module == NULL || text_member(c, req, "verb", 16, NULL) == NULL || text_member(c, req, "by", SK_NAME_MAX, "unknown") == NULL ||
+	    !good_words(c, req))
+		return;
+	forward(a, c, req, module, json_copy((json_t *)(uintptr_t)req));
 }
 
 static void
@@ -540,7 +579,7 @@ ops_request(struct admin *a, struct client *c, json_t *req)
 	static const struct { const char *op; bool root; void (*run)(struct admin *a, struct client *c, const json_t *req); } ops[] = {
 		{ "hello", false, op_hello }, { "get", false, op_get }, { "subscribe", false, op_subscribe }, { "action", false, op_action },
 		{ "set", false, op_pass }, { "loop", false, op_pass }, { "failover", false, op_pass }, { "print", false, op_print },
-		{ "errd", false, op_pass }, { "checker", false, op_pass }, { "explain", false, op_pass },
+		{ "errd", false, op_pass }, { "checker", false, op_pass }, { "explain", false, op_pass }, { "rfs", false, op_rfs },
 		{ "log", false, op_log }, { "history", false, op_history }, { "notices", false, op_notices }, { "cmdlog", false, op_cmdlog },
 		{ "command", false, op_command }, { "boot", false, op_boot }, { "clean", true, op_clean },
 		{ "module-changed", true, op_module_changed }, { "cluster-changed", true, op_cluster_changed },

@@ -705,7 +705,10 @@ take_reply(struct admin *a, struct instance *m, const json_t *obj)
 	struct order **pp, *o;
 
 	for (pp = &m->orders; (o = *pp) != NULL; pp = &o->next)
-		if (o->id == id) {
+		if (o->id == id && o->told && json_object_get(obj, "told") != NULL) {
+			o->done(a, o->ctx, obj);	/* not the last word */
+			return;
+		} else if (o->id == id) {
 			*pp = o->next;
 			o->done(a, o->ctx, obj);
 			free(o);
@@ -751,6 +754,7 @@ registry_order(struct admin *a, const char *name, json_t *order, heart_reply don
 	o->id = ++a->registry->order_id;
 	o->done = done;
 	o->ctx = ctx;
+	o->told = json_is_true(json_object_get(order, "told"));
 	o->next = m->orders;
 	m->orders = o;
 	json_object_set_new(order, "id", json_integer(o->id));

@@ -5,7 +5,7 @@
 
 #include "ctl/admin.h"
 
-struct order { json_int_t id; heart_reply done; void *ctx; struct order *next; };
+struct order { json_int_t id; heart_reply done; void *ctx; bool told; /* "told" objects may come before the reply */ struct order *next; };
 
 struct instance {
 	struct admin	*admin;

@@ -26,6 +26,7 @@ const struct fsm_state_row fsm_states[S_COUNT] = {
 	[S_LOSE_SECOND]	= { "LOSE_SECOND", RS_ALONE, ST_TRANSIENT, F_HELD, "the secondary left: stop_sec runs" },
 	[S_LEAVE_PRIM]	= { "LEAVE_PRIM", RS_PRIM, ST_TRANSIENT, F_HELD | F_LEAVING, "stop_prim runs" },
 	[S_RESTART_PRIM] = { "RESTART_PRIM", RS_PRIM, ST_TRANSIENT, F_HELD, "restart: stop_prim, start_prim; no failover" },
+	[S_SYNC]	= { "SYNC", RS_SECOND, ST_TRANSIENT, 0, "replicated files are brought up to date from the primary" },
 	[S_TO_SECOND]	= { "TO_SECOND", RS_SECOND, ST_TRANSIENT, F_SECOND, "start_second runs" },
 	[S_SECOND]	= { "SECOND", RS_SECOND, ST_READY, F_SECOND | F_STABLE, "secondary, ready to take over" },
 	[S_SECOND_CLAIM] = { "SECOND_CLAIM", RS_SECOND, ST_TRANSIENT, F_SECOND | F_CLAIM,
@@ -55,7 +56,8 @@ const char *const fsm_event_names[E_COUNT] = {
 	[E_FOLLOW] = "follow", [E_ABORT_PRIM] = "abort-prim", [E_ABORT_SECOND] = "abort-second", [E_SECOND_CAME] = "second-came",
 	[E_SECOND_LEFT] = "second-left", [E_LOST] = "peer-lost", [E_RELEASED] = "peer-released", [E_SPLIT_STAY] = "split-stay",
 	[E_SPLIT_EXIT] = "split-exit", [E_SWAP_ASKED] = "swap-asked", [E_SWAP_GIVEN] = "swap-given", [E_SWAPPED] = "swapped",
-	[E_AUTOSWAP] = "autoswap",
+	[E_AUTOSWAP] = "autoswap", [E_SYNCED] = "synced", [E_DROPPED] = "dropped", [E_SYNC_FAILED] = "sync-failed",
+	[E_SYNC_AGAIN] = "sync-again", [E_STALE] = "stale", [E_INCONSISTENT] = "inconsistent",
 };
 
 const struct fsm_tables *
@@ -125,6 +127,8 @@ static const struct { unsigned bit; const char *text; } cond_names[] = {
 	{ C_NOBID, "may not become primary by itself" }, { C_FAILOFF, "failover off" }, { C_HOLD, "held in WAIT" },
 	{ C_AUTOSWAP, "defaultprim wants us primary" }, { C_ASKED, "swap asked" }, { C_SPLITSEEN, "split brain seen" },
 	{ C_PDEAF, "peer has lost us" }, { C_NOWITNESS, "no witness" }, { C_PENDING, "first verdicts pending" }, { C_TOLD, "peer had time to see our state" },
+	{ C_WHOLE, "both have all that is acknowledged" }, { C_APART, "one acknowledges alone" },
+	{ C_INCONSISTENT, "files are inconsistent" }, { C_STALE, "we were frozen" },
 };
 static const struct { unsigned bit; const char *text; } act_names[] = {
 	{ A_GOAL_STOP, "goal stop" }, { A_GOAL_AGAIN, "goal start again" }, { A_GOAL_WAIT, "goal wait" }, { A_FORGET_FORCED, "forget prim/second" },
@@ -135,11 +139,21 @@ static const struct { unsigned bit; const char *text; } act_names[] = {
 	{ A_SAY_SECOND_ABORTED, "say: second aborted" }, { A_SAY_SWAP_BEGIN, "say: begin of swap" }, { A_SAY_SWAP_END, "say: end of swap" },
 	{ A_SAY_END_OF_STOP, "say: end of stop" }, { A_SAY_AUTO_START, "say: started automatically" }, { A_SAY_SWAP_SYSTEM, "say: swap from SYSTEM" },
 	{ A_SAY_SWAP_DEFAULTPRIM, "say: swap from defaultprim" }, { A_SAY_WAKEUP, "say: wakeup" }, { A_LASTPRIM_YES, "last primary: us" },
-	{ A_LASTPRIM_NO, "last primary: the other" }, { A_FAILOVER_END, "failover ended" },
+	{ A_LASTPRIM_NO, "last primary: the other" }, { A_FAILOVER_END, "failover ended" }, { A_SAY_INCONSISTENT, "say: inconsistent" },
 };
 
 static const char *const vip_words[] = { [FV_NONE] = "", [FV_ON] = "addresses set", [FV_SERVE] = "share of the load taken",
     [FV_DRAIN] = "share given up", [FV_OFF] = "addresses taken away" };
+
+static const char *const rfs_words[] = { [RF_NONE] = "", [RF_OFF] = "folders not mounted", [RF_ALONE] = "folders mounted, alone",
+    [RF_PRIM] = "folders mounted, with secondary", [RF_GIVEN] = "folders given to the other", [RF_SYNC] = "synchronising begun",
+    [RF_SECOND] = "folders follow the primary" };
+
+static void
+print_around(FILE *f, enum fsm_vip vip, enum fsm_rfs rfs)
+{
+	fprintf(f, "%s%s%s", vip_words[vip], vip_words[vip][0] != '\0' && rfs_words[rfs][0] != '\0' ? ", " : "", rfs_words[rfs]);
+}
 
 static void
 print_states(FILE *f, uint64_t states, uint64_t all)
@@ -220,17 +234,23 @@ fsm_print_doc(void *file)
 	    "3. Of two primaries that meet after a partition the one with the lower rank leaves (2: stayed primary of the pair, 1: took\n"
 	    "   over, 0: was started alone), on a tie the later one in cluster.xml; the other stays, and exactly one leaves.\n"
 	    "4. After healing the pair converges to PRIM/SECOND; a stopped module stays stopped.\n"
-	    "5. Automatic actions stop at maxloop. Every script run belongs to a row; every state that runs a plan has a way on.\n", f);
+	    "5. Automatic actions stop at maxloop. Every script run belongs to a row; every state that runs a plan has a way on.\n"
+	    "6. Where files are replicated: who becomes primary by itself has everything that was acknowledged, unless the network was cut.\n"
+	    "   A primary that was told that its secondary has all (paired) lets nothing be acknowledged alone before the other one is lost\n"
+	    "   or has heard that it is dropped and is none; a secondary whose primary no longer tells that it is paired leaves.\n", f);
 	print_mode(f, "Mirror", &fsm_mirror);
 	print_mode(f, "Light and farm", &fsm_light);
-	fputs("\n## Script plans\nScripts get: `[force] from to action`. Virtual addresses and the farm's load: what is true before the first script\n"
-	    "runs, what is ordered after the last one and true before the plan counts as done.\n\n"
+	fputs("\n## Script plans\nScripts get: `[force] from to action`. Virtual addresses, the farm's load and (where files are replicated)\n"
+	    "folders: what is true before the first script runs, what is ordered after the last one and true before the plan counts as done.\n\n"
 	    "| plan | from | to | before | scripts | after |\n|---|---|---|---|---|---|\n", f);
 	for (p = 1; p < P_COUNT; p++) {
-		fprintf(f, "| %s | %s | %s | %s | ", fsm_plans[p].name, rpt_state_names[fsm_plans[p].from], rpt_state_names[fsm_plans[p].to],
-		    vip_words[fsm_plan_vip_before(p)]);
+		fprintf(f, "| %s | %s | %s | ", fsm_plans[p].name, rpt_state_names[fsm_plans[p].from], rpt_state_names[fsm_plans[p].to]);
+		print_around(f, fsm_plan_vip_before(p), fsm_plan_rfs_before(p));
+		fputs(" | ", f);
 		for (i = 0; i < PLAN_STEPS_MAX && fsm_plans[p].steps[i].script != NULL; i++)
 			fprintf(f, "%s%s%s", i > 0 ? ", " : "", fsm_plans[p].steps[i].script, fsm_plans[p].steps[i].force ? " force" : "");
-		fprintf(f, " | %s |\n", vip_words[fsm_plan_vip_after(p)]);
+		fputs(" | ", f);
+		print_around(f, fsm_plan_vip_after(p), fsm_plan_rfs_after(p));
+		fputs(" |\n", f);
 	}
 }

@@ -22,7 +22,7 @@ enum fsm_state {
 	S_FORCE, S_FORCE_HELD, S_POSTSTOP,
 	S_CLAIM, S_TO_ALONE, S_ALONE, S_LEAVE_ALONE, S_RESTART_ALONE,	/* mirror */
 	S_TO_PRIM, S_PRIM, S_LOSE_SECOND, S_LEAVE_PRIM, S_RESTART_PRIM,
-	S_TO_SECOND, S_SECOND, S_SECOND_CLAIM, S_TAKEOVER, S_LEAVE_SECOND, S_RESTART_SECOND,
+	S_SYNC, S_TO_SECOND, S_SECOND, S_SECOND_CLAIM, S_TAKEOVER, S_LEAVE_SECOND, S_RESTART_SECOND,
 	S_SWAP_OUT, S_SWAP_GIVEN, S_SWAP_CLAIM, S_TAKEBACK, S_SWAP_TAKE, S_SWAP_IN, S_SWAP_SECOND,
 	S_TO_UP, S_UP, S_RESTART_UP, S_LEAVE_UP,		/* light */
 	S_COUNT
@@ -41,6 +41,9 @@ enum fsm_flag {
 	F_GIVEN		= 1 << 6,	/* swap: has released, the other may take */
 	F_DECIDING	= 1 << 7,	/* started, decides about its role */
 	F_ASK		= 1 << 8,	/* asks the primary for a swap (not of a state: set by A_ASK) */
+	/* of modules that replicate files, not of a state either */
+	F_DROP		= 1 << 9,	/* holds, and cannot reach the other one's replication: that one is to be no secondary any more */
+	F_PAIRED	= 1 << 10,	/* holds, and acknowledges nothing that the other one does not have: that one may take over */
 };
 struct fsm_state_row {
 	const char	*name;
@@ -61,6 +64,7 @@ enum fsm_event {
 	E_GO_UP, E_BLOCK, E_BLOCK_FAILOVER, E_WAKE, E_CLAIM, E_TAKE_LOST, E_TAKE, E_YIELD, E_FOLLOW, E_ABORT_PRIM, E_ABORT_SECOND,
 	E_SECOND_CAME, E_SECOND_LEFT, E_LOST, E_RELEASED, E_SPLIT_STAY, E_SPLIT_EXIT, E_SWAP_ASKED, E_SWAP_GIVEN, E_SWAPPED,
 	E_AUTOSWAP,
+	E_SYNCED, E_DROPPED, E_SYNC_FAILED, E_SYNC_AGAIN, E_STALE, E_INCONSISTENT,	/* files are replicated */
 	E_COUNT
 };
 extern const char *const fsm_event_names[E_COUNT];
@@ -97,11 +101,12 @@ enum fsm_act {
 	A_LASTPRIM_YES	= 1 << 27,	/* remembered on disk: was primary last */
 	A_LASTPRIM_NO	= 1 << 28,	/* was secondary last */
 	A_FAILOVER_END	= 1 << 29,
+	A_SAY_INCONSISTENT = 1 << 30,
 };
 
 /* Script plans: plan.c of this room lists their steps */
 enum fsm_plan {
-	P_NONE, P_PRESTART, P_START_ALONE, P_START_SECOND, P_SEC_ON, P_SEC_OFF, P_TAKEOVER, P_SWAP_OUT, P_SWAP_SECOND, P_SWAP_IN,
+	P_NONE, P_PRESTART, P_START_ALONE, P_SYNC, P_START_SECOND, P_SEC_ON, P_SEC_OFF, P_TAKEOVER, P_SWAP_OUT, P_SWAP_SECOND, P_SWAP_IN,
 	P_TAKEBACK, P_RESTART_ALONE, P_RESTART_PRIM, P_RESTART_SECOND, P_LEAVE_ALONE, P_LEAVE_PRIM, P_LEAVE_SECOND,
 	P_LEAVE_ALONE_WAIT, P_LEAVE_PRIM_WAIT, P_LEAVE_SECOND_WAIT, P_FORCE, P_POSTSTOP,
 	P_START_UP, P_RESTART_UP, P_LEAVE_UP, P_LEAVE_UP_WAIT,
@@ -166,6 +171,11 @@ enum fsm_cond {
 	C_NOWITNESS	= 1 << 25,	/* a splitbrain witness is configured and does not answer, or has not yet: the peer's silence may be ours */
 	C_PENDING	= 1 << 26,	/* a rule that may hold the module has resources without a first verdict */
 	C_TOLD		= 1 << 24,	/* peer has seen our present state, or we hear it for so long that it had the time to */
+	/* where files are replicated (without <rfs>: C_WHOLE while in S_SYNC, nothing else) */
+	C_WHOLE		= 1 << 27,	/* in S_SYNC: our files are the primary's, and it tells that it needs us; as primary: nothing is acknowledged alone */
+	C_APART		= 1 << 28,	/* as primary: writes are acknowledged without the other one; else: the primary does that, or wants to */
+	C_INCONSISTENT	= 1 << 29,	/* prim was ordered, and the files are half old, half new */
+	C_STALE		= 1 << 30,	/* we did not run for so long that the other one may have gone on without us */
 };
 struct fsm_see { uint64_t states; unsigned all, none; enum fsm_event event; };
 

@@ -17,6 +17,7 @@ const struct fsm_plan_row fsm_plans[P_COUNT] = {
 	[P_NONE]	= { "none", RS_STOP, RS_STOP, { { NULL } } },
 	[P_PRESTART]	= { "prestart", RS_STOP, RS_WAIT, { RUN("transition"), RUN("prestart") } },
 	[P_START_ALONE]	= { "start-alone", RS_WAIT, RS_ALONE, { RUN("transition"), RUN("start_both"), RUN("start_prim") } },
+	[P_SYNC]	= { "sync", RS_WAIT, RS_SECOND, { { NULL } } },
 	[P_START_SECOND] = { "start-second", RS_WAIT, RS_SECOND,
 	    { RUN("transition"), RUN("start_both"), RUN("start_second"), RUN("start_sec") } },
 	[P_SEC_ON]	= { "second-came", RS_ALONE, RS_PRIM, { RUN("transition"), RUN("start_sec") } },
@@ -117,4 +118,39 @@ enum fsm_vip
 fsm_plan_vip_after(enum fsm_plan plan)
 {
 	return vips[plan].after;
+}
+
+/* Files: who becomes primary has them before its scripts run; who leaves a pair gives the secondary all before it says that it holds no more;
+ * what was killed in its midst ends with OFF, when the scripts with force have ended. */
+static const struct { enum fsm_rfs before, after; } folders[P_COUNT] = {
+	[P_START_ALONE]	= { RF_ALONE, RF_NONE },
+	[P_SYNC]	= { RF_SYNC, RF_NONE },
+	[P_START_SECOND] = { RF_SECOND, RF_NONE },
+	[P_SEC_ON]	= { RF_PRIM, RF_NONE },
+	[P_SEC_OFF]	= { RF_ALONE, RF_NONE },
+	[P_TAKEOVER]	= { RF_ALONE, RF_NONE },
+	[P_SWAP_OUT]	= { RF_NONE, RF_GIVEN },
+	[P_SWAP_SECOND]	= { RF_SECOND, RF_NONE },
+	[P_SWAP_IN]	= { RF_PRIM, RF_NONE },
+	[P_TAKEBACK]	= { RF_ALONE, RF_NONE },
+	[P_LEAVE_PRIM]	= { RF_NONE, RF_GIVEN },
+	[P_LEAVE_PRIM_WAIT] = { RF_NONE, RF_OFF },
+	[P_LEAVE_ALONE_WAIT] = { RF_NONE, RF_OFF },
+	[P_LEAVE_SECOND_WAIT] = { RF_NONE, RF_OFF },
+	[P_FORCE]	= { RF_NONE, RF_OFF },
+};
+
+const char *const fsm_rfs_names[RF_SECOND + 1] = { [RF_OFF] = "off", [RF_ALONE] = "alone", [RF_PRIM] = "prim", [RF_GIVEN] = "given",
+    [RF_SYNC] = "sync", [RF_SECOND] = "second" };
+
+enum fsm_rfs
+fsm_plan_rfs_before(enum fsm_plan plan)
+{
+	return folders[plan].before;
+}
+
+enum fsm_rfs
+fsm_plan_rfs_after(enum fsm_plan plan)
+{
+	return folders[plan].after;
 }

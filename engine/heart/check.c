@@ -432,8 +432,11 @@ json_t *
 heart_explain(void)
 {
 	static const struct mod_lookup lookup = { NULL, look_up, each_name };
+	json_t *all = mod_explain(&H.mod, clock_mono_ms(), &lookup), *rfs = heart_rfs_explain();
 
-	return mod_explain(&H.mod, clock_mono_ms(), &lookup);
+	if (rfs != NULL)
+		json_object_set_new(all, "rfs", rfs);
+	return all;
 }
 
 /* ---- life ---- */

@@ -34,6 +34,7 @@ struct heart {
 	struct rules	*rules;
 	struct watch	*watch;
 	json_t		*watched;	/* resource of a check or a process -> {"when","own","by"} */
+	char		 peer[SK_NAME_MAX];	/* the other server, as reported last */
 	json_t		*asked;		/* number -> the order that waits for checkd's answer */
 	uint32_t	 asked_last;
 	unsigned	 classes;	/* watched now: bits 1 << enum conf_when */
@@ -86,6 +87,24 @@ void heart_vip_announce(void);	/* again what is set */
 bool heart_vip_waits(void);			/* true: it is not so yet, heart_plan_go() follows */
 void heart_vip_stopped(void);			/* the module is in STOP: vipd ends when all is down */
 void heart_vip_publish(void);			/* its rows of load, anew */
+
+/* heart/rfs.c, rfs_told.c: rfsd */
+bool heart_rfs_init(const char *am);
+void heart_rfs_born(void);			/* mod_born() has decided */
+void heart_rfs_free(void);
+void heart_rfs_setup(void);			/* H.setup is new, or the other server is known now */
+void heart_rfs_prestart(void);			/* rfsd, where there is something for it to do; what it tells counts for the rules */
+void heart_rfs_order(enum fsm_rfs what);	/* of the plan at hand; RF_NONE: nothing */
+void heart_rfs_killed(void);			/* the plan was given up: what it waited for is not waited for any more */
+bool heart_rfs_waits(void);			/* true: it is not so yet, heart_plan_go() follows */
+void heart_rfs_drain(void);			/* all that it has said by now is heard; the caller settles */
+void heart_rfs_stopped(void);			/* the module is in STOP: rfsd ends */
+void heart_rfs_granted(void);			/* hooks of the module: the primary needs no secondary any more; */
+void heart_rfs_force(bool primforce);		/* this server's data counts */
+bool heart_rfs_busy(const char *verb);		/* a verify or diff runs */
+void heart_rfs_ask(const json_t *order, const char *verb, json_t *words);	/* answered when rfsd has; words: borrowed, may be NULL */
+void heart_rfs_assigned(const char *name, const char *value, const char *by);	/* a resource has a new value: rfsd's is told to it */
+json_t *heart_rfs_explain(void);		/* new reference, NULL: nothing replicated */
 
 /* heart/ready.c: the health check file */
 void heart_ready_born(const char *am);		/* on the disk, now */

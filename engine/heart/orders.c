@@ -30,12 +30,37 @@ member(const json_t *obj, const char *name, const char *otherwise)
 	return s != NULL ? s : otherwise;
 }
 
+/* What comes with an action (doc/PROTOCOL.md 1): each where it means something, and only there */
+static bool
+take_options(const json_t *o, int verb, struct mod_options *out, char *err, size_t errsize)
+{
+	const json_t *options = json_object_get(o, "options"), *full = json_object_get(options, "fullsync"),
+	    *nosync = json_object_get(options, "nosync"), *date = json_object_get(options, "date_ms");
+	size_t known = (full != NULL) + (nosync != NULL) + (size_t)(date != NULL);
+
+	*out = (struct mod_options){ json_is_true(full), json_is_true(nosync), json_integer_value(date) };
+	if ((options != NULL && !json_is_object(options)) || json_object_size(options) != known)
+		snprintf(err, errsize, "options: expected fullsync (prim, second), nosync (swap) or date_ms (secondforce)");
+	else if (full != NULL && (!json_is_boolean(full) || (verb != VERB_PRIM && verb != VERB_SECOND)))
+		snprintf(err, errsize, "fullsync: expected true or false, with prim or second");
+	else if (nosync != NULL && (!json_is_boolean(nosync) || verb != VERB_SWAP))
+		snprintf(err, errsize, "nosync: expected true or false, with swap");
+	else if (date != NULL && (!json_is_integer(date) || out->date_ms < 1 || verb != VERB_SECONDFORCE))
+		snprintf(err, errsize, "date_ms: expected milliseconds since 1970, with secondforce");
+	else if (verb == VERB_SECONDFORCE && date == NULL)
+		snprintf(err, errsize, "secondforce: expected the option date_ms");
+	else
+		return true;
+	return false;
+}
+
 static void
 order_action(const json_t *o)
 {
 	char err[SK_TEXT_MAX] = "";
 	const char *by = member(o, "by", "unknown");
 	int verb = rpt_lookup(rpt_verb_names, VERB_COUNT, member(o, "verb", ""));
+	struct mod_options options;
 	uint32_t seq = 0;
 
 	if (verb <= VERB_NONE) {
@@ -43,6 +68,15 @@ order_action(const json_t *o)
 		heart_reply(o, false, "usage", err, NULL);
 		return;
 	}
+	if (!take_options(o, verb, &options, err, sizeof(err))) {
+		heart_reply(o, false, "usage", err, NULL);
+		return;
+	}
+	if (!setup_has_rfs(&H.setup) && (json_object_size(json_object_get(o, "options")) > 0 || verb == VERB_PRIMFORCE || verb == VERB_SECONDFORCE)) {
+		heart_reply(o, false, "refused", "the module replicates no directory", NULL);
+		return;
+	}
+	mod_options(&H.mod, &options);
 	seq = mod_action(&H.mod, verb, by, json_string_value(json_object_get(o, "identity")), clock_mono_ms(), err, sizeof(err));
 	heart_reply(o, seq != 0, "refused", err, seq != 0 ? json_pack("{s:I}", "seq", (json_int_t)seq) : NULL);
 }
@@ -60,6 +94,37 @@ order_setup(const json_t *o)
 	heart_reply(o, ok, code, err, NULL);
 }
 
+static bool
+is_of_rfs(const char *name)
+{
+	static const char *const begins[] = { "rfs.", "rfs_", "usersetting.rfs" };
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(begins); i++)
+		if (strncmp(name, begins[i], strlen(begins[i])) == 0)
+			return true;
+	return false;
+}
+
+/* They say what data is worth: only rules may (user's guide 13.18.5), and an operator when a scheduled synchronisation is due (13.6.4.10) */
+static void
+set_of_rfs(const json_t *o, const char *name, const char *value)
+{
+	bool known = strcmp(value, "up") == 0 || strcmp(value, "down") == 0;
+
+	if (strcmp(name, "rfs.syncat") != 0 || H.setup.conf.rfs.syncat[0] == '\0') {
+		heart_reply(o, false, "refused", strcmp(name, "rfs.syncat") == 0 ? "no synchronization is scheduled: <rfs> has no syncat" :
+		    "it is set by the replication and by failover rules only; to start with this server's data: safekit prim", NULL);
+	} else if (!known) {
+		heart_reply(o, false, "usage", "rfs.syncat: expected up or down", NULL);
+	} else if (H.mod.state == S_STOP) {
+		heart_reply(o, false, "refused", "the module is stopped", NULL);
+	} else {
+		heart_rfs_assigned(name, value, member(o, "by", "unknown"));	/* which publishes it */
+		heart_reply(o, true, NULL, NULL, NULL);
+	}
+}
+
 static void
 order_set(const json_t *o)
 {
@@ -71,6 +136,10 @@ order_set(const json_t *o)
 	}
 	if (json_object_get(H.resources, name) == NULL && json_object_size(H.resources) >= RESOURCES_MAX + json_object_size(H.watched)) {
 		heart_reply(o, false, "busy", "a module has at most 4096 resources besides those of its checkers", NULL);
+		return;
+	}
+	if (setup_has_rfs(&H.setup) && is_of_rfs(name)) {
+		set_of_rfs(o, name, value);
 		return;
 	}
 	heart_set(name, value, member(o, "by", "unknown"), "");
@@ -172,6 +241,27 @@ order_errd(json_t *o)
 	}
 }
 
+/* safekit rfssync, rfsverify, rfsdiff */
+static void
+order_rfs(const json_t *o)
+{
+	const char *verb = member(o, "verb", "");
+	bool policy = strcmp(verb, "policy") == 0, verify = strcmp(verb, "verify") == 0, diff = strcmp(verb, "diff") == 0;
+
+	if (!policy && !verify && !diff)
+		heart_reply(o, false, "usage", "verb: expected policy, verify or diff", NULL);
+	else if (!setup_has_rfs(&H.setup))
+		heart_reply(o, false, "refused", "the module replicates no directory", NULL);
+	else if (verify && H.mod.state != S_SECOND)
+		heart_reply(o, false, "refused", "rfsverify is for the secondary server: the module is not SECOND Ready here", NULL);
+	else if (diff && H.mod.state != S_ALONE)
+		heart_reply(o, false, "refused", "rfsdiff is for the server without a secondary: the module is not ALONE Ready here", NULL);
+	else if (heart_rfs_busy(verb))
+		heart_reply(o, false, "busy", "rfsverify or rfsdiff is running already", NULL);
+	else
+		heart_rfs_ask(o, verb, policy ? json_object_get(o, "words") : NULL);
+}
+
 static void
 order_explain(const json_t *o)
 {
@@ -205,7 +295,7 @@ heart_order(void *ctx, json_t *o)
 	static const struct { const char *op; void (*run)(const json_t *o); } orders[] = {
 		{ "action", order_action }, { "setup", order_setup }, { "set", order_set }, { "loop", order_loop },
 		{ "failover", order_failover }, { "boot", order_boot }, { "quit", order_quit }, { "checker", order_checker },
-		{ "explain", order_explain },
+		{ "explain", order_explain }, { "rfs", order_rfs },
 	};
 	const char *op = member(o, "op", "");
 	size_t i;

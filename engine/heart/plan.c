@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * plan.c: what stands around the scripts of a plan: before them what they stop is no longer watched, virtual addresses are as the plan
- * wants them and the health check file is gone (ordered together, all awaited); after them addresses and load again, then what they started is watched, and the
- * module hears that the plan is done.
+ * plan.c: what stands around the scripts of a plan: before them what they stop is no longer watched, virtual addresses and replicated folders are
+ * as the plan wants them and the health check file is gone (ordered together, all awaited); after them addresses, load and folders again, then what they
+ * started is watched, and the module hears that the plan is done.
  */
 #include "config.h"
 #include "heart/heart.h"
@@ -24,10 +24,10 @@ end(void)
 void
 heart_plan_go(void)
 {
-	if (P.phase == PH_BEFORE && !heart_check_waits() && !heart_vip_waits() && !heart_ready_waits()) {
+	if (P.phase == PH_BEFORE && !heart_check_waits() && !heart_vip_waits() && !heart_rfs_waits() && !heart_ready_waits()) {
 		P.phase = PH_SCRIPTS;
 		runner_run(H.runner, P.plan, P.seq, P.action);
-	} else if (P.phase == PH_AFTER && !heart_vip_waits()) {
+	} else if (P.phase == PH_AFTER && !heart_vip_waits() && !heart_rfs_waits()) {
 		end();
 	}
 }
@@ -40,8 +40,11 @@ heart_run(enum fsm_plan plan, uint32_t seq, const char *action)
 	P.seq = seq;
 	P.failures = 0;
 	str_copy(P.action, sizeof(P.action), action);
-	if (plan == P_PRESTART)
+	if (plan == P_PRESTART) {
 		heart_vip_start();
+		heart_rfs_prestart();
+	}
+	heart_rfs_order(fsm_plan_rfs_before(plan));
 	heart_vip_order(fsm_plan_vip_before(plan));	/* first: nobody waits for an address because a checker ends slowly */
 	if (plan == P_SEC_ON)
 		heart_vip_announce();	/* the other one may have had the addresses (split brain), and neighbours believe it */
@@ -56,6 +59,7 @@ heart_run_killed(void)
 {
 	P.phase = PH_NONE;
 	heart_vip_order(FV_NONE);
+	heart_rfs_killed();
 }
 
 void
@@ -66,6 +70,7 @@ heart_run_done(uint32_t seq, int failures)
 	P.failures += failures;
 	P.phase = PH_AFTER;
 	heart_vip_order(fsm_plan_vip_after(P.plan));
+	heart_rfs_order(fsm_plan_rfs_after(P.plan));
 	heart_plan_go();
 }
 

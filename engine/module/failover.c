@@ -241,7 +241,13 @@ hold(struct mod *m, int kind, int rule)
 	if (f->hold == kind && f->hold_rule == rule)
 		return;
 	if (kind == HOLD_RULE && m->state == S_WAIT) {
+		bool old_data = m->conf.rfs && strcmp(r->label, "notuptodate_server") == 0;	/* user's guide 5.5 */
+
+		if (old_data)
+			mod_say(m, MSG_DATA_NOTUPTODATE);
 		mod_say(m, MSG_ACTION_RULE, "wait", r->label);
+		if (old_data)
+			mod_say(m, MSG_DATA_PRIM_HINT);
 		snprintf(m->cause, sizeof(m->cause), "Action wait from failover rule %s", r->label);
 	}
 	f->hold = kind;
@@ -396,6 +402,8 @@ mod_resource(struct mod *m, const char *name, const char *value, int health, boo
 		m->witness = health;
 		split_judge(m);
 	}
+	if (mod_rfs_resource(m, name, health))
+		return;
 	if (m->fo.rules != NULL && rules_set(m->fo.rules, name, health, own))
 		m->fo.dirty = true;
 }

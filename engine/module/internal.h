@@ -26,5 +26,20 @@ void mod_split_found(struct mod *m);
 uint32_t mod_rule_action(struct mod *m, enum rpt_verb verb, const char *label);
 bool mod_pair_ready(const struct mod *m);
 void mod_beat_all(struct mod *m);	/* a heartbeat on every lan, now */
+/* folders.c */
+unsigned mod_rfs_flags(const struct mod *m, unsigned flags);	/* what our beats say */
+int mod_rfs_rank(const struct mod *m);
+unsigned mod_rfs_conditions(const struct mod *m);
+bool mod_rfs_eligible(const struct mod *m);
+void mod_rfs_tell_rules(struct mod *m);		/* forced_prim has changed */
+bool mod_rfs_resource(struct mod *m, const char *name, int health);	/* true: it was one that folders.c hands to the rules itself */
+void mod_rfs_clock(struct mod *m, int64_t now);	/* m->now = now */
+void mod_rfs_heard(struct mod *m);
+void mod_rfs_grant(struct mod *m);
+void mod_rfs_plan(struct mod *m, enum fsm_plan plan);
+void mod_rfs_wish(struct mod *m, enum rpt_verb verb, const struct mod_options *o);	/* an action was accepted */
+void mod_rfs_become(struct mod *m, enum fsm_state next);
+/* module.c: as forcestop; again: and start anew, if maxloop allows */
+void mod_break_off(struct mod *m, bool again, const char *why);
 
 #endif

@@ -14,11 +14,12 @@
 
 /* After a cut a neighbour is asked for once a second (ARP, neighbour discovery) and packets wait: that for each of the two directions (ours) */
 #define TOLD_MS		2000
+#define BID_OF_PAIR	32	/* fsm_bid(): from here on the server was one of a pair a moment ago */
 
 static const enum fsm_event verb_events[VERB_COUNT] = {
 	[VERB_START] = E_START, [VERB_STOP] = E_STOP, [VERB_RESTART] = E_RESTART, [VERB_SWAP] = E_SWAP,
 	[VERB_STOPSTART] = E_STOPSTART, [VERB_PRIM] = E_PRIM, [VERB_SECOND] = E_SECOND, [VERB_FORCESTOP] = E_FORCESTOP,
-	[VERB_STOPWAIT] = E_STOPWAIT, [VERB_SHUTDOWN] = E_STOP,
+	[VERB_STOPWAIT] = E_STOPWAIT, [VERB_SHUTDOWN] = E_STOP, [VERB_PRIMFORCE] = E_PRIM, [VERB_SECONDFORCE] = E_SECOND,
 };
 
 void
@@ -66,7 +67,9 @@ failover_on(const struct mod *m)
 unsigned
 mod_bid(const struct mod *m)
 {
-	return fsm_bid(m->state, m->forced_prim, m->forced_second, failover_on(m), m->rec.lastprim, m->conf.defaultprim == DP_ME);
+	unsigned bid = fsm_bid(m->state, m->forced_prim, m->forced_second, failover_on(m), m->rec.lastprim, m->conf.defaultprim == DP_ME);
+
+	return bid < BID_OF_PAIR && !mod_rfs_eligible(m) ? 0 : bid;
 }
 
 bool
@@ -100,7 +103,7 @@ peer_conditions(const struct mod *m)
 		c |= C_TOLD;
 	if (bid > b->bid || (bid == b->bid && lower))
 		c |= C_WIN;
-	if (m->rank > b->rank || (m->rank == b->rank && lower))
+	if (mod_rfs_rank(m) > b->rank || (mod_rfs_rank(m) == b->rank && lower))
 		c |= C_WINSPLIT;
 	if (b->sees == BEAT_LOST)
 		c |= C_PDEAF;
@@ -137,7 +140,7 @@ mod_conditions(const struct mod *m)
 		c |= C_ASKED;
 	if (m->split_seen)
 		c |= C_SPLITSEEN;
-	return c;
+	return c | mod_rfs_conditions(m);
 }
 
 const char *
@@ -153,6 +156,8 @@ mod_waits_for(const struct mod *m)
 		return "the end of stopwait";
 	if ((c & (C_LOST | C_NOWITNESS)) == (C_LOST | C_NOWITNESS))
 		return "the other server or the splitbrain witness, or the command prim";
+	if ((c & C_NOBID) != 0 && !mod_rfs_eligible(m))
+		return "the other server to become primary, or the command prim (data may be not uptodate)";
 	if ((c & C_NOBID) != 0)
 		return "the other server to become primary, or the command prim (failover is off)";
 	if ((c & (C_KNOWN | C_LOST)) == 0)
@@ -209,6 +214,7 @@ action_judge(struct mod *m)
 		{ VERB_STOPSTART, BIT(S_ALONE) | BIT(S_PRIM) | BIT(S_SECOND) | BIT(S_UP) | BIT(S_BLOCKED) },
 		{ VERB_SWAP, BIT(S_PRIM) | BIT(S_SECOND) },
 		{ VERB_PRIM, BIT(S_ALONE) | BIT(S_PRIM) }, { VERB_SECOND, BIT(S_SECOND) }, { VERB_STOPWAIT, BIT(S_BLOCKED) },
+		{ VERB_PRIMFORCE, BIT(S_ALONE) | BIT(S_PRIM) }, { VERB_SECONDFORCE, BIT(S_SECOND) },
 	};
 	uint64_t settled = BIT(S_STOP) | BIT(S_BLOCKED) | BIT(S_ALONE) | BIT(S_PRIM) | BIT(S_SECOND) | BIT(S_UP);
 	char text[SK_TEXT_MAX];
@@ -269,6 +275,10 @@ say_acts(struct mod *m, unsigned acts)
 		if (!stay)
 			m->action_word = "stopstart";
 	}
+	if (acts & A_SAY_INCONSISTENT) {
+		mod_say(m, MSG_RFS_INCONSISTENT);
+		mod_say(m, MSG_RFS_PRIMFORCE_HINT);
+	}
 	if (acts & A_SAY_PRIM_ABORTED)
 		say_cause(m, MSG_PRIM_ABORTED);
 	if (acts & A_SAY_SECOND_ABORTED)
@@ -310,6 +320,8 @@ remember_acts(struct mod *m, unsigned acts)
 		m->forced_prim = true, m->forced_second = false;
 	if (acts & A_FORCE_SECOND)
 		m->forced_second = true, m->forced_prim = false;
+	if (acts & (A_FORGET_FORCED | A_FORCE_PRIM | A_FORCE_SECOND))
+		mod_rfs_tell_rules(m);
 	if (acts & A_ASK)
 		m->ask = true;
 	if (acts & A_RANK_START)
@@ -337,11 +349,12 @@ become(struct mod *m, enum fsm_state next)
 	bool was_running = m->rec.running;
 
 	m->state = next;
+	mod_rfs_become(m, next);
 	mod_tell(m);
 	m->ask = false;
 	if (next == S_TO_SECOND)
 		m->autoswap = m->conf.defaultprim == DP_ME || (m->conf.defaultprim == DP_LASTPRIM && m->autoswap);
-	else if (next != S_SECOND && next != S_PRESTART && next != S_WAIT && next != S_BLOCKED && next != S_CLAIM)
+	else if (next != S_SECOND && next != S_PRESTART && next != S_WAIT && next != S_BLOCKED && next != S_CLAIM && next != S_SYNC)
 		m->autoswap = false;
 	if (next == S_STOP)	/* where the other server saw us go, whatever it does from now on is newer than what we have */
 		m->rec.rank = (mod_conditions(m) & C_KNOWN) == 0 && m->rec.lastprim == 1 ? m->rank : 0;
@@ -370,6 +383,7 @@ become(struct mod *m, enum fsm_state next)
 static void
 start_plan(struct mod *m, enum fsm_plan plan)
 {
+	mod_rfs_plan(m, plan);
 	m->run_seq = ++m->last_run_seq;
 	m->hooks.run(m->hooks.ctx, plan, m->run_seq, m->action_word);
 }
@@ -400,6 +414,8 @@ apply(struct mod *m, enum fsm_event e)
 		m->run_seq = 0;
 		m->hooks.kill(m->hooks.ctx);
 	}
+	if (e == E_TAKE && m->forced_prim && m->conf.rfs)
+		m->hooks.rfs_force(m->hooks.ctx, m->rfs.primforce || m->rfs.fullsync_prim);
 	remember_acts(m, row->acts);
 	say_acts(m, row->acts);
 	if (row->acts & A_ASK)
@@ -448,10 +464,11 @@ mod_eval(struct mod *m)
 		enum fsm_event e = E_NONE;
 
 		mod_failover(m);
+		mod_rfs_grant(m);
 		if (m->deferred != E_NONE && (fsm_step(m->conf.mode, m->state, m->deferred, NULL)->acts & A_DEFER) == 0) {
 			e = m->deferred;
 			m->deferred = E_NONE;
-		} else if (m->run_seq == 0) {
+		} else if (m->run_seq == 0 || (m->state == S_SYNC && m->conf.rfs)) {
 			e = fsm_perceive(m->conf.mode, m->state, mod_conditions(m));
 		}
 		if (e == E_NONE)
@@ -478,7 +495,7 @@ mod_script_done(struct mod *m, uint32_t seq, int failures, int64_t now)
 {
 	enum fsm_event e = E_DONE;
 
-	m->now = now;
+	mod_rfs_clock(m, now);
 	if (seq == 0 || seq != m->run_seq)
 		return;		/* of an act that was given up */
 	m->run_seq = 0;
@@ -539,6 +556,18 @@ say_who(struct mod *m, enum rpt_verb verb, const char *by, const char *rule)
 	}
 }
 
+static bool
+begins_as_prim(enum rpt_verb verb)
+{
+	return verb == VERB_PRIM || verb == VERB_PRIMFORCE;
+}
+
+static bool
+begins_as_second(enum rpt_verb verb)
+{
+	return verb == VERB_SECOND || verb == VERB_SECONDFORCE;
+}
+
 static uint32_t
 take_action(struct mod *m, enum rpt_verb verb, const char *by, const char *identity, const char *rule, char *err, size_t errsize)
 {
@@ -546,8 +575,10 @@ take_action(struct mod *m, enum rpt_verb verb, const char *by, const char *ident
 	enum fsm_event e = verb > VERB_NONE && verb < VERB_COUNT ? verb_events[verb] : E_NONE;
 	enum fsm_state before = m->state;
 	char last[sizeof(m->cause)];
+	struct mod_options options = m->options;
 	unsigned acts;
 
+	m->options = (struct mod_options){ false };
 	if (e == E_NONE) {
 		snprintf(err, errsize, "not an action");
 		return 0;
@@ -555,7 +586,7 @@ take_action(struct mod *m, enum rpt_verb verb, const char *by, const char *ident
 	if ((fsm_step(m->conf.mode, m->state, e, NULL)->acts & A_REFUSE) != 0 || (verb == VERB_SWAP && !mod_pair_ready(m))) {
 		snprintf(err, errsize, "%s is not possible in state %s %s%s", rpt_verb_names[verb], rpt_state_names[r->state],
 		    rpt_status_names[r->status], verb == VERB_SWAP && (before == S_PRIM || before == S_SECOND) ?
-		    ": the other server is not ready" : verb == VERB_PRIM || verb == VERB_SECOND ? ": stop the module first" : "");
+		    ": the other server is not ready" : begins_as_prim(verb) || begins_as_second(verb) ? ": stop the module first" : "");
 		mod_say(m, MSG_ACTION_REFUSED, rpt_verb_names[verb], err);
 		action_refused(m, verb, by, err);
 		return 0;
@@ -589,12 +620,12 @@ take_action(struct mod *m, enum rpt_verb verb, const char *by, const char *ident
 	str_copy(r->action_by, sizeof(r->action_by), by);
 	r->action_message[0] = '\0';
 	m->run_failures = 0;
-	if (verb == VERB_START || verb == VERB_PRIM || verb == VERB_SECOND || verb == VERB_STOPSTART)
+	if (verb == VERB_START || begins_as_prim(verb) || begins_as_second(verb) || verb == VERB_STOPSTART)
 		m->rec.wanted = true;
 	else if (verb == VERB_STOP || verb == VERB_FORCESTOP)
 		m->rec.wanted = false;
 	mod_persist(m);
-	if (verb == VERB_PRIM && m->rec.split_out)
+	if (begins_as_prim(verb) && m->rec.split_out)
 		mod_split_found(m);	/* the administrator knows better (user's guide 13.17) */
 	if (verb == VERB_STOPWAIT && rule == NULL) {
 		m->hold = true;
@@ -605,7 +636,8 @@ take_action(struct mod *m, enum rpt_verb verb, const char *by, const char *ident
 	}
 	if (m->state == S_STOP)
 		m->autoswap = m->rec.lastprim == 1;	/* for defaultprim="lastprim": were we primary before the last stop */
-	m->action_word = verb == VERB_PRIM || verb == VERB_SECOND ? "start" : verb == VERB_FORCESTOP || verb == VERB_SHUTDOWN ? "stop" :
+	mod_rfs_wish(m, verb, &options);
+	m->action_word = begins_as_prim(verb) || begins_as_second(verb) ? "start" : verb == VERB_FORCESTOP || verb == VERB_SHUTDOWN ? "stop" :
 	    rpt_verb_names[verb];
 	acts = apply(m, e);
 	if ((acts & A_DEFER) != 0)
@@ -618,10 +650,26 @@ take_action(struct mod *m, enum rpt_verb verb, const char *by, const char *ident
 	return r->action_seq;
 }
 
+void
+mod_break_off(struct mod *m, bool again, const char *why)
+{
+	bool restart = again && !mod_loop(m, LOOP_INC);
+
+	if (again && !restart) {
+		mod_say(m, MSG_STOPPING_LOOP);
+		m->hooks.notice(m->hooks.ctx, NT_MAXLOOP, "stopstart", "", "rfs", "Stopping loop");
+	}
+	action_end(m, OUT_FAILED, why);
+	apply(m, E_FORCESTOP);
+	if (restart)
+		apply(m, E_STOPSTART);
+	mod_eval(m);
+}
+
 uint32_t
 mod_action(struct mod *m, enum rpt_verb verb, const char *by, const char *identity, int64_t now, char *err, size_t errsize)
 {
-	m->now = now;
+	mod_rfs_clock(m, now);
 	return take_action(m, verb, by, identity, NULL, err, errsize);
 }
 

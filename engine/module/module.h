@@ -86,10 +86,20 @@ struct mod_rfs {
 	bool	 synced;		/* this synchronisation is complete; forgotten when the role changes */
 	bool	 inconsistent;		/* prim is refused, primforce is not */
 	bool	 ask;			/* the secondary cannot be reached: F_DROP until granted */
-	bool	 full, nosync;		/* what was asked for with second or prim fullsync, swap nosync */
+	bool	 full, nosync;		/* what was asked for with second fullsync, swap nosync */
 	int64_t	 date_ms;		/* secondforce -d; 0 none */
-	bool	 fullsync_prim;
+	bool	 fullsync_prim;		/* prim fullsync */
+	/* what the module makes of it */
+	bool	 known;			/* rfsd has told its facts since the start */
+	int	 uptodate;		/* enum rpt_health of rfs.uptodate */
+	bool	 paired;		/* primary: writes need the secondary; false from the moment on that it is ordered otherwise */
+	bool	 parting;		/* and until rfsd has heard that: what it tells meanwhile is older */
+	bool	 dropped;		/* syncing or second: the primary goes on without us; until the next synchronisation */
+	bool	 stale;			/* we did not run for a while: not confirmed by the other server since */
+	bool	 primforce;		/* prim was ordered as primforce */
 };
+/* What comes with prim, second, swap and secondforce: kept for the next mod_action() */
+struct mod_options { bool full, nosync; int64_t date_ms; };
 
 enum mod_hb_state { HB_INIT, HB_UP, HB_DOWN };
 struct mod_hb { int state; int64_t last_rx, next_tx; uint64_t incarnation, seq; };	/* seq: newest of that lan */
@@ -123,6 +133,7 @@ struct mod {
 	struct mod_conf conf;
 	struct mod_failover fo;
 	struct mod_rfs rfs;
+	struct mod_options options;	/* for the next action */
 	int	 witness;		/* enum rpt_health */
 	bool	 split_judge;		/* the peer was lost, the witness has not spoken since */
 	char	 hold_text[SK_TEXT_MAX];	/* what a rule waits for, in words */
@@ -188,6 +199,10 @@ void mod_rfs_failed(struct mod *m, const char *why, bool again);	/* this synchro
 void mod_rfs_ask(struct mod *m, const char *why);
 void mod_rfs_out(struct mod *m, const char *why);		/* as secondary: cannot follow */
 void mod_rfs_inconsistent(struct mod *m, bool yes);
+void mod_rfs_paired(struct mod *m, bool yes);	/* as primary: the secondary has all and is needed from now on; or no longer */
+/* a folder cannot be served here: as forcestop, or, again, started anew (counted) */
+void mod_rfs_lost(struct mod *m, const char *why, bool again, int64_t now);
+void mod_options(struct mod *m, const struct mod_options *o);
 bool mod_set_failover(struct mod *m, bool on, const char *by, char *err, size_t errsize);
 void mod_set_watch(struct mod *m, bool errd, bool on, const char *by);	/* what safekit errd|checker on|off sets: kept */
 enum mod_loop { LOOP_INC, LOOP_RESET, LOOP_CHECK };

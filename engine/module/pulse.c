@@ -197,11 +197,11 @@ fill_beat(struct mod *m, struct beat *b)
 		b->ack_incarnation = m->peer.beat.incarnation;
 		b->ack_sc = m->peer.beat.sc;
 	}
-	b->flags = (uint16_t)(row->flags | (m->ask ? F_ASK : 0));
+	b->flags = (uint16_t)(mod_rfs_flags(m, row->flags) | (m->ask ? F_ASK : 0));
 	b->state = (uint8_t)row->state;
 	b->status = (uint8_t)row->status;
 	b->bid = (uint8_t)mod_bid(m);
-	b->rank = (uint8_t)m->rank;
+	b->rank = (uint8_t)mod_rfs_rank(m);
 	b->sees = (uint8_t)m->peer.view;
 	b->failover = (uint8_t)m->report.failover;
 	str_copy(head, sizeof(head), m->conf.signature);
@@ -304,7 +304,7 @@ mod_receive(struct mod *m, int hb, const struct beat *b, int64_t now)
 {
 	bool changed, news, words;
 
-	m->now = now;
+	mod_rfs_clock(m, now);
 	if (m->conf.mode != MODE_MIRROR || hb < 0 || hb >= m->conf.hb_count || b->from == m->conf.self || b->module_id != m->conf.id)
 		return;
 	if (m->conf.peer < 0) {
@@ -329,6 +329,7 @@ mod_receive(struct mod *m, int hb, const struct beat *b, int64_t now)
 		m->peer.heard = true;
 		if ((b->flags & F_HELD) == 0)
 			m->split_seen = false;
+		mod_rfs_heard(m);
 	}
 	m->hb[hb].last_rx = now;
 	if (m->hb[hb].state != HB_UP)
@@ -344,7 +345,7 @@ mod_receive(struct mod *m, int hb, const struct beat *b, int64_t now)
 void
 mod_settle(struct mod *m, int64_t now)
 {
-	m->now = now;
+	mod_rfs_clock(m, now);
 	mod_eval(m);
 }
 
@@ -359,7 +360,7 @@ mod_tick(struct mod *m, int64_t now)
 {
 	int i;
 
-	m->now = now;
+	mod_rfs_clock(m, now);
 	if (m->wake_ms != 0 && now >= m->wake_ms) {
 		m->wake_ms = 0;
 		m->hold = false;

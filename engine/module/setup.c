@@ -158,6 +158,43 @@ setup_vip_line(const struct setup *s, const char *var)
 	    "config", conf_module_to_json(&s->conf), "lans", s->farm_lans);
 }
 
+static bool
+rfs_decode(const json_t *obj, struct setup *s, char *err, size_t errsize)
+{
+	const char *name = conf_rfs_lan(&s->conf);
+	struct link_conf usable;
+	json_t *lan;
+	size_t i;
+
+	json_array_foreach(json_object_get(obj, "lans"), i, lan)
+		if (strcmp(text_of(lan, "name"), name) == 0 && lan_decode(json_object_get(obj, "lans"), name, 1, s->mod.self, &usable))
+			s->rfs_lan = json_incref(lan);
+	return s->rfs_lan != NULL || complain(err, errsize, "the replication names a lan without usable addresses of this server");
+}
+
+bool
+setup_has_rfs(const struct setup *s)
+{
+	return s->conf.has_rfs;
+}
+
+json_t *
+setup_rfs_line(const struct setup *s, int peer, const char *var)
+{
+	const char *ip = "";
+	const json_t *at;
+	json_t *lan;
+	size_t i;
+
+	json_array_foreach(json_object_get(s->rfs_lan, "at"), i, at)
+		if (peer >= 0 && json_integer_value(json_object_get(at, "node")) == peer)
+			ip = text_of(at, "ip");
+	lan = json_pack("{s:s,s:s,s:s}", "name", text_of(s->rfs_lan, "name"), "local", text_of(s->rfs_lan, "local"), "peer", ip);
+	return json_pack("{s:s,s:s,s:i,s:s,s:i,s:s,s:s,s:s,s:o,s:o}", "op", "setup", "module", s->mod.name, "id", (int)s->mod.id, "node",
+	    s->mod.nodes[s->mod.self], "self", s->mod.self, "peer", peer >= 0 ? s->mod.nodes[peer] : "", "key", s->has_key ? s->key_hex : "",
+	    "var", var, "config", conf_module_to_json(&s->conf), "lan", lan);
+}
+
 bool
 setup_decode(const json_t *obj, struct setup *s, char *err, size_t errsize)
 {
@@ -202,6 +239,9 @@ setup_decode(const json_t *obj, struct setup *s, char *err, size_t errsize)
 		str_copy(s->key_hex, sizeof(s->key_hex), text_of(obj, "key"));
 	if (s->conf.has_farm && !farm_decode(obj, s, err, errsize))
 		return false;
+	s->mod.rfs = s->conf.has_rfs;
+	if (s->conf.has_rfs && !rfs_decode(obj, s, err, errsize))
+		return false;
 	return s->conf.mode != MODE_MIRROR || heartbeats_decode(obj, s, err, errsize);
 }
 
@@ -210,6 +250,7 @@ setup_free(struct setup *s)
 {
 	conf_module_free(&s->conf);
 	json_decref(s->farm_lans);
+	json_decref(s->rfs_lan);
 	memset(s, 0, sizeof(*s));
 }
 

@@ -23,6 +23,7 @@ struct setup {
 	uint8_t		 key[32];
 	json_t		*farm_lans;		/* of <farm>: those of the setup that it names, all of this server's where it names none; NULL: no farm */
 	char		 key_hex[65];		/* key as it came, "" without one */
+	json_t		*rfs_lan;		/* of the replication, as it came; NULL: nothing replicated */
 	bool		 running;		/* safeadmin saw the module running in a former life of heart */
 };
 /* false with the reason; *out is freed by setup_free() in both cases */
@@ -31,6 +32,9 @@ void setup_free(struct setup *s);
 /* The first line to vipd (wire/vipline.h), new reference; var: SAFEUSERVAR */
 json_t *setup_vip_line(const struct setup *s, const char *var);
 bool setup_has_vip(const struct setup *s);	/* there is something for vipd to do */
+/* The first line to rfsd (wire/rfsline.h), likewise; peer: the other server, -1: not known yet */
+json_t *setup_rfs_line(const struct setup *s, int peer, const char *var);
+bool setup_has_rfs(const struct setup *s);
 
 /* SAFEVAR/modules/AM/heart.json.  boot: path_node_boot_id() of the one who wrote. */
 json_t *record_encode(const struct mod_record *r, const char *boot);

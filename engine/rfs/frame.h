@@ -25,6 +25,7 @@ enum frame_type {
 	FR_PAIRED,	/* the primary has written down that it needs the secondary */
 	FR_GIVE, FR_GIVEN,	/* swap: this was all; received and applied */
 	FR_OUT,		/* body: why; the one who sends it leaves */
+	FR_TABLE,	/* swap, before FR_GIVEN: 16 bytes for each file: node of the primary, node of the secondary */
 	FR_TYPES
 };
 struct frame {
@@ -42,7 +43,7 @@ struct frame_hello {
 	uint64_t session;		/* of the sender's term */
 	uint64_t peer_session;		/* the other side's that it knows, 0 none */
 	int	 conn, conns;
-	uint64_t applied;		/* second: last seq applied on this connection in that session */
+	uint64_t applied;		/* second: last seq applied on this connection in that session; primary: last that it will not send any more */
 	char	*json;			/* state and options, at most 64 KiB, the decoder's caller frees */
 };
 /* bytes of the head; out has FRAME_HEAD */

@@ -29,7 +29,8 @@ struct psync_conf {
 	int64_t	 rei_ms;		/* reitimeout */
 	bool	 acl, detail;
 	struct rfs_state state;		/* the primary's */
-	int64_t	 gap_from_ms, gap_to_ms;
+	int	 gaps_count;
+	struct rfs_gap gaps[RFS_GAPS_MAX];
 	void	(*event)(void *ctx, json_t *event);	/* progress, log: to the keeper */
 	void	*ctx;
 	/* keeps other changes of that node out: serve.c's lock of the node */
@@ -57,7 +58,8 @@ void ssync_free(struct ssync *y);
 void ssync_down(struct ssync *y);
 void ssync_frame(struct ssync *y, int conn, const struct frame *f);	/* FR_SYNC from the primary, in order with the operations of its connection */
 bool ssync_busy(const struct ssync *y);		/* not paired yet: second.c applies operations leniently (ssync_before()) */
-/* Before an operation is applied while synchronising: what stands in its way (a stale file of that name) is moved away; what it names and is not there
+/* op: its node, parent, newparent, other are ours (0: not known here), child is the primary's.
+ * Before an operation is applied while synchronising: what stands in its way (a stale file of that name) is moved away; what it names and is not there
  * is not an error.  false: skip it. */
 bool ssync_before(struct ssync *y, struct rfs_op *op);
 void ssync_after(struct ssync *y, const struct rfs_op *op, const struct rfs_result *res);

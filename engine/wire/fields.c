@@ -26,7 +26,8 @@ const char *const rpt_boot_names[BOOT_COUNT] = {
 const char *const rpt_verb_names[VERB_COUNT] = {
 	[VERB_NONE] = "none", [VERB_START] = "start", [VERB_STOP] = "stop", [VERB_RESTART] = "restart", [VERB_SWAP] = "swap",
 	[VERB_STOPSTART] = "stopstart", [VERB_PRIM] = "prim", [VERB_SECOND] = "second", [VERB_FORCESTOP] = "forcestop",
-	[VERB_STOPWAIT] = "stopwait", [VERB_SHUTDOWN] = "shutdown",
+	[VERB_STOPWAIT] = "stopwait", [VERB_SHUTDOWN] = "shutdown", [VERB_PRIMFORCE] = "primforce",
+	[VERB_SECONDFORCE] = "secondforce",
 };
 const char *const rpt_outcome_names[OUT_COUNT] = {
 	[OUT_NONE] = "none", [OUT_RUNNING] = "running", [OUT_DONE] = "done", [OUT_FAILED] = "failed", [OUT_REFUSED] = "refused",

@@ -130,7 +130,7 @@ def make_tree():
                        "period_ms": 5000, "handle_ms": 15000, "farm_signature": "", "vip_signature": "", "rfs_signature": "",
                        "signature": "", "heartbeats": [], "vars": [], "checks": [], "procs": [], "rules": [], "vhosts": [],
                        "has_farm": False, "farm_port": 0, "farm_pulse_ms": 500, "farm_mlost_count": 3, "farm_slost_count": 4,
-                       "farm_lans": [], "tcpreset": True, "vintfs": [], "vaddrs": [], "groups": [], "lbrules": []}, f)
+                       "farm_lans": [], "tcpreset": True, "vintfs": [], "vaddrs": [], "groups": [], "lbrules": [], "rfs": []}, f)
 
 
 def start():

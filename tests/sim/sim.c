@@ -210,11 +210,18 @@ static void
 hook_run(void *ctx, enum fsm_plan plan, uint32_t seq, const char *action)
 {
 	struct node *n = ctx;
-	unsigned slow = rng_below(&S.rng, 100);
-	int64_t ms = slow < 70 ? rng_below(&S.rng, 300) : slow < 97 ? rng_below(&S.rng, 5000) : rng_below(&S.rng, 60000);
-	struct item it = { .at = S.now + ms, .what = W_SCRIPT, .node = index_of(ctx), .life = n->life, .seq = seq,
-	    .failures = rng_below(&S.rng, 20) == 0 };
+	struct item it = { .what = W_SCRIPT, .node = index_of(ctx), .life = n->life, .seq = seq };
+	int64_t ms;
+	unsigned slow;
 
+	if (plan == P_SYNC) {	/* without <rfs>: nothing to do */
+		mod_script_done(&n->mod, seq, 0, node_now(n));
+		return;
+	}
+	slow = rng_below(&S.rng, 100);
+	ms = slow < 70 ? rng_below(&S.rng, 300) : slow < 97 ? rng_below(&S.rng, 5000) : rng_below(&S.rng, 60000);
+	it.at = S.now + ms;
+	it.failures = rng_below(&S.rng, 20) == 0;
 	n->script_seq = seq;
 	n->script_plan = plan;
 	switch (plan) {
@@ -282,6 +289,16 @@ hook_reboot(void *ctx)
 {
 }
 
+static void
+hook_rfs_alone(void *ctx)
+{
+}
+
+static void
+hook_rfs_force(void *ctx, bool primforce)
+{
+}
+
 static int64_t
 hook_wall(void *ctx)
 {
@@ -289,7 +306,7 @@ hook_wall(void *ctx)
 }
 
 static const struct mod_hooks hooks = { NULL, hook_send, hook_run, hook_kill, hook_log, hook_report, hook_resource, hook_notice,
-    hook_persist, hook_reboot, hook_wall };
+    hook_persist, hook_reboot, hook_rfs_alone, hook_rfs_force, hook_wall };
 
 /* ---- invariants ---- */
 

@@ -34,6 +34,7 @@ struct side {
 	int64_t	 script_end;
 	int	 script_failures;	/* what the next plans report */
 	int	 kills, reboots;
+	int	 alones, forces;
 	enum fsm_plan plans[LOG_MAX];
 	int	 plans_count;
 	char	 words[LOG_MAX][16];	/* third argument of each plan */
@@ -73,6 +74,10 @@ hook_run(void *ctx, enum fsm_plan plan, uint32_t seq, const char *action)
 {
 	struct side *s = ctx;
 
+	if (plan == P_SYNC && !s->m.conf.rfs) {	/* nothing to do */
+		mod_script_done(&s->m, seq, 0, s->w->now);
+		return;
+	}
 	assert_true(s->plans_count < LOG_MAX);
 	str_copy(s->words[s->plans_count], sizeof(s->words[0]), action);
 	s->plans[s->plans_count++] = plan;
@@ -146,6 +151,18 @@ hook_reboot(void *ctx)
 	((struct side *)ctx)->reboots++;
 }
 
+static void
+hook_rfs_alone(void *ctx)
+{
+	((struct side *)ctx)->alones++;
+}
+
+static void
+hook_rfs_force(void *ctx, bool primforce)
+{
+	((struct side *)ctx)->forces += primforce ? 100 : 1;
+}
+
 static int64_t
 hook_wall(void *ctx)
 {
@@ -174,7 +191,7 @@ static void
 power_on(int i, const struct mod_conf *conf)
 {
 	static const struct mod_hooks hooks = { NULL, hook_send, hook_run, hook_kill, hook_log, hook_report, hook_resource, hook_notice,
-		hook_persist, hook_reboot, hook_wall };
+		hook_persist, hook_reboot, hook_rfs_alone, hook_rfs_force, hook_wall };
 	struct side *s = &W.s[i];
 	struct mod_hooks h = hooks;
 	struct mod_record rec = s->disk;

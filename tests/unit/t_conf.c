@@ -318,9 +318,8 @@ test_module_documented_examples(void **state)
 {
 	load_cluster("cluster-examples.xml");
 	load_module("module-mirror.xml", &cluster);
-	assert_int_equal(errs.count, 2);
+	assert_int_equal(errs.count, 1);
 	expect("Windows", 'W', 11, "iotimeout of <rfs>: for Windows only, without effect here");
-	expect("rfs", 'W', 11, "<rfs> is accepted but has no effect yet in this version");
 	assert_int_equal(module.mode, MODE_MIRROR);
 	assert_true(module.failover && module.user && module.userlog);
 	assert_string_equal(module.defaultprim, "alone");
@@ -417,9 +416,8 @@ test_module_every_attribute_and_macros(void **state)
 	expect("unset in a value", 'W', 11, "%T_CONF_UNSET% is neither a macro");
 	expect("permanent_arp", 'W', 6, "permanent_arp of <heart>");
 	expect("permanent_arp", 'W', 8, "permanent_arp of <heartbeat>");
-	expect("rfs", 'W', 41, "<rfs> is accepted");
-	expect("Windows", 'W', 41, "iotimeout, namespacepolicy, allocthreshold, nfsbox_options of <rfs>: for Windows only");
-	assert_int_equal(errs.count, 5);
+	expect("Windows", 'W', 41, "iotimeout, allocthreshold, nfsbox_options of <rfs>: for Windows only");
+	assert_int_equal(errs.count, 4);
 	assert_false(module.failover);
 	assert_string_equal(module.defaultprim, "node2");
 	assert_int_equal(module.maxloop, 0);

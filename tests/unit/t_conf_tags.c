@@ -197,24 +197,51 @@ static const struct rule { const char *what, *text; char level; int line; const 
 	    "</interface_list><loadbalancing_list><group name=\"a\">\n<rule virtual_addr=\"fd00::9\" proto=\"udp\" filter=\"on_ipid\"/></group>"
 	    "</loadbalancing_list></vip>"), 'W', 3, "IPv6 packets have no such number" },
 
-	{ "rfs", RFS("", ""), 'W', 2, "<rfs> is accepted but has no effect yet" },
 	{ "rfs windows", RFS("iotimeout=\"1\" nfsbox_options=\"cross\"", ""), 'W', 2, "iotimeout, nfsbox_options of <rfs>: for Windows only" },
 	{ "rfs light", LIGHT("<rfs><replicated dir=\"/a\"/></rfs>"), 'E', 2, "expected it only with mode=\"mirror\"" },
 	{ "rfs root", MIRROR("<rfs><replicated dir=\"//\"/></rfs>"), 'E', 2, "expected an absolute path" },
 	{ "rfs dots", MIRROR("<rfs><replicated dir=\"/a/..\"/></rfs>"), 'E', 2, "expected an absolute path" },
+	{ "rfs relative", MIRROR("<rfs><replicated dir=\"a\"/></rfs>"), 'E', 2, "expected an absolute path" },
+	{ "rfs control", MIRROR("<rfs><replicated dir=\"/a&#10;b\"/></rfs>"), 'E', 2, "expected an absolute path" },
+	{ "rfs of windows", MIRROR("<rfs><replicated dir=\"c:\\safedir\"/></rfs>"), 'E', 2, "is a path of Windows: expected one of Linux" },
+	{ "rfs share of windows", MIRROR("<rfs><replicated dir=\"\\\\server\\a\"/></rfs>"), 'E', 2, "is a path of Windows" },
 	{ "rfs within", MIRROR("<rfs><replicated dir=\"/a/b\"/>\n<replicated dir=\"/a/\"/></rfs>"), 'E', 3, "one within the other" },
-	{ "rfs beside", MIRROR("<rfs><replicated dir=\"/a/b\"/><replicated dir=\"/a/bc\"/></rfs>"), 'W', 2, "no effect yet" },
+	{ "rfs twice", MIRROR("<rfs><replicated dir=\"/a/b\"/>\n<replicated dir=\"/a//./b/\"/></rfs>"), 'E', 3, "one within the other" },
+	{ "rfs moved", MIRROR("<rfs mountoversuffix=\"_x\"><replicated dir=\"/a\"/>\n<replicated dir=\"/a_x/b\"/></rfs>"), 'E', 3, "one within the other" },
+	{ "rfs without", MIRROR("<rfs/>"), 'E', 2, "<rfs> lacks <replicated>" },
+	{ "rfs mode", MIRROR("<rfs><replicated dir=\"/a\" mode=\"rw\"/></rfs>"), 'E', 2, "expected read_only" },
+	{ "async", RFS("async=\"both\"", ""), 'E', 2, "expected one of second, none" },
+	{ "policy 0", RFS("namespacepolicy=\"0\"", ""), 'E', 2, "expected one of 1, 3, 4" },
+	{ "policy 1", RFS("namespacepolicy=\"1\"", ""), 'W', 2, "namespacepolicy=\"1\" of <rfs>: taken as 4" },
+	{ "policy 3", RFS("namespacepolicy=\"3\"", ""), 'W', 2, "namespacepolicy=\"3\" of <rfs>: taken as 4" },
+	{ "scripts", RFS("scripts=\"on\"", ""), 'W', 2, "no _rfs_* script is called" },
+	{ "suffix", RFS("mountoversuffix=\"a/b\"", ""), 'E', 2, "expected the end of a file name" },
+	{ "empty suffix", RFS("mountoversuffix=\"\"", ""), 'E', 2, "mountoversuffix of <rfs> is empty" },
 	{ "tocheck", MIRROR("<rfs><replicated dir=\"/a\"><tocheck path=\"/x\"/></replicated></rfs>"), 'E', 2, "relative to the replicated folder" },
+	{ "tocheck dots", MIRROR("<rfs><replicated dir=\"/a\"><tocheck path=\"x/../../y\"/></replicated></rfs>"), 'E', 2, "and inside it" },
 	{ "notreplicated", MIRROR("<rfs><replicated dir=\"/a\"><notreplicated/></replicated></rfs>"), 'E', 2, "expected either path or regexpath" },
+	{ "notreplicated all", MIRROR("<rfs><replicated dir=\"/a\"><notreplicated path=\".\"/></replicated></rfs>"), 'E', 2, "and inside it" },
 	{ "regexpath", MIRROR("<rfs><replicated dir=\"/a\"><notreplicated regexpath=\"(\"/></replicated></rfs>"), 'E', 2, "regular expression" },
+	{ "only nothing", MIRROR("<rfs><replicated dir=\"/a\"><notreplicated regexpath=\"!\"/></replicated></rfs>"), 'E', 2, "regular expression after !" },
+	{ "only", MIRROR("<rfs><replicated dir=\"/a\"><notreplicated regexpath=\"!(\"/></replicated></rfs>"), 'E', 2, "regular expression" },
 	{ "sizes", RFS("packetsize=\"8192\" reipacketsize=\"65536\"", ""), 'E', 2, "expected at most packetsize" },
 	{ "zone", RFS("reipacketsize=\"8192\" ruzone_blocksize=\"10000\"", ""), 'E', 2, "expected a multiple" },
-	{ "syncat", RFS("syncat=\"01 0 * *\"", ""), 'E', 2, "five fields of crontab(5)" },
+	{ "syncat", RFS("syncat=\"01 0 * *\"", ""), 'E', 2, "4 fields: expected the five fields of crontab(5)" },
+	{ "syncat hour", RFS("syncat=\"01 24 * * *\"", ""), 'E', 2, "\"24\" is no hour: expected the five fields of crontab(5)" },
 	{ "nbrei", RFS("nbrei=\"0\"", ""), 'E', 2, "nbrei=\"0\"" },
+	{ "nbremconn", RFS("nbremconn=\"65\"", ""), 'E', 2, "nbremconn=\"65\"" },
 	{ "reitimeout", RFS("reitimeout=\"x\"", ""), 'E', 2, "reitimeout=\"x\"" },
+	{ "locktimeout", RFS("locktimeout=\"0\"", ""), 'E', 2, "locktimeout=\"0\"" },
+	{ "sendtimeout", RFS("sendtimeout=\"0\"", ""), 'E', 2, "sendtimeout=\"0\"" },
+	{ "checktime", RFS("checktime=\"0\"", ""), 'E', 2, "checktime=\"0\"" },
+	{ "checkintv", RFS("checkintv=\"0\"", ""), 'E', 2, "checkintv=\"0\"" },
+	{ "reicommit", RFS("reicommit=\"-1\"", ""), 'E', 2, "reicommit=\"-1\"" },
+	{ "reiallowedbw", RFS("reiallowedbw=\"0\"", ""), 'E', 2, "reiallowedbw=\"0\"" },
+	{ "syncdelta", RFS("syncdelta=\"-1\"", ""), 'E', 2, "syncdelta=\"-1\"" },
 	{ "flow", RFS("", "<flow/>"), 'E', 2, "expected either name (a lan of the cluster) or <server>" },
 	{ "flow lan", RFS("", "<flow name=\"net9\"/>"), 'E', 2, "lan \"net9\" of <flow>" },
-	{ "old flow", RFS("", "<flow><server addr=\"1.2.3.4\"/><server addr=\"1.2.3.5\"/></flow>"), 'W', 2, "<rfs> is accepted" },
+	{ "flow both", RFS("", "<flow name=\"repli\"><server addr=\"1.2.3.4\"/></flow>"), 'E', 2, "expected either name (a lan of the cluster) or <server>" },
+	{ "old flow", RFS("", "<flow><server addr=\"1.2.3.4\"/><server addr=\"1.2.3.5\"/></flow>"), 'E', 2, "no lan of the cluster" },
 	{ "flow elsewhere", "<safe><service mode=\"mirror\"><heart><heartbeat name=\"default\" ident=\"flow\"/></heart>\n<rfs><flow name=\"repli\"/>"
 	    "<replicated dir=\"/a\"/></rfs></service></safe>", 'W', 2, "be coherent" },
 };
@@ -315,12 +342,19 @@ test_rules_arrive_in_order(void **state)
 	assert_int_equal(module.rules[0].line, 14);
 	assert_int_equal(module.rules[0].column, 56);
 	assert_int_equal(module.rules[1].origin, RULES_GENERATED);
-	assert_string_equal(module.rules[1].text, "t_web: if (tcp.web == down) then restart();\nc_app: if (custom.app == down) then stopstart();\n");
+	assert_string_equal(module.rules[1].text, "force_uptodate: if (heartbeat.* == down && cluster() == down && "
+	    "rfs.synced == up && rfs.uptodate == down) then rfs.uptodate=up;\n"
+	    "syncat_wait: if (rfs.syncat == down && (rfs.uptodate == down || remote.rfs.uptodate == up)) then wait();\n"
+	    "t_web: if (tcp.web == down) then restart();\nc_app: if (custom.app == down) then stopstart();\n");
 	assert_int_equal(module.rules[2].origin, RULES_DEFAULT);
 	assert_non_null(strstr(module.rules[2].text, "module_failure: if (module.? == down) then wait();"));
 	assert_non_null(strstr(module.rules[2].text, "splitbrain_failure: if (splitbrain.uptodate == down) then wait();"));
-	assert_null(strstr(module.rules[2].text, "rfs."));	/* nothing replicates */
+	assert_non_null(strstr(module.rules[2].text, "\ndegraded_server: if (remote.rfs.degraded == up) then wait();"));
 	assert_int_equal(module.rules[2].column, 10);
+	conf_module_free(&module);
+	assert_int_equal(parse(MIRROR(""), &module), 0);
+	assert_int_equal(module.rules_count, 1);
+	assert_null(strstr(module.rules[0].text, "rfs."));	/* nothing replicates */
 	conf_module_free(&module);
 	assert_int_equal(parse(LIGHT("<failover extends=\"no\"/>"), &module), 0);
 	assert_int_equal(module.rules_count, 0);
@@ -387,6 +421,18 @@ test_run_form_of_lists_is_strict(void **state)
 		{ "procs", 0, "when", "\"x\"" }, { "procs", 0, "class", "\"\"" }, { "procs", 0, "action", "\"x\"" }, { "procs", 0, "exec", "null" },
 		{ "rules", 0, "origin", "\"x\"" }, { "rules", 0, "line", "0" }, { "rules", 0, "column", "-1" }, { "rules", 0, "text", "null" },
 		{ "vhosts", 0, "name", "\"\"" }, { "vhosts", 0, "envfile", "\"\"" }, { "vhosts", 0, "when", "\"other\"" }, { "vhosts", 0, "x", "1" },
+		{ "rfs", 0, "acl", "1" }, { "rfs", 0, "async_none", "null" }, { "rfs", 0, "suffix", "\"\"" }, { "rfs", 0, "suffix", "\"a/b\"" },
+		{ "rfs", 0, "locktimeout_ms", "0" }, { "rfs", 0, "sendtimeout_ms", "\"1\"" }, { "rfs", 0, "reitimeout_ms", "1.5" },
+		{ "rfs", 0, "nbrei", "0" }, { "rfs", 0, "nbremconn", "65" }, { "rfs", 0, "packet_bytes", "4095" }, { "rfs", 0, "zone_bytes", "0" },
+		{ "rfs", 0, "reicommit", "-1" }, { "rfs", 0, "reidetail", "{}" }, { "rfs", 0, "scripts", "0" }, { "rfs", 0, "checktime_ms", "0" },
+		{ "rfs", 0, "checkintv_ms", "null" }, { "rfs", 0, "reiallowedbw", "-1" }, { "rfs", 0, "syncdelta_ms", "-1" },
+		{ "rfs", 0, "syncat", "\"1 2 3\"" }, { "rfs", 0, "flow", "\"a b\"" }, { "rfs", 0, "dirs", "[]" }, { "rfs", 0, "dirs", "[1]" },
+		{ "rfs", 0, "dirs", "[{\"dir\":\"/a/..\",\"read_only\":true,\"tocheck\":[],\"not\":[]}]" },
+		{ "rfs", 0, "dirs", "[{\"dir\":\"/a\",\"read_only\":1,\"tocheck\":[],\"not\":[]}]" },
+		{ "rfs", 0, "dirs", "[{\"dir\":\"/a\",\"read_only\":true,\"tocheck\":[\"\"],\"not\":[]}]" },
+		{ "rfs", 0, "dirs", "[{\"dir\":\"/a\",\"read_only\":true,\"tocheck\":[],\"not\":{}}]" },
+		{ "rfs", 0, "dirs", "[{\"dir\":\"/a\",\"read_only\":true,\"tocheck\":[],\"not\":[{\"regex\":true,\"only\":true,\"text\":\"\"}]}]" },
+		{ "rfs", 0, "dirs", "[{\"dir\":\"/a\",\"read_only\":true,\"tocheck\":[],\"not\":[{\"regex\":true,\"text\":\"x\"}]}]" },
 	};
 	json_t *root, *copy, *obj;
 	char err[256];

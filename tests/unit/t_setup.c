@@ -17,13 +17,13 @@ static json_t *
 good_module(void)
 {
 	return json_pack("{s:s,s:b,s:s,s:i,s:i,s:b,s:s,s:i,s:b,s:i,s:i,s:b,s:i,s:s,s:[{s:s,s:s,s:i,s:i,s:i,s:b}],s:[],s:i,s:i,s:i,s:s,s:s,s:s,s:[],s:[],"
-	    "s:[],s:[],s:b,s:i,s:i,s:i,s:i,s:b,s:[],s:[],s:[],s:[],s:[]}",
+	    "s:[],s:[],s:b,s:i,s:i,s:i,s:i,s:b,s:[],s:[],s:[],s:[],s:[],s:[]}",
 	    "mode", "mirror", "failover", 1, "defaultprim", "n2", "maxloop", 3, "loop_interval_ms", 86400000, "automatic_reboot", 0,
 	    "boot", "on", "boot_delay_ms", 0, "user", 1, "nicestop_ms", 300000, "forcestop_ms", 300000, "userlog", 1, "userlogsize_kb", 2048,
 	    "signature", KEY, "heartbeats", "lan", "default", "ident", "default", "port", 0, "pulse_ms", 700, "timeout_ms", 30000,
 	    "permanent_arp", 1, "vars", "polltimer_ms", 30000, "period_ms", 5000, "handle_ms", 15000, "farm_signature", "", "vip_signature", "",
 	    "rfs_signature", "", "checks", "procs", "rules", "vhosts", "has_farm", 0, "farm_port", 0, "farm_pulse_ms", 500,
-	    "farm_mlost_count", 3, "farm_slost_count", 4, "tcpreset", 1, "farm_lans", "vintfs", "vaddrs", "groups", "lbrules");
+	    "farm_mlost_count", 3, "farm_slost_count", 4, "tcpreset", 1, "farm_lans", "vintfs", "vaddrs", "groups", "lbrules", "rfs");
 }
 
 static json_t *
