@@ -360,3 +360,9 @@ UNIT_TESTS += tests/unit/t_farm_net
 tests_unit_t_farm_net_SOURCES = tests/unit/t_farm_net.c engine/cluster/link.c $(FARM_NET_SOURCES)
 tests_unit_t_farm_net_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS) $(CRYPTO_CFLAGS)
 tests_unit_t_farm_net_LDADD = $(FARM_LIBS) $(CRYPTO_LIBS) $(UV_LIBS) $(CMOCKA_LIBS)
+
+# rfsd: keeper
+UNIT_TESTS += tests/unit/t_rfs_state
+tests_unit_t_rfs_state_SOURCES = tests/unit/t_rfs_state.c
+tests_unit_t_rfs_state_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_rfs_state_LDADD = $(RFSSTATE_LIBS) $(CMOCKA_LIBS)

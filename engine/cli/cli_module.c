@@ -296,7 +296,7 @@ uninstall(struct cli *c)
 		cli_error("module %s is not installed", c->module);
 		return EXIT_FAILED;
 	}
-	if (!module_is_stopped(c, "module uninstall"))
+	if (!module_is_stopped(c, "module uninstall") || !replicated_can_leave(c->module))
 		return EXIT_FAILED;
 	status = config_remove(c);
 	if (!module_dir(dir, sizeof(dir), c->module) || !path_format(old, sizeof(old), "%s/modules/.%s.old", path_safe(), c->module)

@@ -20,13 +20,13 @@
 #include "heart/rfs.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define RESTART_MS	20	/* what its worker asks waits that long (ours) */
 #define RESTART_MAX_MS	5000
-#define SILENCE_MS	30000	/* without any line while it owes an answer (ours) */
-#define PING_MS		10000
+#define SILENCE_MS	30000	/* without any line while it owes an answer (ours); $SAFE_RFS_SILENCE: the tests' */
 #define LATES_MAX	2	/* such spans until forcestop goes on (ours) */
 #define MISSING_MAX	3	/* starts that fail until the role cannot be (ours) */
 
@@ -34,10 +34,12 @@ enum force { FORCE_NONE, FORCE_PRIM, FORCE_PRIMFORCE };
 static struct {
 	struct child	*child;
 	uv_timer_t	 silence, ping;
+	uint64_t	 silence_ms;
 	bool		 on;		/* it shall run */
 	json_t		*setup;		/* the newest first line; NULL before heart_rfs_init() */
 	enum fsm_rfs	 role;		/* of the last want, RF_NONE: heart has not said any yet, */
 	json_t		*sync;		/* sync: how, */
+	bool		 nosync;	/* given: what the kernel still holds is not waited for, */
 	uint32_t	 seq;		/* its number, */
 	bool		 acked, failed;	/* and what came of it */
 	uint32_t	 last_seq;
@@ -98,7 +100,7 @@ static void
 watch_silence(void)
 {
 	if (owes() || (R.pongs && child_running(R.child)))
-		uv_timer_start(&R.silence, on_silence, SILENCE_MS, 0);
+		uv_timer_start(&R.silence, on_silence, R.silence_ms, 0);
 	else
 		uv_timer_stop(&R.silence);
 }
@@ -108,10 +110,14 @@ send_want(void)
 {
 	enum fsm_rfs role = R.role == RF_PRIM && R.granted ? RF_ALONE : R.role;
 
+	json_t *line = json_pack("{s:s,s:I,s:s,s:O*}", "op", "want", "seq", (json_int_t)++R.last_seq, "role", fsm_rfs_names[role], "sync",
+	    role == RF_SYNC ? R.sync : NULL);
+
+	if (role == RF_GIVEN && R.nosync)
+		json_object_set_new(line, "nosync", json_true());
 	R.acked = false;
-	R.seq = ++R.last_seq;
-	send_new(json_pack("{s:s,s:I,s:s,s:O*}", "op", "want", "seq", (json_int_t)R.seq, "role", fsm_rfs_names[role], "sync",
-	    role == RF_SYNC ? R.sync : NULL));	/* to nobody: told when it is born */
+	R.seq = R.last_seq;
+	send_new(line);		/* to nobody: told when it is born */
 	watch_silence();
 }
 
@@ -263,10 +269,12 @@ take_ask(const json_t *obj)
 static void
 take_facts(const json_t *facts)
 {
-	if (json_object_get(facts, "paired") != NULL)
-		mod_rfs_paired(&H.mod, json_is_true(json_object_get(facts, "paired")));
-	if (json_object_get(facts, "inconsistent") != NULL)
-		mod_rfs_inconsistent(&H.mod, json_is_true(json_object_get(facts, "inconsistent")));
+	const json_t *paired = json_object_get(facts, "paired"), *inconsistent = json_object_get(facts, "inconsistent");
+
+	if (json_is_boolean(paired))
+		mod_rfs_paired(&H.mod, json_is_true(paired));
+	if (json_is_boolean(inconsistent))
+		mod_rfs_inconsistent(&H.mod, json_is_true(inconsistent));
 }
 
 static void
@@ -332,7 +340,7 @@ on_born(void *ctx)
 		send_force();
 	if (R.role != RF_NONE)
 		send_want();
-	uv_timer_start(&R.ping, on_ping, 1, PING_MS);
+	uv_timer_start(&R.ping, on_ping, 1, R.silence_ms / 3);
 	watch_silence();
 }
 
@@ -349,7 +357,7 @@ on_gone(void *ctx, const char *how)
 		return;
 	}
 	rfs_told_died();
-	snprintf(late, sizeof(late), "killed: no answer for %d s", SILENCE_MS / 1000);
+	snprintf(late, sizeof(late), "killed: no answer for %u s", (unsigned)(R.silence_ms / 1000));
 	snprintf(text, sizeof(text), "Process nfsadmin ended unexpectedly (%s): restarted", R.killed ? late : how);
 	if (!R.died_said)
 		heart_log(MSG_RFSD_DIED, "heart", text);
@@ -433,6 +441,7 @@ heart_rfs_order(enum fsm_rfs what)
 	R.plan_waits = true;
 	if (R.role == RF_SYNC)
 		rfs_told_over();
+	R.nosync = what == RF_GIVEN && H.mod.state == S_SWAP_OUT && H.mod.rfs.nosync;
 	if (what == RF_SYNC) {
 		json_decref(R.sync);
 		R.sync = how_to_sync();
@@ -468,6 +477,7 @@ heart_rfs_granted(void)
 {
 	R.granted = R.role == RF_PRIM;
 	send_new(json_pack("{s:s,s:I}", "op", "alone-granted", "seq", R.ask_seq));
+	R.ask_seq = 0;
 }
 
 void
@@ -526,8 +536,11 @@ heart_rfs_init(const char *am)
 	struct child_conf conf = { .name = "rfsd", .module = am, .fd = RFS_LINE_FD, .line_max = RFS_LINE_MAX, .restart_ms = RESTART_MS,
 	    .restart_max_ms = RESTART_MAX_MS };
 	static const struct child_hooks hooks = { NULL, on_born, on_line, on_gone };
+	const char *silence = getenv("SAFE_RFS_SILENCE");
 	char program[512];
 
+	if (silence == NULL || !str_to_u64(silence, 100, 3600000, &R.silence_ms))
+		R.silence_ms = SILENCE_MS;
 	path_format(program, sizeof(program), "%s/private/bin/rfsd", path_safe());
 	conf.program = program;
 	R.child = child_new(H.loop, &conf, &hooks);

@@ -158,24 +158,10 @@ setup_vip_line(const struct setup *s, const char *var)
 	    "config", conf_module_to_json(&s->conf), "lans", s->farm_lans);
 }
 
-/* <flow>, else the heartbeat with ident="flow", else the first (user's guide 13.6.3) */
-static const char *
-rfs_lan_name(const struct setup *s)
-{
-	int i;
-
-	if (s->conf.rfs.flow[0] != '\0')
-		return s->conf.rfs.flow;
-	for (i = 0; i < s->conf.hb_count; i++)
-		if (strcmp(s->conf.hb[i].ident, "flow") == 0)
-			return s->conf.hb[i].lan;
-	return s->conf.hb_count > 0 ? s->conf.hb[0].lan : "";
-}
-
 static bool
 rfs_decode(const json_t *obj, struct setup *s, char *err, size_t errsize)
 {
-	const char *name = rfs_lan_name(s);
+	const char *name = conf_rfs_lan(&s->conf);
 	struct link_conf usable;
 	json_t *lan;
 	size_t i;

@@ -14,6 +14,7 @@
 
 #include "rfs/map.h"
 #include "rfs/stream.h"
+#include <jansson.h>
 
 /* In the shared memory, so that the next worker goes on with the same numbers */
 #define REPL_CONNS_MAX	64
@@ -43,6 +44,9 @@ struct repl_hooks {
 	 * touched afterwards */
 	void (*done)(void *ctx, struct repl_ticket *t);
 	void (*event)(void *ctx, json_t *event);	/* to the keeper, stolen.  From any thread */
+	/* serve_settle(): returns when what was prepared before is applied.  Between map_cut_begin() and the syncfs() of that cut: a change that was
+	 * prepared before the cut and applied after the syncfs would be forgotten by its commit.  NULL: nothing to wait for */
+	void (*settle)(void *ctx);
 };
 struct repl *repl_new(const struct repl_conf *conf, const struct repl_hooks *hooks);
 void repl_set_sync(struct repl *r, struct psync *ps);

@@ -38,9 +38,11 @@ void state_init(struct rfs_state *s);
 /* false: there, and not readable (err): counts as not up to date and blind.  None: state_init(), true. */
 bool state_load(const char *folder, struct rfs_state *s, char *err, size_t errsize);
 bool state_save(const char *folder, const struct rfs_state *s, char *err, size_t errsize);
-/* The secondary's worker, before its first change of the tree: on the disk that this server is half old, half new from now on (folder/syncing; read by
- * state_load(), removed by state_save() of a state that is not inconsistent).  false: errno. */
+/* The secondary's worker, before its first change of the tree: on the disk that this server is half old, half new from now on (folder/syncing,
+ * read by state_load()).  false: errno.  The keeper ends it when that is over. */
 bool state_begin_sync(const char *folder, uint64_t from);
+void state_end_sync(const char *folder);
+void state_alive(const char *folder);	/* now: the time of folder/alive, not forced to the disk: after a loss of power the gap begins earlier */
 void state_gap(struct rfs_state *s, int64_t from_ms, int64_t to_ms);	/* one more; to before from: the clock went back, everything counts */
 uint64_t state_generation(void);	/* a new one, never 0 */
 uint64_t state_generation_of(const char *uid);	/* of an external synchronisation */

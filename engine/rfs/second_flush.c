@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * second_flush.c: to the disk: what an acknowledgement stands for when async="none", and whole file systems for a cut.
+ *
+ * Called by: second.c, second_apply.c; a connection's batch only in its reader.
+ */
+#include "config.h"
+#include "rfs/second_impl.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+void
+second_pending(struct second *s, int conn, uint8_t dir, uint64_t node, bool folder)
+{
+	struct lane *l = &s->lanes[conn];
+	int i;
+
+	if (!s->conf.on_disk || node == 0)
+		return;
+	for (i = 0; i < l->batch_count && i < BATCH_MAX; i++)
+		if (l->batch[i].dir == dir && l->batch[i].node == node)
+			return;
+	if (l->batch_count < BATCH_MAX)
+		l->batch[l->batch_count] = (struct pending){ dir, folder, node };
+	if (l->batch_count <= BATCH_MAX)
+		l->batch_count++;
+}
+
+bool
+second_flush_all(struct second *s)
+{
+	int i;
+
+	for (i = 0; i < s->conf.dirs; i++)
+		if (s->conf.trees[i] != NULL && syncfs(tree_hidden(s->conf.trees[i], "tmp")) != 0)
+			return false;
+	return true;
+}
+
+static bool
+flush_one(struct second *s, const struct pending *p)
+{
+	struct tree *t = s->conf.trees[p->dir];
+	struct tree_fd *f = tree_get(t, p->node, p->folder ? TREE_DIR : TREE_READ);
+	bool ok;
+
+	if (f == NULL)	/* deleted meanwhile, or neither file nor folder: its folder is in the batch as well */
+		return errno == ESTALE || errno == ENOENT || errno == ELOOP || errno == ENXIO || errno == ENOTDIR || errno == EINVAL;
+	ok = p->folder ? fsync(f->fd) == 0 : fdatasync(f->fd) == 0;
+	tree_put(t, f);
+	return ok;
+}
+
+bool
+second_flush(struct second *s, int conn)
+{
+	struct lane *l = &s->lanes[conn];
+	int i, count = l->batch_count;
+
+	l->batch_count = 0;
+	if (count > BATCH_MAX)
+		return second_flush_all(s);
+	for (i = 0; i < count; i++)
+		if (!flush_one(s, &l->batch[i]))
+			return false;
+	return true;
+}
