@@ -81,7 +81,7 @@ struct node {
 	int		 lines;
 	uint32_t	 want_seq, last_want;	/* of the plan that waits */
 	enum fsm_rfs	 want;
-	bool		 want_waits, want_after;
+	bool		 want_waits, want_after, want_done, granted;
 	int		 failures;
 	int64_t		 stepped_ms;
 	bool		 shown, froze_all, lastprim_said;
@@ -225,14 +225,19 @@ hook_send(void *ctx, int hb, const struct beat *b)
 	}
 }
 
-static void
+/* False: it is so already, as heart knows */
+static bool
 order(struct node *n, enum fsm_rfs role, bool after)
 {
+	if (role == n->want && role != RF_SYNC && n->want_done && !n->granted)
+		return false;
+	n->want_done = n->granted = false;
 	n->want = role;
 	n->want_waits = true;
 	n->want_after = after;
 	n->want_seq = ++n->last_want;
 	model_want(index_of(n), role, n->want_seq);
+	return true;
 }
 
 static void
@@ -252,8 +257,8 @@ hook_run(void *ctx, enum fsm_plan plan, uint32_t seq, const char *action)
 		story(index_of(ctx), "rfsd shall be %s", fsm_rfs_names[fsm_plan_rfs_before(plan)]);
 		n->script_seq = seq;
 		n->script_plan = plan;
-		order(n, fsm_plan_rfs_before(plan), false);
-		return;
+		if (order(n, fsm_plan_rfs_before(plan), false))
+			return;
 	}
 	slow = rng_below(&S.rng, 100);
 	ms = slow < 70 ? rng_below(&S.rng, 300) : slow < 97 ? rng_below(&S.rng, 5000) : rng_below(&S.rng, 60000);
@@ -333,6 +338,7 @@ static void
 hook_rfs_alone(void *ctx)
 {
 	story(index_of(ctx), "rfsd may go on alone");
+	((struct node *)ctx)->granted = true;
 	model_grant(index_of(ctx));
 }
 
@@ -461,8 +467,9 @@ heart_born(int i, bool revive)
 	n->heart = true;
 	n->life++;
 	n->script_seq = 0;
-	n->want_waits = n->want_after = n->shown = false;
+	n->want_waits = n->want_after = n->want_done = n->shown = false;
 	n->lines = 0;
+	n->want = RF_NONE;
 	/* safeadmin saw the last state of the dead process, even where its record did not reach the disk */
 	if (revive && n->mod.report.state != RS_STOP)
 		n->disk.running = true;
@@ -549,8 +556,8 @@ script_over(struct node *n, uint32_t seq, int failures)
 		return;
 	if (WITH_RFS && !n->want_after && fsm_plan_rfs_after(n->script_plan) != RF_NONE) {
 		n->failures = failures;
-		order(n, fsm_plan_rfs_after(n->script_plan), true);
-		return;
+		if (order(n, fsm_plan_rfs_after(n->script_plan), true))
+			return;
 	}
 	n->want_after = false;
 	n->script_seq = 0;
@@ -576,6 +583,7 @@ hear_line(int i, struct told_line l)
 
 	switch (l.what) {
 	case TOLD_ACK:
+		n->want_done = n->want_done || l.seq == n->want_seq;
 		if (!waits)
 			break;
 		n->want_waits = false;
@@ -675,7 +683,7 @@ rfsd_live(int i)
 		n->shown = true;
 		model_born(i);
 	} else if (n->mod.state == S_STOP && n->shown) {
-		n->shown = false;
+		n->shown = n->want_done = false;
 		n->lines = 0;
 		model_end(i);
 		for (k = 0; k < ARRAY_LEN(names); k++)
@@ -887,7 +895,7 @@ not_settled(void)
 	}
 	snprintf(why, sizeof(why), "no pair after healing: n1 %s, n2 %s", fsm_states[a].name, fsm_states[b].name);
 	if (WITH_RFS && on == 2 && a == S_BLOCKED && b == S_BLOCKED && !model_uptodate(0) && !model_uptodate(1) &&
-	    model_lastprim(0) == model_lastprim(1))
+	    model_lastprim(0) == model_lastprim(1) && (!S.strict || !model_begun()))
 		return NULL;	/* an operator has to say whose data counts */
 	if (on == 2 && !((a == S_PRIM && b == S_SECOND) || (a == S_SECOND && b == S_PRIM)) &&
 	    !(a == S_BLOCKED && b == S_BLOCKED && S.n[0].mod.rec.lastprim == 0 && S.n[1].mod.rec.lastprim == 0))
