@@ -131,6 +131,11 @@ tests_bench_bench_rules_SOURCES = tests/bench/bench_rules.c
 tests_bench_bench_rules_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 tests_bench_bench_rules_LDADD = $(RULES_LIBS)
 
+# Replication: are two trees equal (tests/lab/t-rfs*, tests/rfs/nemesis)
+check_PROGRAMS += tests/rfs/treecmp
+tests_rfs_treecmp_SOURCES = tests/rfs/treecmp.c
+EXTRA_DIST += tests/rfs/load tests/rfs/nemesis
+
 # scripts: run by tests/run where they are
 EXTRA_DIST += tests/run tests/lib tests/lab tests/lint tests/ctl
 # agent/: units, and the real thing with snmpd on a loopback of its own (tests/agent/*.sh)
