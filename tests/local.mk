@@ -355,3 +355,4 @@ UNIT_TESTS += tests/unit/t_farm_net
 tests_unit_t_farm_net_SOURCES = tests/unit/t_farm_net.c engine/cluster/link.c $(FARM_NET_SOURCES)
 tests_unit_t_farm_net_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS) $(CRYPTO_CFLAGS)
 tests_unit_t_farm_net_LDADD = $(FARM_LIBS) $(CRYPTO_LIBS) $(UV_LIBS) $(CMOCKA_LIBS)
+include tests/unit/rfs_net.mk

@@ -529,17 +529,23 @@ repl_stream(struct repl *r)
 }
 
 void
+repl_stop(struct repl *r)
+{
+	pthread_mutex_lock(&r->lock);
+	r->stop = true;
+	pthread_cond_broadcast(&r->cond);
+	pthread_mutex_unlock(&r->lock);
+	stream_drop(r->stream, "closed");
+}
+
+void
 repl_free(struct repl *r)
 {
 	int i;
 
 	if (r == NULL)
 		return;
-	pthread_mutex_lock(&r->lock);
-	r->stop = true;
-	pthread_cond_broadcast(&r->cond);
-	pthread_mutex_unlock(&r->lock);
-	stream_drop(r->stream, "closed");
+	repl_stop(r);
 	if (r->cutter_runs)
 		pthread_join(r->cutter, NULL);
 	if (r->timer_runs)

@@ -202,13 +202,14 @@ repl_cutter(void *arg)
 {
 	struct repl *r = arg;
 	struct cut c;
-	int64_t until;
+	int64_t since, left;
 	int more = 0;
 
 	pthread_mutex_lock(&r->lock);
 	while (!r->stop) {
-		for (until = clock_mono_ms() + r->cut_ms; !r->stop && clock_mono_ms() < until;)
-			repl_wait_ms(r, until - clock_mono_ms());
+		since = clock_mono_ms();
+		while (!r->stop && (left = since + r->cut_ms - clock_mono_ms()) > 0)
+			repl_wait_ms(r, left);
 		if (r->stop || !whole(r))
 			continue;
 		more = atomic_load(&r->touched) ? 1 : more - 1;
