@@ -322,6 +322,7 @@ tests_unit_t_check_SOURCES = tests/unit/t_check.c
 tests_unit_t_check_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS) $(MNL_CFLAGS)
 tests_unit_t_check_LDADD = $(CHECK_LIBS) $(CMOCKA_LIBS)
 include tests/unit/filter.mk
+include tests/unit/rfs_net.mk
 
 # farm: who serves what
 UNIT_TESTS += tests/unit/t_assign
@@ -355,4 +356,9 @@ UNIT_TESTS += tests/unit/t_farm_net
 tests_unit_t_farm_net_SOURCES = tests/unit/t_farm_net.c engine/cluster/link.c $(FARM_NET_SOURCES)
 tests_unit_t_farm_net_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS) $(CRYPTO_CFLAGS)
 tests_unit_t_farm_net_LDADD = $(FARM_LIBS) $(CRYPTO_LIBS) $(UV_LIBS) $(CMOCKA_LIBS)
-include tests/unit/rfs_net.mk
+
+# rfsd: keeper
+UNIT_TESTS += tests/unit/t_rfs_state
+tests_unit_t_rfs_state_SOURCES = tests/unit/t_rfs_state.c
+tests_unit_t_rfs_state_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_rfs_state_LDADD = $(RFSSTATE_LIBS) $(CMOCKA_LIBS)

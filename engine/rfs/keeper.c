@@ -23,6 +23,7 @@
 
 const char *const keep_role_names[KEEP_ROLES] = { "off", "alone", "prim", "given", "sync", "second" };
 
+#define BUSY_TICKS	5	/* between signs of life while something takes long */
 #define LOCK_TRIES	100	/* 20 ms each: for a former keeper to end (ours) */
 
 /* ---- to heart ---- */
@@ -59,7 +60,7 @@ reached(struct keeper *k, enum keep_role role)
 	bool changed = k->role != role;
 
 	k->role = role;
-	if (keep_primary(role) || role == KEEP_OFF || role == KEEP_GIVEN)
+	if (role != KEEP_SYNC && role != KEEP_SECOND)
 		k->holds = keep_primary(role);
 	if (k->holds)
 		k->taken = k->uptodate_set = false;
@@ -93,7 +94,7 @@ keep_told_alone(struct keeper *k)
 	char gen[17];
 
 	snprintf(gen, sizeof(gen), "%016" PRIx64, k->st.gen);
-	keep_worker_send(k, json_pack("{s:s,s:s}", "op", "alone", "gen", gen));
+	keep_worker_send(k, json_pack("{s:s,s:s,s:o}", "op", "alone", "gen", gen, "state", state_to_json(&k->st)));
 }
 
 /* Nobody needs the secondary from here on.  Not before the disk says so: it is tried again each second. */
@@ -136,7 +137,7 @@ keep_told_paired(struct keeper *k)
 	k->pair_waits = false;
 	keep_publish(k);	/* heart tells the secondary that it is needed; before the worker does */
 	snprintf(gen, sizeof(gen), "%016" PRIx64, k->st.gen);
-	keep_worker_send(k, json_pack("{s:s,s:s}", "op", "paired", "gen", gen));
+	keep_worker_send(k, json_pack("{s:s,s:s,s:o}", "op", "paired", "gen", gen, "state", state_to_json(&k->st)));
 }
 
 /* ---- mounts ---- */
@@ -292,9 +293,9 @@ begin_term(struct keeper *k)
 	}
 	k->kind = primary ? ROLE_PRIMARY : ROLE_SECOND;
 	k->term = true;
-	k->synced = !primary && k->goal == KEEP_SECOND;
+	k->synced = false;
 	if (!primary)
-		k->holds = k->synced;
+		k->holds = false;	/* until it has said "synced" */
 	k->given = k->give_sent = k->asked = k->resync = false;
 	k->alone_why[0] = '\0';
 	memset(k->deaths, 0, sizeof(k->deaths));
@@ -549,6 +550,8 @@ on_tick(uv_timer_t *t)
 			keep_worker_replace(k);
 	}
 	keep_tick(k);
+	if (k->has_want && !k->acked && ++k->silent % BUSY_TICKS == 0)
+		keep_say(k, json_pack("{s:i}", "pong", 0));
 	keep_advance(k);
 }
 

@@ -214,6 +214,13 @@ ev_told(struct keeper *k, const json_t *o)
 	keep_say(k, json_pack("{s:O,s:s}", "told", json_object_get(o, "n"), "text", text_of(o, "text")));
 }
 
+/* What it was born with has changed, and it has done its part */
+static void
+ev_again(struct keeper *k, const json_t *o)
+{
+	keep_worker_replace(k);
+}
+
 void
 keep_event(struct keeper *k, const json_t *o)
 {
@@ -222,6 +229,7 @@ keep_event(struct keeper *k, const json_t *o)
 		{ "pair", ev_pair }, { "begin", ev_begin }, { "synced", ev_synced }, { "sync-failed", ev_sync_failed }, { "out", ev_out },
 		{ "given", ev_given }, { "taken", ev_taken }, { "progress", ev_progress }, { "bandwidth", ev_bandwidth }, { "log", ev_log },
 		{ "reply", ev_reply }, { "told", ev_told },
+		{ "again", ev_again },
 	};
 	const char *word = text_of(o, "event");
 	size_t i;
