@@ -516,6 +516,8 @@ test_pair_breaks(void **state)
 			atomic_store(&ssync_holds, false);
 			stream_drop(repl_stream(w.r), "the test");
 			wait_until(t->state == 99);
+			wait_until(w.pe.pair == 1);
+			world_shell(&w, "rm -f p/a s/a");	/* a real synchronisation would see to it */
 		}
 		wait_until(w.pe.pair == 1);
 		if (point == 1) {	/* the keeper writes it down meanwhile: what is asked waits */
