@@ -36,19 +36,19 @@ value(struct dump *d, const char *name, char buf[SHOW_MAX])
 	return buf;
 }
 
-/* "  word value" for each that is there */
+/* "word value, word value" of those that are there, behind first */
 static void
-values(struct dump *d, const char *const *names, size_t count, const char *between)
+values(struct dump *d, const char *const *names, size_t count, const char *first)
 {
 	char buf[SHOW_MAX];
-	const char *sep = "";
+	const char *sep = first;
 	size_t i;
 
 	for (i = 0; i < count; i++) {
 		if (value(d, names[i], buf)[0] == '\0')
 			continue;
 		fprintf(d->out, "%s%s %s", sep, names[i], buf);
-		sep = between;
+		sep = ", ";
 	}
 }
 
@@ -63,7 +63,7 @@ tag(struct dump *d, const char *name)
 	if (strcmp(name, "rfslog") == 0 && !d->in_log) {
 		d->in_log = true;
 		fprintf(d->out, "rfs%s: ", value(d, "kind", buf));
-		values(d, of_log, ARRAY_LEN(of_log), ", ");
+		values(d, of_log, ARRAY_LEN(of_log), "");
 		fputc('\n', d->out);
 	} else if (!d->in_log) {
 		return false;
@@ -72,14 +72,14 @@ tag(struct dump *d, const char *name)
 	} else if (strcmp(name, "file") == 0) {
 		d->files++;
 		fprintf(d->out, "  %-8s ", value(d, "result", buf));
-		fprintf(d->out, "%s  ", value(d, "path", buf));
-		values(d, of_file, ARRAY_LEN(of_file), ", ");
+		fputs(value(d, "path", buf), d->out);
+		values(d, of_file, ARRAY_LEN(of_file), "  ");
 		value(d, "why", why);
 		fprintf(d->out, "%s%s\n", why[0] != '\0' ? "  " : "", why);
 	} else if (strcmp(name, "summary") == 0) {
 		d->summary = true;
 		fputs("Summary: ", d->out);
-		values(d, of_summary, ARRAY_LEN(of_summary), ", ");
+		values(d, of_summary, ARRAY_LEN(of_summary), "");
 		if (strcmp(value(d, "complete", buf), "false") == 0)
 			fprintf(d->out, "; not complete: %s", value(d, "why", why));
 		fputc('\n', d->out);
