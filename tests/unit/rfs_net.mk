@@ -1,5 +1,5 @@
 # The stream of the replication and its two ends
-RFSNET_TEST_LIBS = librfsnet.a librfsfs.a librfssync.a librfsnet.a librfsfs.a librfssync.a libconf.a $(BASE_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) $(XXHASH_LIBS) \
+RFSNET_TEST_LIBS = librfsnet.a librfsfs.a librfssync.a librfsnet.a librfsfs.a librfssync.a librfsstate.a libconf.a $(BASE_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) $(XXHASH_LIBS) \
 	$(JANSSON_LIBS) -lpthread
 UNIT_TESTS += tests/unit/t_rfs_frame tests/unit/t_rfs_stream tests/unit/t_rfs_repl
 tests_unit_t_rfs_frame_SOURCES = tests/unit/t_rfs_frame.c

@@ -172,8 +172,6 @@ ssync_frame(struct ssync *y, int conn, const struct frame *f)
 	stream_send(second_stream(y->second), 0, &whole);
 }
 
-json_t *state_to_json(const struct rfs_state *s) { (void)s; return json_object(); }
-
 /* ---- the two servers ---- */
 struct world {
 	char	 dir[64];
