@@ -52,6 +52,8 @@ ack(struct keeper *k, const char *why)
 	k->acked = true;
 	keep_publish(k);
 	keep_say(k, json_pack("{s:I,s:s}", "ack", (json_int_t)k->seq, "why", why));
+	if (k->role == KEEP_SYNC && k->synced)		/* before this keeper's life */
+		keep_say(k, json_pack("{s:I}", "synced", (json_int_t)k->seq));
 }
 
 static void
@@ -359,6 +361,16 @@ keep_advance(struct keeper *k)
 
 /* ---- orders; NULL or what was expected ---- */
 
+/* Which words a worker was born with */
+static void
+words_of(const json_t *setup, char words[17])
+{
+	char *text = json_dumps(setup, JSON_COMPACT | JSON_SORT_KEYS);
+
+	snprintf(words, 17, "%016" PRIx64, text != NULL ? state_generation_of(text) : 0);
+	free(text);
+}
+
 static const char *
 order_setup(struct keeper *k, const json_t *o)
 {
@@ -366,7 +378,8 @@ order_setup(struct keeper *k, const json_t *o)
 	struct conf_module *conf = calloc(1, sizeof(*conf));
 	const json_t *id = json_object_get(o, "id"), *lan = json_object_get(o, "lan");
 	const char *local = json_string_value(json_object_get(lan, "local")), *peer = json_string_value(json_object_get(o, "peer"));
-	bool moved, same = k->setup != NULL && json_equal(k->setup, (json_t *)(uintptr_t)o);
+	bool moved, same;
+	char words[17];
 
 	if (conf == NULL)
 		return "memory";
@@ -388,7 +401,10 @@ order_setup(struct keeper *k, const json_t *o)
 	k->setup = json_deep_copy(o);
 	if (k->term && k->kind == ROLE_PRIMARY && moved && k->listen_known)
 		keep_listen(k);
-	if (k->term && !same && k->listen_known)
+	words_of(k->setup, words);
+	same = strcmp(words, k->words) == 0;
+	str_copy(k->words, sizeof(k->words), words);
+	if (k->term && !same && !k->w.adopting)
 		keep_worker_replace(k);	/* nobody notices; it is born with the new words */
 	k->listen_known = true;
 	keep_publish(k);
@@ -401,10 +417,11 @@ set_want(struct keeper *k, int64_t seq, enum keep_role role, json_t *sync)
 {
 	bool second = role == KEEP_SYNC || role == KEEP_SECOND;
 
+	/* the first one of this keeper: what an adopted worker does already goes on */
+	k->resync = role == KEEP_SYNC && k->term && k->kind == ROLE_SECOND && k->has_want;
 	k->has_want = true;
 	k->acked = false;
 	k->seq = seq;
-	k->resync = role == KEEP_SYNC && k->term && k->kind == ROLE_SECOND;
 	k->want = k->goal = role;
 	k->why[0] = '\0';
 	if (role != KEEP_SECOND || k->role == KEEP_GIVEN) {

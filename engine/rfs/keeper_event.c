@@ -41,6 +41,7 @@ static void
 ev_adopted(struct keeper *k, const json_t *o)
 {
 	const json_t *blob = json_object_get(o, "blob"), *sync = json_object_get(blob, "sync");
+	bool other = false;
 	int i;
 
 	k->w.adopting = false;
@@ -50,6 +51,10 @@ ev_adopted(struct keeper *k, const json_t *o)
 		if (strcmp(text_of(blob, "goal"), keep_role_names[i]) == 0 && !k->has_want)
 			k->goal = (enum keep_role)i;
 	}
+	if (k->listen_known && strcmp(k->words, text_of(blob, "words")) != 0)
+		other = true;	/* the setup changed while no keeper was there */
+	if (!k->listen_known)
+		str_copy(k->words, sizeof(k->words), text_of(blob, "words"));
 	k->synced = json_is_true(json_object_get(blob, "synced"));
 	k->taken = json_is_true(json_object_get(blob, "taken"));
 	k->given = json_is_true(json_object_get(blob, "given"));
@@ -59,6 +64,8 @@ ev_adopted(struct keeper *k, const json_t *o)
 	k->w.ready = json_is_true(json_object_get(o, "ready"));
 	if (k->kind == ROLE_PRIMARY && json_is_true(json_object_get(o, "pair")) && !k->st.paired)
 		keep_told_alone(k);	/* written down, but the former keeper died before it could say so */
+	if (other)
+		keep_worker_replace(k);
 }
 
 static void

@@ -43,6 +43,7 @@ struct keeper {
 	int	 id;
 	char	 local[46], peer[SK_NAME_MAX];
 	bool	 listen_known;		/* a setup has come in this life */
+	char	 words[17];		/* of it; of the adopted worker's until one has come */
 	/* what is remembered */
 	struct rfs_state st;
 	bool	 pair_waits, alone_waits;	/* to be written before it is told */

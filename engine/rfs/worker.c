@@ -225,25 +225,24 @@ kbs(const uint64_t *ring)
 	return now > before ? (int64_t)((now - before) / SPAN / 1024) : 0;
 }
 
+/* The primary's are repl's */
 static void
 on_tick(void *ctx)
 {
-	struct stream *s = W.primary ? repl_stream(W.repl) : second_stream(W.second);
+	struct stream *s = W.primary ? NULL : second_stream(W.second);
 	static int64_t last[2] = { -1, -1 };
-	int at = ++W.ticks % (SPAN + 1);
-	uint64_t in = 0, out = 0, rei = 0;
+	int at;
 
 	if (s == NULL)
 		return;
-	stream_stats(s, &in, &out);
-	W.in[at] = in;
-	W.out[at] = out;
+	at = ++W.ticks % (SPAN + 1);
+	stream_stats(s, &W.in[at], &W.out[at]);
 	if (W.ticks <= SPAN || (kbs(W.in) == last[0] && kbs(W.out) == last[1]))
 		return;
 	last[0] = kbs(W.in);
 	last[1] = kbs(W.out);
-	worker_tell(W.line, json_pack("{s:s,s:I,s:I,s:I,s:I}", "event", "bandwidth", "rep_kbs", (json_int_t)(W.primary ? last[1] : 0), "rei_kbs",
-	    (json_int_t)rei, "in_kbs", (json_int_t)last[0], "out_kbs", (json_int_t)last[1]));
+	worker_tell(W.line, json_pack("{s:s,s:i,s:i,s:I,s:I}", "event", "bandwidth", "rep_kbs", 0, "rei_kbs", 0, "in_kbs", (json_int_t)last[0],
+	    "out_kbs", (json_int_t)last[1]));
 }
 
 /* ---- birth ---- */

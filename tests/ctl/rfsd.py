@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # rfsd.py: replicated folders with a real kernel.  Started by t-rfsd in namespaces of its own.  Two servers, n1 and n2, each with its folder.
-import os, shutil, signal, subprocess, sys, tempfile, threading, time
+import json, os, shutil, signal, subprocess, sys, tempfile, threading, time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from rfsd_lib import LONG, Rfsd, until
 
@@ -192,8 +192,165 @@ def degraded():
     a.end()
 
 
+def checktime():
+    a = server("n1", T + "/checktime", attrs='checktime="300" checkintv="1"')
+    ok(a.want("alone") == "", "alone")
+    pid = a.worker()
+    os.kill(pid, signal.SIGSTOP)
+    o = a.wait(lambda o: "out" in o)
+    ok(o is not None and any("did not answer within 300 ms" in t for t in a.logged), "a folder that does not answer within checktime: told", a.logged)
+    os.kill(pid, signal.SIGCONT)
+    ok(a.want("off") == "" and os.path.islink(a.rep), "off")
+    a.end()
+
+
+def syncing():          # syncdelta, syncat: what the other server was told long ago
+    d = T + "/syncing"
+    a = server("n1", d)
+    a.want("alone")
+    a.want("off")
+    a.end()
+    st = a.state()
+
+    def begin(ago_ms, **more):
+        now = int(time.time() * 1000)
+        with open(a.var + "/rfs/state.json", "w") as f:
+            json.dump({**st, "uptodate": False, "synced_ms": now - ago_ms, "alive_ms": now - ago_ms, **more}, f)
+        b = server("n1", d, attrs='syncdelta="2" syncat="0 0 1 1 *"')
+        b.want("off")
+        b.until(lambda: "rfs.synced" in b.now and "rfs.syncat" in b.now)
+        return b
+    b = begin(1000)
+    ok(b.now["rfs.synced"] == "up" and b.now["rfs.syncat"] == "up", "rfs.synced is up within syncdelta", b.now)
+    b.end()
+    b = begin(121000)
+    ok(b.now["rfs.synced"] == "down", "and down after it", b.now)
+    b.end()
+    b = begin(1000, inconsistent=True)
+    ok(b.now["rfs.synced"] == "down" and b.facts.get("inconsistent") is True, "and where data is not consistent", (b.now, b.facts))
+    why = b.order({"op": "force", "how": "prim"})
+    ok(why != "" and any("primforce" in t for t in b.logged), "prim is refused then", (why, b.logged))
+    ok(b.order({"op": "force", "how": "primforce"}) == "" and b.want("alone") == "" and b.facts.get("inconsistent") is False, "primforce is not", b.facts)
+    ok(b.state()["full"] and b.state()["base"] == "0" * 16 and b.state()["uptodate"], "and the next synchronisation copies everything", b.state())
+    b.want("off")
+    b.end()
+    b = begin(1000, syncat_down=True)
+    ok(b.now["rfs.syncat"] == "down", "synchronised as scheduled: rfs.syncat is down", b.now)
+    b.send({"op": "set", "name": "rfs.syncat", "value": "up", "by": "safekit"})
+    ok(b.until(lambda: b.now["rfs.syncat"] == "up"), "until it is set")
+    b.send({"op": "set", "name": "rfs.uptodate", "value": "up", "by": "rule"})
+    ok(b.until(lambda: b.now["rfs.uptodate"] == "up") and not b.state()["uptodate"], "rfs.uptodate set by a rule is published, not written down", b.now)
+    ok(b.want("alone") == "" and b.state()["uptodate"] and b.state()["gen"] != st["gen"], "before this server is alone", b.state())
+    b.want("off")
+    b.end()
+
+
+def fill(dir):      # something to copy
+    for i in range(40):
+        d = "%s/dir%d" % (dir, i)
+        os.mkdir(d)
+        for k in range(5):
+            with open("%s/file%d" % (d, k), "wb") as f:
+                f.write(os.urandom(1000 * (i + 1)))
+    with open(dir + "/large", "wb") as f:
+        f.write(os.urandom(20 << 20))
+    os.symlink("dir0/file0", dir + "/link")
+    os.link(dir + "/dir1/file1", dir + "/hard")
+
+
+def pair(d, **more):    # n1 alone, n2 synchronised from it and second, n1 prim
+    a, b = server("n1", d, **more), server("n2", d, **more)
+    ok(a.want("alone") == "" and b.want("off") == "", "n1 alone, n2 off", (a.logged, b.logged))
+    return a, b
+
+
+def synchronise(a, b, what):    # b from a
+    why = b.want("sync", sync={"mode": "default"})
+    o = b.wait(lambda o: "synced" in o or "sync-failed" in o or "out" in o)
+    good = why == "" and o is not None and o.get("synced") == b.seq
+    ok(good, what + ": synchronised", (why, o, a.logged, b.logged))
+    ok(a.until(lambda: a.facts.get("paired") is True), what + ": the primary has noted it first", a.facts)
+    ok(b.want("second") == "" and a.want("prim") == "", what + ": second and prim", (a.logged, b.logged))
+    return good
+
+
+def pairs():
+    a, b = pair(T + "/pairs", key="5" * 64)
+    fill(a.rep)
+    w = Writer(a.rep)
+    until(lambda: w.acked > 5)
+    if not synchronise(a, b, "pair"):
+        return
+    sa, sb = a.state(), b.state()
+    ok(not sa["uptodate"] and sa["paired"] and sa["gen"] == sa["base"], "the primary's disk: not up to date without the other", sa)
+    ok(not sb["uptodate"] and sb["gen"] == sa["gen"] and not sb["inconsistent"] and not sb["lastprim"], "the secondary's disk: neither", sb)
+    ok(a.now["rfs.uptodate"] == "up" and b.now["rfs.uptodate"] == "up", "both are published as up to date", (a.now, b.now))
+    ok(b.mount() == "ext4" or b.mount() != "", "the secondary has its folder")
+    try:
+        write(b.rep + "/no", "x")
+        ok(False, "and cannot be written to")
+    except OSError as e:
+        ok(e.errno == 30, "and cannot be written to", e)
+    for who in (a, b, a, b):
+        before = w.acked
+        pid = who.kill_worker()
+        ok(pid and until(lambda: w.acked > before + 5 or w.errors) and not w.errors, "kill -9 of the worker of " + who.name + " under load: goes on",
+           (w.errors, a.logged, b.logged))
+    for who in (a, b):
+        before, pid = w.acked, who.worker()
+        who.kill()
+        ok(until(lambda: w.acked > before + 5 or w.errors) and not w.errors, "kill -9 of the keeper of " + who.name + ": goes on", w.errors)
+        who.again()
+        ok(who.want("prim" if who is a else "second") == "" and who.worker() == pid, "the next keeper of " + who.name + " adopts", who.logged)
+    ok(a.facts.get("paired") is True and a.now["rfs.uptodate"] == "up" and b.now["rfs.uptodate"] == "up", "nothing has changed", (a.facts, a.now, b.now))
+    ok(not any("asks" in t for t in a.logged), "nobody asked to go on alone")
+    ok(w.end(), "no error for the application", w.errors)
+    ok(w.missing(a.back) == [] and w.missing(b.back) == [], "all that was acknowledged is on both")
+    ok(same(a.back, b.back) == "", "both are equal", same(a.back, b.back))
+    # the primary dies with all it has
+    w = Writer(a.rep, "second-life")
+    until(lambda: w.acked > 20)
+    a.kill()
+    os.kill(a.worker(), signal.SIGKILL)
+    w.end()
+    acked = w.acked
+    ok(b.want("alone") == "", "takeover", b.logged)
+    sb2 = b.state()
+    ok(sb2["uptodate"] and sb2["lastprim"] and sb2["gen"] != sb["gen"] and sb2["base"] == sb["gen"], "with a generation of its own, on the disk", sb2)
+    ok(acked > 20 and w.missing(b.rep) == [], "all that was acknowledged is there")
+    write(b.rep + "/new", "after the takeover", sync=True)
+    os.unlink(b.rep + "/link")
+    a.again()
+    ok(a.want("off") == "" and a.until(lambda: a.now.get("rfs.uptodate") == "down"), "the former primary knows that it is old", (a.now, a.logged))
+    synchronise(b, a, "back")
+    ok(same(a.back, b.back) == "" and read(a.back + "/new") == "after the takeover", "both are equal", same(a.back, b.back))
+    # the secondary goes: alone is granted, what waited is let go
+    w = Writer(b.rep, "third-life")
+    until(lambda: w.acked > 5)
+    ok(a.want("off") == "", "the secondary leaves", a.logged)
+    o = b.wait(lambda o: o.get("ask") == "alone")
+    ok(o is not None, "the primary asks", b.logged)
+    b.send({"op": "alone-granted", "seq": o["seq"] if o else 0})
+    before = w.acked
+    ok(until(lambda: w.acked > before + 5 or w.errors) and not w.errors, "granted: goes on alone", w.errors)
+    ok(b.until(lambda: b.facts.get("paired") is False) and b.state()["uptodate"], "and the disk says so", b.state())
+    w.end()
+    # swap
+    synchronise(b, a, "again")
+    ok(b.want("given") == "" and b.mount() not in ("", "fuse.safekit"), "given", (b.logged, a.logged))
+    ok(a.until(lambda: a.now["rfs.swapping"] == "up"), "the other one knows", (a.now, a.logged))
+    ok(a.want("alone") == "", "taken", a.logged)
+    write(a.rep + "/swapped", "x", sync=True)
+    synchronise(a, b, "swapped")
+    ok(same(a.back, b.back) == "", "both are equal", same(a.back, b.back))
+    ok(b.want("off") == "" and b.mount() == "" and os.path.islink(b.rep), "second off", b.logged)
+    a.want("alone")
+    ok(a.want("off") == "" and a.mount() == "" and a.state()["uptodate"], "prim off", (a.logged, a.state()))
+    ok(a.end() == 0 and b.end() == 0, "quit")
+
+
 def main():
-    tests = [alone, policy, degraded]
+    tests = [alone, policy, degraded, checktime, syncing, pairs]
     for t in tests:
         if not only or t.__name__ in only:
             t()
