@@ -43,6 +43,7 @@ struct keeper {
 	int	 id;
 	char	 local[46], peer[SK_NAME_MAX];
 	bool	 listen_known;		/* a setup has come in this life */
+	char	 words[17];		/* of it; of the adopted worker's until one has come */
 	/* what is remembered */
 	struct rfs_state st;
 	bool	 pair_waits, alone_waits;	/* to be written before it is told */
@@ -70,7 +71,7 @@ struct keeper {
 	int	 deaths_next;
 	int64_t	 died_ms;		/* of the one whose successor is not ready yet; 0 none */
 	char	 died_how[64];
-	int	 listen_ticks;
+	int	 listen_ticks, silent;
 	/* check of the mounts */
 	uv_work_t check_work;
 	bool	 check_runs;
@@ -121,6 +122,8 @@ void keep_event(struct keeper *k, const json_t *o);
 /* keeper_state.c */
 void keep_load(struct keeper *k);
 bool keep_save(struct keeper *k, char *err, size_t errsize);
+bool keep_save_or(struct keeper *k, const struct rfs_state *before, char *err, size_t errsize);	/* before: again where that fails */
+void keep_set_policy(struct rfs_state *s, const char *mode, const char *role, const char *uid);
 bool keep_state_primary(struct keeper *k, char *err, size_t errsize);	/* before a term begins */
 bool keep_state_second(struct keeper *k, char *err, size_t errsize);
 bool keep_state_alone(struct keeper *k);	/* on the disk: what is acknowledged from now on is here only */
@@ -130,8 +133,9 @@ bool keep_state_synced(struct keeper *k, uint64_t gen);
 void keep_state_off(struct keeper *k);
 void keep_publish(struct keeper *k);
 void keep_tick(struct keeper *k);
-void keep_policy(struct keeper *k, const json_t *order);
 void keep_set(struct keeper *k, const char *name, const char *value);
 bool keep_gen(const json_t *v, uint64_t *gen);	/* 16 hex */
+
+void keep_policy(struct keeper *k, const json_t *order);	/* keeper_policy.c */
 
 #endif

@@ -109,7 +109,7 @@ dirs_of(const struct keeper *k)
 static json_t *
 blob_of(const struct keeper *k)
 {
-	return json_pack("{s:s,s:s,s:b,s:b,s:b,s:O?}", "role", keep_role_names[k->role], "goal", keep_role_names[k->goal], "synced", k->synced,
+	return json_pack("{s:s,s:s,s:s,s:b,s:b,s:b,s:O?}", "words", k->words, "role", keep_role_names[k->role], "goal", keep_role_names[k->goal], "synced", k->synced,
 	    "taken", k->taken, "given", k->given, "sync", k->sync);
 }
 

@@ -41,8 +41,8 @@ enum rfs_role { ROLE_PRIMARY, ROLE_SECOND };
  * keeper -> worker
  *	{"op":"setup", all of rfsline.h's setup, "dirs":[{"dir","backing"}],"state":{state_to_json},"gaps":[{"from_ms","to_ms"}],
  *	 "degraded":bool,"pair":bool,"sync":{...}}	first line.  pair (primary): a former worker of this term had a secondary: nothing is acknowledged without it
- *	{"op":"alone","gen":16 hex}	primary: from now on no secondary is needed; gen: the new generation, on the disk already
- *	{"op":"paired","gen":16 hex}	answer to "pair": on the disk; the secondary may be told
+ *	{"op":"alone","gen":16 hex,"state":{}}	primary: from now on no secondary is needed; gen: the new generation, on the disk already
+ *	{"op":"paired","gen":16 hex,"state":{}}	answer to "pair": on the disk; the secondary may be told
  *	{"op":"config",...}		what a dynamic configuration may change
  *	{"op":"give"}			primary, after the mounts are gone: everything to the secondary, then {"event":"given"}
  *	{"op":"policy","words":[...],"base":16 hex or ""}	base: as source of an external synchronisation: the maps begin anew at this instant, with that
@@ -59,6 +59,7 @@ enum rfs_role { ROLE_PRIMARY, ROLE_SECOND };
  *	"sync-failed" {"why","again"} | "out" {"why"}	second
  *	"given" | "taken"		primary: all is there and the stream is closed; second: the primary has given
  *	"progress" {...} | "bandwidth" {"rep_kbs","rei_kbs","in_kbs","out_kbs"} | "log" {"key","origin","text"} | "reply" {...} | "told" {...}
+ *	"again"				after "policy": a worker with the new state is to take its place
  */
 
 #endif

@@ -1,0 +1,364 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# rfsd.py: replicated folders with a real kernel.  Started by t-rfsd in namespaces of its own.  Two servers, n1 and n2, each with its folder.
+import json, os, shutil, signal, subprocess, sys, tempfile, threading, time
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from rfsd_lib import LONG, Rfsd, until
+
+build, top = sys.argv[1], sys.argv[2]
+only = sys.argv[3:]
+count = bad = 0
+T = tempfile.mkdtemp(prefix="t-rfsd.")
+subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+
+
+def ok(good, name, why=""):
+    global count, bad
+    count += 1
+    bad += not good
+    print(("ok" if good else "not ok"), count, "-", name)
+    if not good and why != "":
+        print("# " + str(why)[:3000].replace("\n", "\n# "))
+    sys.stdout.flush()
+
+
+def server(which, dir, **more):
+    ips = {"n1": "127.0.0.1", "n2": "127.0.0.2"}
+    peer = "n2" if which == "n1" else "n1"
+    r = Rfsd(build, top, dir, which, ips[which], peer, ips[peer], **more)
+    r.setup()
+    return r
+
+
+def read(path):
+    with open(path) as f:
+        return f.read()
+
+
+def write(path, text, sync=False):
+    with open(path, "w") as f:
+        f.write(text)
+        if sync:
+            f.flush()
+            os.fsync(f.fileno())
+
+
+def same(a, b):         # the difference of two trees in words, "" none
+    p = subprocess.run(["diff", "-r", "--no-dereference", "-x", ".safekit_rfs", a, b], capture_output=True, text=True)
+    return p.stdout[:2000] + p.stderr[:500]
+
+
+class Writer(threading.Thread):     # an application: writes records with fsync, remembers what was acknowledged
+    def __init__(self, dir, name="journal"):
+        super().__init__(daemon=True)
+        self.path, self.dir, self.name_ = dir + "/" + name, dir, name
+        self.acked, self.errors, self.stop = 0, [], False
+        self.start()
+
+    def run(self):
+        n = 0
+        fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        while not self.stop:
+            try:
+                os.pwrite(fd, b"%15d\n" % n, n * 16)
+                os.fsync(fd)
+                if n % 7 == 0:
+                    p = "%s/%s.d%d" % (self.dir, self.name_, n)
+                    os.mkdir(p)
+                    os.rename(p, p + ".moved")
+                    os.rmdir(p + ".moved")
+            except OSError as e:
+                self.errors.append(e)
+                break
+            n += 1
+            self.acked = n
+        os.close(fd)
+
+    def end(self):
+        self.stop = True
+        self.join(LONG)
+        return not self.is_alive() and not self.errors
+
+    def missing(self, dir):         # records that were acknowledged and are not there
+        with open(dir + "/" + self.name_, "rb") as f:
+            data = f.read()
+        return [n for n in range(self.acked) if data[n * 16:n * 16 + 16] != b"%15d\n" % n]
+
+
+def alone():
+    d = T + "/alone"
+    a = server("n1", d, inner='<tocheck path="there"/>')
+    ok(a.want("off") == "" and os.path.islink(a.rep), "off: the link")
+    ok(a.until(lambda: "rfs.uptodate" in a.now) and a.now["rfs.uptodate"] == "down" and a.facts.get("inconsistent") is False,
+       "at first nobody is up to date", a.now)
+    why = a.want("alone")
+    ok(why is not None and "there" in why and os.path.islink(a.rep), "tocheck: refused with words", why)
+    write(a.back + "/there", "x")
+    write(a.back + "/before", "was here")
+    why = a.want("alone")
+    ok(why == "" and a.mount() == "fuse.safekit", "alone: mounted", (why, a.logged))
+    st = a.state()
+    ok(st["uptodate"] and st["lastprim"] and not st["paired"] and st["gen"] != "0" * 16, "the disk says up to date", st)
+    ok(a.now["rfs.uptodate"] == "up" and a.now["rfs.lastprimstate"] == "up" and a.now["rfs.degraded"] == "down", "resources", a.now)
+    ok(read(a.rep + "/before") == "was here", "what was there is there")
+    write(a.rep + "/f", "one", sync=True)
+    os.mkdir(a.rep + "/d")
+    ok(read(a.back + "/f") == "one" and os.path.isdir(a.back + "/d"), "what is written is in the folder behind")
+    w = Writer(a.rep)
+    until(lambda: w.acked > 5)
+    for i in range(3):
+        before = w.acked
+        pid = a.kill_worker()
+        ok(pid and until(lambda: w.acked > before + 5 or w.errors), "kill -9 of the worker under load %d: goes on" % i, w.errors)
+    line = a.until(lambda: any("another one took over" in t for t in a.logged))
+    ok(line, "and that is said", a.logged)
+    # the keeper dies: the worker serves on, the next keeper adopts it
+    before, pid = w.acked, a.worker()
+    a.kill()
+    ok(until(lambda: w.acked > before + 5 or w.errors) and not w.errors, "kill -9 of the keeper: the worker serves on", w.errors)
+    a.again()
+    ok(a.want("alone") == "" and a.worker() == pid, "the next keeper adopts it", a.logged)
+    gen = a.state()["gen"]
+    ok(a.now["rfs.uptodate"] == "up" and gen == st["gen"], "and is up to date as before", a.now)
+    before = w.acked
+    a.kill_worker()
+    ok(until(lambda: w.acked > before + 5 or w.errors) and not w.errors, "the adopted worker is watched", w.errors)
+    before = w.acked
+    # keeper, then worker, then another keeper: only the descriptors of /dev/fuse are gone with both
+    ok(w.end(), "no error for the application", w.errors)
+    ok(w.missing(a.back) == [], "all that was acknowledged is there")
+    ok(a.want("off") == "" and os.path.islink(a.rep) and a.mount() == "" and read(a.rep + "/f") == "one", "off: the link again", a.logged)
+    st = a.state()
+    ok(st["uptodate"] and not st["degraded"], "and still up to date", st)
+    # everything dies
+    ok(a.want("alone") == "", "alone again")
+    a.kill()
+    os.kill(a.worker(), signal.SIGKILL)
+    ok(until(lambda: a.worker() == 0), "keeper and worker killed")
+    a.again()
+    ok(a.want("off") == "" and os.path.islink(a.rep) and a.mount() == "", "a mount that nobody serves is repaired", a.logged)
+    ok(any("former life" in t for t in a.logged), "and said", a.logged)
+    # somebody sits in the folder
+    ok(a.want("alone") == "", "alone once more")
+    here = os.open(a.rep, os.O_RDONLY)
+    why = a.want("off")
+    ok(why == "" and any("is used by" in t for t in a.logged) and os.path.islink(a.rep), "a folder in use is unmounted, and said", (why, a.logged))
+    os.close(here)
+    ok(a.end() == 0, "quit")
+
+
+def policy():
+    d = T + "/policy"
+    a = server("n1", d)
+    a.want("off")
+    a.send({"op": "policy", "n": 7, "words": []})
+    o = a.wait(lambda o: o.get("reply") == 7)
+    ok(o and o["ok"] and '"full"' in o["text"], "rfssync shows full at first", o)
+    a.send({"op": "policy", "n": 8, "words": ["external", "prim", "backup1"]})
+    o = a.wait(lambda o: o.get("reply") == 8)
+    ok(o and o["ok"], "external prim", o)
+    a.until(lambda: a.now.get("usersetting.rfssyncuid") == "backup1")
+    ok(a.now.get("usersetting.rfssyncrole") == "prim" and a.now.get("usersetting.rfssyncuid") == "backup1", "resources", a.now)
+    a.send({"op": "policy", "n": 9, "words": ["external", "prim", "x" * 25]})
+    o = a.wait(lambda o: o.get("reply") == 9)
+    ok(o and not o["ok"], "a uid of 25 characters is refused", o)
+    a.send({"op": "policy", "n": 10, "words": ["full"]})
+    o = a.wait(lambda o: o.get("reply") == 10)
+    ok(o and o["ok"] and a.state()["full"], "full", o)
+    a.send({"op": "ping", "n": 5})
+    ok(a.wait(lambda o: o.get("pong") == 5) is not None, "ping")
+    ok(a.end() == 0, "quit")
+    os.makedirs(d + "/n2/var/modules/am/rfs")
+    with open(d + "/n2/var/modules/am/rfs/state.json", "w") as f:
+        f.write("{ not JSON")
+    b = server("n2", d)
+    b.want("off")
+    ok(b.now["rfs.uptodate"] == "down" and any("cannot be read" in t for t in b.logged), "a state that cannot be read: not up to date, and said", b.logged)
+    b.end()
+
+
+def degraded():
+    a = server("n1", T + "/degraded")
+    ok(a.want("alone") == "", "alone")
+    write(a.rep + "/f", "x")
+    for i in range(6):
+        pid = a.worker()
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: a.worker() not in (0, pid))
+    ok(a.until(lambda: a.now.get("rfs.degraded") == "up"), "a worker that dies six times: degraded", a.logged)
+    ok(read(a.rep + "/f") == "x", "and the folder is served")
+    ok(a.want("off") == "" and a.until(lambda: a.now["rfs.degraded"] == "down"), "until it is stopped", a.now)
+    a.end()
+
+
+def checktime():
+    a = server("n1", T + "/checktime", attrs='checktime="300" checkintv="1"')
+    ok(a.want("alone") == "", "alone")
+    pid = a.worker()
+    os.kill(pid, signal.SIGSTOP)
+    o = a.wait(lambda o: "out" in o)
+    ok(o is not None and any("did not answer within 300 ms" in t for t in a.logged), "a folder that does not answer within checktime: told", a.logged)
+    os.kill(pid, signal.SIGCONT)
+    ok(a.want("off") == "" and os.path.islink(a.rep), "off")
+    a.end()
+
+
+def syncing():          # syncdelta, syncat: what the other server was told long ago
+    d = T + "/syncing"
+    a = server("n1", d)
+    a.want("alone")
+    a.want("off")
+    a.end()
+    st = a.state()
+
+    def begin(ago_ms, **more):
+        now = int(time.time() * 1000)
+        with open(a.var + "/rfs/state.json", "w") as f:
+            json.dump({**st, "uptodate": False, "synced_ms": now - ago_ms, "alive_ms": now - ago_ms, **more}, f)
+        b = server("n1", d, attrs='syncdelta="2" syncat="0 0 1 1 *"')
+        b.want("off")
+        b.until(lambda: "rfs.synced" in b.now and "rfs.syncat" in b.now)
+        return b
+    b = begin(1000)
+    ok(b.now["rfs.synced"] == "up" and b.now["rfs.syncat"] == "up", "rfs.synced is up within syncdelta", b.now)
+    b.end()
+    b = begin(121000)
+    ok(b.now["rfs.synced"] == "down", "and down after it", b.now)
+    b.end()
+    b = begin(1000, inconsistent=True)
+    ok(b.now["rfs.synced"] == "down" and b.facts.get("inconsistent") is True, "and where data is not consistent", (b.now, b.facts))
+    why = b.order({"op": "force", "how": "prim"})
+    ok(why != "" and any("primforce" in t for t in b.logged), "prim is refused then", (why, b.logged))
+    ok(b.order({"op": "force", "how": "primforce"}) == "" and b.want("alone") == "" and b.facts.get("inconsistent") is False, "primforce is not", b.facts)
+    ok(b.state()["full"] and b.state()["base"] == "0" * 16 and b.state()["uptodate"], "and the next synchronisation copies everything", b.state())
+    b.want("off")
+    b.end()
+    b = begin(1000, syncat_down=True)
+    ok(b.now["rfs.syncat"] == "down", "synchronised as scheduled: rfs.syncat is down", b.now)
+    b.send({"op": "set", "name": "rfs.syncat", "value": "up", "by": "safekit"})
+    ok(b.until(lambda: b.now["rfs.syncat"] == "up"), "until it is set")
+    b.send({"op": "set", "name": "rfs.uptodate", "value": "up", "by": "rule"})
+    ok(b.until(lambda: b.now["rfs.uptodate"] == "up") and not b.state()["uptodate"], "rfs.uptodate set by a rule is published, not written down", b.now)
+    ok(b.want("alone") == "" and b.state()["uptodate"] and b.state()["gen"] != st["gen"], "before this server is alone", b.state())
+    b.want("off")
+    b.end()
+
+
+def fill(dir):      # something to copy
+    for i in range(40):
+        d = "%s/dir%d" % (dir, i)
+        os.mkdir(d)
+        for k in range(5):
+            with open("%s/file%d" % (d, k), "wb") as f:
+                f.write(os.urandom(1000 * (i + 1)))
+    with open(dir + "/large", "wb") as f:
+        f.write(os.urandom(20 << 20))
+    os.symlink("dir0/file0", dir + "/link")
+    os.link(dir + "/dir1/file1", dir + "/hard")
+
+
+def pair(d, **more):    # n1 alone, n2 synchronised from it and second, n1 prim
+    a, b = server("n1", d, **more), server("n2", d, **more)
+    ok(a.want("alone") == "" and b.want("off") == "", "n1 alone, n2 off", (a.logged, b.logged))
+    return a, b
+
+
+def synchronise(a, b, what):    # b from a
+    why = b.want("sync", sync={"mode": "default"})
+    o = b.wait(lambda o: "synced" in o or "sync-failed" in o or "out" in o)
+    good = why == "" and o is not None and o.get("synced") == b.seq
+    ok(good, what + ": synchronised", (why, o, a.logged, b.logged))
+    ok(a.until(lambda: a.facts.get("paired") is True), what + ": the primary has noted it first", a.facts)
+    ok(b.want("second") == "" and a.want("prim") == "", what + ": second and prim", (a.logged, b.logged))
+    return good
+
+
+def pairs():
+    a, b = pair(T + "/pairs", key="5" * 64)
+    fill(a.rep)
+    w = Writer(a.rep)
+    until(lambda: w.acked > 5)
+    if not synchronise(a, b, "pair"):
+        return
+    sa, sb = a.state(), b.state()
+    ok(not sa["uptodate"] and sa["paired"] and sa["gen"] == sa["base"], "the primary's disk: not up to date without the other", sa)
+    ok(not sb["uptodate"] and sb["gen"] == sa["gen"] and not sb["inconsistent"] and not sb["lastprim"], "the secondary's disk: neither", sb)
+    ok(a.now["rfs.uptodate"] == "up" and b.now["rfs.uptodate"] == "up", "both are published as up to date", (a.now, b.now))
+    ok(b.mount() == "ext4" or b.mount() != "", "the secondary has its folder")
+    try:
+        write(b.rep + "/no", "x")
+        ok(False, "and cannot be written to")
+    except OSError as e:
+        ok(e.errno == 30, "and cannot be written to", e)
+    for who in (a, b, a, b):
+        before = w.acked
+        pid = who.kill_worker()
+        ok(pid and until(lambda: w.acked > before + 5 or w.errors) and not w.errors, "kill -9 of the worker of " + who.name + " under load: goes on",
+           (w.errors, a.logged, b.logged))
+    for who in (a, b):
+        before, pid = w.acked, who.worker()
+        who.kill()
+        ok(until(lambda: w.acked > before + 5 or w.errors) and not w.errors, "kill -9 of the keeper of " + who.name + ": goes on", w.errors)
+        who.again()
+        ok(who.want("prim" if who is a else "second") == "" and who.worker() == pid, "the next keeper of " + who.name + " adopts", who.logged)
+    ok(a.facts.get("paired") is True and a.now["rfs.uptodate"] == "up" and b.now["rfs.uptodate"] == "up", "nothing has changed", (a.facts, a.now, b.now))
+    ok(not any("asks" in t for t in a.logged), "nobody asked to go on alone")
+    ok(w.end(), "no error for the application", w.errors)
+    ok(w.missing(a.back) == [] and w.missing(b.back) == [], "all that was acknowledged is on both")
+    ok(same(a.back, b.back) == "", "both are equal", same(a.back, b.back))
+    # the primary dies with all it has
+    w = Writer(a.rep, "second-life")
+    until(lambda: w.acked > 20)
+    a.kill()
+    os.kill(a.worker(), signal.SIGKILL)
+    w.end()
+    acked = w.acked
+    ok(b.want("alone") == "", "takeover", b.logged)
+    sb2 = b.state()
+    ok(sb2["uptodate"] and sb2["lastprim"] and sb2["gen"] != sb["gen"] and sb2["base"] == sb["gen"], "with a generation of its own, on the disk", sb2)
+    ok(acked > 20 and w.missing(b.rep) == [], "all that was acknowledged is there")
+    write(b.rep + "/new", "after the takeover", sync=True)
+    os.unlink(b.rep + "/link")
+    a.again()
+    ok(a.want("off") == "" and a.until(lambda: a.now.get("rfs.uptodate") == "down"), "the former primary knows that it is old", (a.now, a.logged))
+    synchronise(b, a, "back")
+    ok(same(a.back, b.back) == "" and read(a.back + "/new") == "after the takeover", "both are equal", same(a.back, b.back))
+    # the secondary goes: alone is granted, what waited is let go
+    w = Writer(b.rep, "third-life")
+    until(lambda: w.acked > 5)
+    ok(a.want("off") == "", "the secondary leaves", a.logged)
+    o = b.wait(lambda o: o.get("ask") == "alone")
+    ok(o is not None, "the primary asks", b.logged)
+    b.send({"op": "alone-granted", "seq": o["seq"] if o else 0})
+    before = w.acked
+    ok(until(lambda: w.acked > before + 5 or w.errors) and not w.errors, "granted: goes on alone", w.errors)
+    ok(b.until(lambda: b.facts.get("paired") is False) and b.state()["uptodate"], "and the disk says so", b.state())
+    w.end()
+    # swap
+    synchronise(b, a, "again")
+    ok(b.want("given") == "" and b.mount() not in ("", "fuse.safekit"), "given", (b.logged, a.logged))
+    ok(a.until(lambda: a.now["rfs.swapping"] == "up"), "the other one knows", (a.now, a.logged))
+    ok(a.want("alone") == "", "taken", a.logged)
+    write(a.rep + "/swapped", "x", sync=True)
+    synchronise(a, b, "swapped")
+    ok(same(a.back, b.back) == "", "both are equal", same(a.back, b.back))
+    ok(b.want("off") == "" and b.mount() == "" and os.path.islink(b.rep), "second off", b.logged)
+    a.want("alone")
+    ok(a.want("off") == "" and a.mount() == "" and a.state()["uptodate"], "prim off", (a.logged, a.state()))
+    ok(a.end() == 0 and b.end() == 0, "quit")
+
+
+def main():
+    tests = [alone, policy, degraded, checktime, syncing, pairs]
+    for t in tests:
+        if not only or t.__name__ in only:
+            t()
+    print("1..%d" % count)
+    subprocess.run(["umount", "-l", "-q"] + [r for r in (T + "/%s/%s/rep" % (t.__name__, n) for t in tests for n in ("n1", "n2")) if os.path.ismount(r)],
+                   stderr=subprocess.DEVNULL)
+    shutil.rmtree(T, ignore_errors=True)
+    sys.exit(1 if bad else 0)
+
+
+main()
