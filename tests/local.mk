@@ -384,3 +384,7 @@ tests_unit_t_rfs_match_LDADD = $(RFSSYNC_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
 tests_unit_t_rfs_state_match_SOURCES = tests/unit/t_rfs_state_match.c
 tests_unit_t_rfs_state_match_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_t_rfs_state_match_LDADD = $(RFSSYNC_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/t_rfs_psync
+tests_unit_t_rfs_psync_SOURCES = tests/unit/t_rfs_psync.c tests/unit/rfs_sync_world.h tests/sim/rng.h
+tests_unit_t_rfs_psync_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_t_rfs_psync_LDADD = $(RFS_LIBS) $(CMOCKA_LIBS)
