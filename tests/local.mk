@@ -25,12 +25,17 @@ tests_unit_t_group_LDADD = $(CLUSTER_LIBS) $(CMOCKA_LIBS)
 
 # Histories of a mirror module on two servers; make sim SEED=n tells the story of one
 check_PROGRAMS += tests/sim/sim
-tests_sim_sim_SOURCES = tests/sim/sim.c tests/sim/rng.h
+tests_sim_sim_SOURCES = tests/sim/sim.c tests/sim/rng.h tests/sim/rfs_model.c tests/sim/rfs_model.h
 tests_sim_sim_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests $(JANSSON_CFLAGS)
 tests_sim_sim_LDADD = $(MODULE_LIBS)
 .PHONY: sim
 sim: tests/sim/sim$(EXEEXT)
 	tests/sim/sim -n 1 -s $(SEED) -v
+# and on two that replicate files
+check_PROGRAMS += tests/sim/rfs_sim
+tests_sim_rfs_sim_SOURCES = $(tests_sim_sim_SOURCES)
+tests_sim_rfs_sim_CPPFLAGS = $(tests_sim_sim_CPPFLAGS) -DWITH_RFS=1
+tests_sim_rfs_sim_LDADD = $(MODULE_LIBS)
 
 # Histories of the membership protocol; prints the seed of a failing one
 check_PROGRAMS += tests/sim/group_sim
@@ -125,6 +130,11 @@ EXTRA_PROGRAMS += tests/bench/bench_rules
 tests_bench_bench_rules_SOURCES = tests/bench/bench_rules.c
 tests_bench_bench_rules_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 tests_bench_bench_rules_LDADD = $(RULES_LIBS)
+
+# Replication: are two trees equal (tests/lab/t-rfs*, tests/rfs/nemesis)
+check_PROGRAMS += tests/rfs/treecmp
+tests_rfs_treecmp_SOURCES = tests/rfs/treecmp.c
+EXTRA_DIST += tests/rfs/load tests/rfs/nemesis
 
 # scripts: run by tests/run where they are
 EXTRA_DIST += tests/run tests/lib tests/lab tests/lint tests/ctl

@@ -19,17 +19,23 @@
 
 #define UPTODATE	"rfs.uptodate"
 
-/* In these states another server's word may make us primary or let us stay one; and the files are those of the pair */
 static bool
-follows(const struct mod *m)
+syncs(const struct mod *m)
 {
-	return (fsm_states[m->state].flags & F_SECOND) != 0;
+	return m->state == S_SYNC || m->state == S_SWAP_SYNC;
 }
 
 static bool
 gives(const struct mod *m)
 {
 	return m->state == S_SWAP_GIVEN || m->state == S_SWAP_CLAIM;
+}
+
+/* A secondary whose files are the primary's: it may take over */
+static bool
+follows(const struct mod *m)
+{
+	return (fsm_states[m->state].flags & F_SECOND) != 0 && !syncs(m) && !gives(m);
 }
 
 static bool
@@ -51,7 +57,7 @@ mod_rfs_flags(const struct mod *m, unsigned flags)
 {
 	if (!m->conf.rfs)
 		return flags;
-	if (m->rfs.dropped)
+	if (m->rfs.dropped || m->state == S_SWAP_SYNC)
 		flags &= ~(unsigned)(F_SECOND | F_GIVEN);
 	if (m->rfs.paired)
 		flags |= F_PAIRED;
@@ -79,13 +85,15 @@ mod_rfs_conditions(const struct mod *m)
 	bool heard = m->peer.view == BEAT_KNOWN;
 	unsigned c = 0;
 
-	if (m->state == S_SYNC && m->run_seq == 0 && (!m->conf.rfs || (f->synced && heard && pair_primary(b))))
+	if (syncs(m) && m->run_seq == 0 && (!m->conf.rfs || (f->synced && heard && pair_primary(b))))
 		c |= C_WHOLE;
 	if (!m->conf.rfs)
 		return c;
 	if (mod_holds(m))
 		c |= f->paired ? C_WHOLE : C_APART;
 	else if (f->dropped || (m->state == S_WAIT && heard && (b->flags & F_DROP) != 0))
+		c |= C_APART;
+	else if (gives(m) && f->taken && (!heard || (b->flags & (F_SECOND | F_HELD)) == 0))
 		c |= C_APART;
 	if (m->forced_prim && f->inconsistent && !f->primforce)
 		c |= C_INCONSISTENT;
@@ -125,7 +133,7 @@ mod_rfs_resource(struct mod *m, const char *name, int health)
 void
 mod_rfs_clock(struct mod *m, int64_t now)
 {
-	if (m->conf.rfs && now - m->now >= m->lease_ms / 2 && (follows(m) || gives(m) || m->state == S_SYNC || m->rfs.paired)) {
+	if (m->conf.rfs && now - m->now >= m->lease_ms / 2 && (follows(m) || gives(m) || syncs(m) || m->rfs.paired)) {
 		m->rfs.stale = true;
 		mod_tell(m);	/* an answer to this is one of now */
 	}
@@ -142,10 +150,12 @@ mod_rfs_heard(struct mod *m)
 
 	if (!m->conf.rfs)
 		return;
-	if (m->state == S_SYNC)
+	if (syncs(m))
 		drop = (b->flags & F_DROP) != 0 || (f->synced && primary && answered(m) && (b->flags & F_PAIRED) == 0);
 	else if (follows(m))	/* who leaves acknowledges nothing more: heart may have died there, and not know yet */
 		drop = primary && ((b->flags & F_DROP) != 0 || (b->flags & (F_PAIRED | F_LEAVING)) == 0);
+	if (gives(m) && (b->flags & (F_SECOND | F_HELD)) != 0)	/* whose claim we acknowledged may have taken, without our hearing of it */
+		f->taken = (b->flags & (F_CLAIM | F_HELD)) != 0;
 	if (drop && !f->dropped) {
 		f->dropped = true;
 		mod_say(m, MSG_RFS_OUT, "the primary goes on without this server");
@@ -240,6 +250,8 @@ mod_rfs_become(struct mod *m, enum fsm_state next)
 	}
 	if ((fsm_states[next].flags & (F_HELD | F_SECOND)) == 0 && next != S_SYNC)
 		f->dropped = f->stale = f->synced = false;
+	if (next == S_SWAP_OUT)
+		f->taken = false;
 	if (next == S_STOP)
 		*f = (struct mod_rfs){ .uptodate = RH_UNKNOWN };
 }
@@ -272,7 +284,7 @@ mod_rfs_wish(struct mod *m, enum rpt_verb verb, const struct mod_options *o)
 void
 mod_rfs_synced(struct mod *m)
 {
-	if (m->state != S_SYNC || m->rfs.synced)
+	if (!syncs(m) || m->rfs.synced)
 		return;
 	m->rfs.synced = true;
 	mod_tell(m);		/* what is said in answer to this is said by one who knows */
@@ -281,7 +293,7 @@ mod_rfs_synced(struct mod *m)
 void
 mod_rfs_failed(struct mod *m, const char *why, bool again)
 {
-	if (m->state != S_SYNC)
+	if (!syncs(m))
 		return;
 	mod_say(m, MSG_RFS_SYNC_FAILED, why);
 	snprintf(m->cause, sizeof(m->cause), "Reintegration failed: %.*s", SK_TEXT_MAX / 2, why);
@@ -318,7 +330,7 @@ mod_rfs_out(struct mod *m, const char *why)
 {
 	char err[SK_TEXT_MAX];
 
-	if (!follows(m) && m->state != S_SYNC)
+	if (!follows(m) && !syncs(m))
 		return;
 	mod_say(m, MSG_RFS_OUT, why);
 	mod_action(m, VERB_STOPSTART, "nfsadmin", "nfsadmin", m->now, err, sizeof(err));

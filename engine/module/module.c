@@ -414,8 +414,10 @@ apply(struct mod *m, enum fsm_event e)
 		m->run_seq = 0;
 		m->hooks.kill(m->hooks.ctx);
 	}
-	if (e == E_TAKE && m->forced_prim && m->conf.rfs)
+	if (e == E_TAKE && m->forced_prim && m->conf.rfs) {
+		m->rfs.uptodate = RH_UP;	/* as rfsd will say in a moment */
 		m->hooks.rfs_force(m->hooks.ctx, m->rfs.primforce || m->rfs.fullsync_prim);
+	}
 	remember_acts(m, row->acts);
 	say_acts(m, row->acts);
 	if (row->acts & A_ASK)
@@ -468,7 +470,7 @@ mod_eval(struct mod *m)
 		if (m->deferred != E_NONE && (fsm_step(m->conf.mode, m->state, m->deferred, NULL)->acts & A_DEFER) == 0) {
 			e = m->deferred;
 			m->deferred = E_NONE;
-		} else if (m->run_seq == 0 || (m->state == S_SYNC && m->conf.rfs)) {
+		} else if (m->run_seq == 0 || ((m->state == S_SYNC || m->state == S_SWAP_SYNC) && m->conf.rfs)) {
 			e = fsm_perceive(m->conf.mode, m->state, mod_conditions(m));
 		}
 		if (e == E_NONE)
@@ -653,9 +655,10 @@ take_action(struct mod *m, enum rpt_verb verb, const char *by, const char *ident
 void
 mod_break_off(struct mod *m, bool again, const char *why)
 {
-	bool restart = again && !mod_loop(m, LOOP_INC);
+	bool stops = m->deferred == E_STOP || (m->goal == A_GOAL_STOP && (fsm_step(m->conf.mode, m->state, E_STOP, NULL)->next == SAME));
+	bool restart = again && !stops && !mod_loop(m, LOOP_INC);
 
-	if (again && !restart) {
+	if (again && !stops && !restart) {
 		mod_say(m, MSG_STOPPING_LOOP);
 		m->hooks.notice(m->hooks.ctx, NT_MAXLOOP, "stopstart", "", "rfs", "Stopping loop");
 	}

@@ -95,6 +95,7 @@ struct mod_rfs {
 	bool	 paired;		/* primary: writes need the secondary; false from the moment on that it is ordered otherwise */
 	bool	 parting;		/* and until rfsd has heard that: what it tells meanwhile is older */
 	bool	 dropped;		/* syncing or second: the primary goes on without us; until the next synchronisation */
+	bool	 taken;			/* swap: the other one has claimed what we gave */
 	bool	 stale;			/* we did not run for a while: not confirmed by the other server since */
 	bool	 primforce;		/* prim was ordered as primforce */
 };

@@ -76,6 +76,8 @@ serve_attr(struct serve *s, int dir, uint64_t node, const struct stat *st, struc
 	};
 	if (!S_ISDIR(st->st_mode) && st->st_nlink == 1 && orphans_has(s, dir, node))
 		a->nlink = 0;
+	if (node == RFS_ROOT && st->st_nlink > 2)
+		a->nlink--;	/* RFS_HIDDEN */
 }
 
 int

@@ -5,11 +5,15 @@
  * heart process, and operators and detectors that do anything at any time; failover rules over resources that flap, told to the other
  * server, and a splitbrain witness that only some can see.  After every step the invariants of doc/STATES.md.
  *
+ * Built a second time as rfs_sim, where the module replicates files (rfs_model.h).  Half of its histories are strict: no packet between the
+ * hearts is lost, but servers lose power and freeze, hearts die and the stream breaks: nothing that was acknowledged may ever be lost.
+ *
  * usage: sim [-n HISTORIES] [-s FIRST_SEED] [-v]     -v tells the story of each history (use with -n 1)
  */
 #include "config.h"
 #include "conf/conf.h"
 #include "module/module.h"
+#include "sim/rfs_model.h"
 #include "sim/rng.h"
 
 #include <getopt.h>
@@ -42,7 +46,12 @@ static const char *const rule_sets[] = {
 
 #define CALM_MS		400000	/* after healing: enough for two timeouts, slow scripts and a stop in between */
 
-enum what { W_PACKET, W_SCRIPT, W_WAKE, W_CHAOS, W_HEART_BORN, W_PERSIST };
+#ifndef WITH_RFS
+#define WITH_RFS 0
+#endif
+#define LINES_MAX	64
+
+enum what { W_PACKET, W_SCRIPT, W_WAKE, W_CHAOS, W_HEART_BORN, W_PERSIST, W_RFSD, W_LINE };
 struct item { int64_t at; uint64_t order; int what, node, hb, life; uint32_t seq; int failures; struct beat *beat; struct mod_record *rec; };
 
 struct node {
@@ -67,6 +76,15 @@ struct node {
 	bool		 on, told;	/* as the operator wants it in the end; stop said */
 	struct rules	*rules;
 	int		 health[RESOURCES];
+	/* replicated files */
+	struct told_line line[LINES_MAX];	/* from rfsd, on their way */
+	int		 lines;
+	uint32_t	 want_seq, last_want;	/* of the plan that waits */
+	enum fsm_rfs	 want;
+	bool		 want_waits, want_after;
+	int		 failures;
+	int64_t		 stepped_ms;
+	bool		 shown, froze_all, lastprim_said;
 };
 
 static struct {
@@ -84,8 +102,9 @@ static struct {
 	char		 rules[4096];	/* the same on both servers */
 	bool		 witness;
 	long		 rule_actions;
-	int64_t		 rest_ms;
-	bool		 calm, verbose, failed;
+	int64_t		 rest_ms, quiet_ms;	/* quiet: the applications write nothing more */
+	bool		 calm, verbose, failed, strict;
+	long		 stuck;
 	char		 why[256];
 	long		 holds, splits, swaps, takeovers;
 } S;
@@ -207,6 +226,16 @@ hook_send(void *ctx, int hb, const struct beat *b)
 }
 
 static void
+order(struct node *n, enum fsm_rfs role, bool after)
+{
+	n->want = role;
+	n->want_waits = true;
+	n->want_after = after;
+	n->want_seq = ++n->last_want;
+	model_want(index_of(n), role, n->want_seq);
+}
+
+static void
 hook_run(void *ctx, enum fsm_plan plan, uint32_t seq, const char *action)
 {
 	struct node *n = ctx;
@@ -214,8 +243,16 @@ hook_run(void *ctx, enum fsm_plan plan, uint32_t seq, const char *action)
 	int64_t ms;
 	unsigned slow;
 
-	if (plan == P_SYNC) {	/* without <rfs>: nothing to do */
+	if (plan == P_SYNC && !WITH_RFS) {	/* nothing to do */
 		mod_script_done(&n->mod, seq, 0, node_now(n));
+		return;
+	}
+	n->want_waits = n->want_after = false;
+	if (WITH_RFS && seq != n->script_seq && fsm_plan_rfs_before(plan) != RF_NONE) {	/* again when rfsd has done it */
+		story(index_of(ctx), "rfsd shall be %s", fsm_rfs_names[fsm_plan_rfs_before(plan)]);
+		n->script_seq = seq;
+		n->script_plan = plan;
+		order(n, fsm_plan_rfs_before(plan), false);
 		return;
 	}
 	slow = rng_below(&S.rng, 100);
@@ -239,6 +276,7 @@ static void
 hook_kill(void *ctx)
 {
 	((struct node *)ctx)->script_seq = 0;
+	((struct node *)ctx)->want_waits = false;
 }
 
 static void
@@ -258,6 +296,8 @@ hook_report(void *ctx, const struct rpt_module *r)
 static void
 hook_resource(void *ctx, const char *name, const char *value, const char *by)
 {
+	if (strcmp(name, "rfs.uptodate") == 0 && strcmp(by, "lastprim_server") == 0)
+		model_assign(index_of(ctx));
 }
 
 static void
@@ -269,7 +309,7 @@ hook_notice(void *ctx, int type, const char *object, const char *from, const cha
 	S.takeovers += type == NT_FAILOVER_BEGIN;
 	/* invariant 3: who leaves a split brain does not outrank a primary that really is there and stays */
 	if (type == NT_SPLITBRAIN && strcmp(to, "exiting") == 0 && other->power && other->heart && !other->frozen &&
-	    (fsm_states[other->mod.state].flags & (F_HELD | F_LEAVING)) == F_HELD && me->mod.peer.beat.sc == other->mod.sc && me->mod.rank > other->mod.rank)
+	    (fsm_states[other->mod.state].flags & (F_HELD | F_LEAVING)) == F_HELD && me->mod.peer.beat.sc == other->mod.sc && me->mod.rank > other->mod.rank && !me->mod.rfs.paired)
 		broken("n%d leaves the split brain with rank %d, the other has %d", index_of(ctx) + 1, me->mod.rank, other->mod.rank);
 }
 
@@ -292,11 +332,14 @@ hook_reboot(void *ctx)
 static void
 hook_rfs_alone(void *ctx)
 {
+	story(index_of(ctx), "rfsd may go on alone");
+	model_grant(index_of(ctx));
 }
 
 static void
 hook_rfs_force(void *ctx, bool primforce)
 {
+	model_force(index_of(ctx), primforce);
 }
 
 static int64_t
@@ -375,7 +418,15 @@ see_witness(int i, bool sees)
 static void
 compile(struct node *n)
 {
-	static const char split[] = "splitbrain_failure: if (splitbrain.uptodate == down) then wait();";
+	static const char split[] = "splitbrain_failure: if (splitbrain.uptodate == down) then wait();"
+#if WITH_RFS
+	    "notuptodate_server: if ((rfs.uptodate == down && remote.rfs.uptodate == down) ||"
+	    "(rfs.swapping == down && rfs.uptodate == down && remote.rfs.uptodate == unknown) ||"
+	    "(rfs.uptodate == unknown && remote.rfs.uptodate == down)) then wait();"
+	    "lastprim_server: if (rfs.uptodate == down && remote.rfs.uptodate == down && rfs.lastprimstate == up &&"
+	    "remote.rfs.lastprimstate == down) then rfs.uptodate=up;"
+#endif
+	    ;
 	struct rules_part parts[2] = { { S.rules, 1, 1, RULES_USER }, { split, 1, 1, RULES_DEFAULT } };
 	struct rules_error err;
 	struct rules *old = n->rules;
@@ -390,8 +441,14 @@ compile(struct node *n)
 	rules_free(old);
 	for (r = 0; r < RESOURCES; r++)
 		mod_resource(&n->mod, resource_names[r], rpt_health_names[n->health[r]], n->health[r], false, "sim");
+	if (WITH_RFS) {
+		mod_resource(&n->mod, "rfs.swapping", "down", RH_DOWN, false, "sim");
+		mod_resource(&n->mod, "rfs.lastprimstate", n->lastprim_said ? "up" : "down", n->lastprim_said ? RH_UP : RH_DOWN, false, "sim");
+	}
 	mod_resource(&n->mod, "splitbrain.uptodate", n->mod.rec.split_out ? "down" : "up", n->mod.rec.split_out ? RH_DOWN : RH_UP, false, "sim");
 }
+
+static void rfsd_live(int i);
 
 static void
 heart_born(int i, bool revive)
@@ -404,6 +461,8 @@ heart_born(int i, bool revive)
 	n->heart = true;
 	n->life++;
 	n->script_seq = 0;
+	n->want_waits = n->want_after = n->shown = false;
+	n->lines = 0;
 	/* safeadmin saw the last state of the dead process, even where its record did not reach the disk */
 	if (revive && n->mod.report.state != RS_STOP)
 		n->disk.running = true;
@@ -411,6 +470,7 @@ heart_born(int i, bool revive)
 	mod_init(&n->mod, &conf, &h, &n->disk, (uint64_t)S.now * 1000 + (uint64_t)n->life, node_now(n));
 	compile(n);
 	mod_born(&n->mod, revive);
+	rfsd_live(i);
 }
 
 static void
@@ -419,7 +479,8 @@ power_off(int i)
 	struct node *n = &S.n[i];
 
 	story(i, "POWER OFF in %s", fsm_states[n->mod.state].name);
-	n->power = n->heart = n->app = n->frozen = false;
+	n->power = n->heart = n->app = n->frozen = n->froze_all = false;
+	model_power_off(i);
 	while (n->nheld > 0)
 		free(n->held[--n->nheld].beat);
 	n->life++;
@@ -458,6 +519,8 @@ deliver(struct item *it)	/* it keeps its beat, or the frozen node does */
 	mod_receive(&n->mod, it->hb, it->beat, node_now(n));
 }
 
+static void hear_lines(int i);
+
 static void
 thaw(int i)
 {
@@ -465,7 +528,10 @@ thaw(int i)
 	int k;
 
 	story(i, "THAWS with %d packets waiting", n->nheld);
-	n->frozen = false;
+	n->frozen = n->froze_all = false;
+	model_freeze(i, false);
+	if (rng_below(&S.rng, 2) == 0)
+		hear_lines(i);
 	for (k = 0; k < n->nheld; k++) {
 		deliver(&n->held[k]);
 		free(n->held[k].beat);
@@ -473,6 +539,7 @@ thaw(int i)
 	n->nheld = 0;
 	if (n->power && n->heart)
 		mod_settle(&n->mod, node_now(n));
+	hear_lines(i);
 }
 
 static void
@@ -480,6 +547,12 @@ script_over(struct node *n, uint32_t seq, int failures)
 {
 	if (seq != n->script_seq)
 		return;
+	if (WITH_RFS && !n->want_after && fsm_plan_rfs_after(n->script_plan) != RF_NONE) {
+		n->failures = failures;
+		order(n, fsm_plan_rfs_after(n->script_plan), true);
+		return;
+	}
+	n->want_after = false;
 	n->script_seq = 0;
 	switch (n->script_plan) {
 	case P_FORCE: case P_SWAP_OUT: case P_LEAVE_ALONE_WAIT: case P_LEAVE_PRIM_WAIT:
@@ -491,6 +564,134 @@ script_over(struct node *n, uint32_t seq, int failures)
 	if (failures > 0)
 		mod_script_failed(&n->mod);
 	mod_script_done(&n->mod, seq, failures, node_now(n));
+}
+
+/* ---- rfsd ---- */
+
+static void
+hear_line(int i, struct told_line l)
+{
+	struct node *n = &S.n[i];
+	bool waits = n->want_waits && l.seq == n->want_seq;
+
+	switch (l.what) {
+	case TOLD_ACK:
+		if (!waits)
+			break;
+		n->want_waits = false;
+		if (n->want_after)
+			script_over(n, n->script_seq, n->failures);
+		else
+			hook_run(n, n->script_plan, n->script_seq, "rfs");
+		break;
+	case TOLD_CANNOT:
+		story(i, "rfsd cannot: %s", fsm_rfs_names[l.value]);
+		if (!waits)
+			break;
+		n->want_waits = false;
+		if (l.value == RF_PRIM) {
+			mod_rfs_ask(&n->mod, "cannot");
+			hook_run(n, n->script_plan, n->script_seq, "rfs");
+		} else {
+			mod_rfs_lost(&n->mod, "cannot", l.value == RF_GIVEN, node_now(n));
+		}
+		break;
+	case TOLD_SYNCED:
+		if (n->want == RF_SYNC && l.seq == n->want_seq)
+			mod_rfs_synced(&n->mod);
+		break;
+	case TOLD_FAILED:
+		if (n->want == RF_SYNC && l.seq == n->want_seq)
+			mod_rfs_failed(&n->mod, "interrupted", l.value != 0);
+		break;
+	case TOLD_ASK:
+		mod_rfs_ask(&n->mod, "no stream");
+		break;
+	case TOLD_PAIRED: case TOLD_UNPAIRED:
+		mod_rfs_paired(&n->mod, l.what == TOLD_PAIRED);
+		break;
+	case TOLD_FACTS:
+		mod_rfs_inconsistent(&n->mod, l.value != 0);
+		break;
+	case TOLD_UPTODATE: case TOLD_LASTPRIM:
+		story(i, "rfsd says %s %s", l.what == TOLD_UPTODATE ? "uptodate" : "lastprim", l.value ? "up" : "down");
+		if (l.what == TOLD_LASTPRIM)
+			n->lastprim_said = l.value != 0;
+		if (n->mod.state != S_STOP)
+			mod_resource(&n->mod, l.what == TOLD_UPTODATE ? "rfs.uptodate" : "rfs.lastprimstate", l.value ? "up" : "down",
+			    l.value ? RH_UP : RH_DOWN, false, "nfsadmin");
+		break;
+	}
+	mod_settle(&n->mod, node_now(n));
+}
+
+static void
+hear_lines(int i)
+{
+	struct node *n = &S.n[i];
+
+	while (n->lines > 0 && n->power && n->heart && !n->frozen) {
+		struct told_line l = n->line[0];
+
+		memmove(n->line, n->line + 1, (size_t)--n->lines * sizeof(l));
+		hear_line(i, l);
+	}
+}
+
+static void
+rfsd_tells(int i, struct told_line l)
+{
+	struct item it = { .at = S.now + rng_below(&S.rng, 20), .what = W_LINE, .node = i, .life = S.n[i].life };
+
+	if (!S.n[i].heart || S.n[i].lines == LINES_MAX)
+		return;
+	S.n[i].line[S.n[i].lines++] = l;
+	push(it);
+}
+
+static void
+rfsd_broken(const char *why)
+{
+	broken("%s", why);
+}
+
+static void
+rfsd_story(int i, const char *what)
+{
+	story(i, "rfsd %s (%ld acknowledged)", what, model_count(0));
+}
+
+/* It lives from the start of the module until STOP; its resources are seen as long. */
+static void
+rfsd_live(int i)
+{
+	static const char *const names[] = { "rfs.uptodate", "rfs.lastprimstate" };
+	struct node *n = &S.n[i];
+	size_t k;
+
+	if (!WITH_RFS || !n->power || !n->heart)
+		return;
+	if (n->mod.state != S_STOP && !n->shown) {
+		n->shown = true;
+		model_born(i);
+	} else if (n->mod.state == S_STOP && n->shown) {
+		n->shown = false;
+		n->lines = 0;
+		model_end(i);
+		for (k = 0; k < ARRAY_LEN(names); k++)
+			mod_resource(&n->mod, names[k], "unknown", RH_UNKNOWN, false, "heart");
+	}
+}
+
+static void
+rfsd_step(int i)
+{
+	struct node *n = &S.n[i];
+	struct item again = { .at = S.now + 5 + rng_below(&S.rng, 60), .what = W_RFSD, .node = i };
+
+	model_step(i, S.now - n->stepped_ms, n->power && n->app && S.now < S.quiet_ms);
+	n->stepped_ms = S.now;
+	push(again);
 }
 
 static void
@@ -520,7 +721,18 @@ chaos(void)
 	struct node *n = &S.n[i];
 	char err[SK_TEXT_MAX];
 
-	switch (rng_below(&S.rng, 26)) {
+	int what = (int)rng_below(&S.rng, 26);
+
+	if (WITH_RFS && rng_below(&S.rng, 5) == 0) {
+		bool up = rng_below(&S.rng, 2) == 0;
+
+		story(-1, "replication's network %s", up ? "up" : "DOWN");
+		model_link(up);
+		return;
+	}
+	if (S.strict && (what == 6 || what == 7 || what == 8 || what == 11 || what == 24))
+		return;
+	switch (what) {
 	case 0: case 1:
 		if (n->power)
 			power_off(i);
@@ -567,7 +779,9 @@ chaos(void)
 	case 12:
 		if (n->power && n->heart && !n->frozen) {
 			n->frozen = true;
-			story(i, "FREEZES");
+			n->froze_all = WITH_RFS && rng_below(&S.rng, 2) == 0;
+			model_freeze(i, n->froze_all);
+			story(i, "FREEZES%s", n->froze_all ? " with all that runs on it" : "");
 		}
 		break;
 	case 13: case 14:
@@ -613,6 +827,8 @@ calm_down(void)
 	memset(S.cut, 0, sizeof(S.cut));
 	S.drop = S.dup = 0;
 	S.delay = 5;
+	S.quiet_ms = S.now + 20000;
+	model_link(true);
 	story(-1, "---- calm ----");
 	for (i = 0; i < 2; i++) {
 		struct node *n = &S.n[i];
@@ -670,8 +886,14 @@ not_settled(void)
 			return why;
 	}
 	snprintf(why, sizeof(why), "no pair after healing: n1 %s, n2 %s", fsm_states[a].name, fsm_states[b].name);
+	if (WITH_RFS && on == 2 && a == S_BLOCKED && b == S_BLOCKED && !model_uptodate(0) && !model_uptodate(1) &&
+	    model_lastprim(0) == model_lastprim(1))
+		return NULL;	/* an operator has to say whose data counts */
 	if (on == 2 && !((a == S_PRIM && b == S_SECOND) || (a == S_SECOND && b == S_PRIM)) &&
 	    !(a == S_BLOCKED && b == S_BLOCKED && S.n[0].mod.rec.lastprim == 0 && S.n[1].mod.rec.lastprim == 0))
+		return why;
+	snprintf(why, sizeof(why), "the servers do not have the same data");
+	if (WITH_RFS && on == 2 && a != S_BLOCKED && !model_equal())
 		return why;
 	return NULL;
 }
@@ -684,6 +906,7 @@ judge_end(void)
 	story(-1, "end: n1 %s, n2 %s", fsm_states[S.n[0].mod.state].name, fsm_states[S.n[1].mod.state].name);
 	if (why != NULL)
 		broken("%s", why);
+	S.stuck += WITH_RFS && S.n[0].on && S.n[1].on && S.n[0].mod.state == S_BLOCKED && S.n[1].mod.state == S_BLOCKED;
 }
 
 /* The end may come as soon as it has been as it should for long enough to show that nothing is on its way. */
@@ -712,7 +935,8 @@ static void
 random_atom(size_t *len)
 {
 	static const char *const classes[] = { "ping", "tcp", "intf", "custom", "heartbeat", "?" }, *const ids[] = { "a", "b", "c", "?" };
-	const char *class_name = classes[rng_below(&S.rng, ARRAY_LEN(classes))], *id = ids[rng_below(&S.rng, ARRAY_LEN(ids))];
+	const unsigned n = ARRAY_LEN(classes) - WITH_RFS;	/* some of rfs.* are always down */
+	const char *class_name = classes[rng_below(&S.rng, n)], *id = ids[rng_below(&S.rng, ARRAY_LEN(ids))];
 	const char *where = rng_below(&S.rng, 3) == 0 ? "remote." : rng_below(&S.rng, 4) == 0 ? "local." : "";
 
 	switch (rng_below(&S.rng, 6)) {
@@ -760,7 +984,13 @@ setup(uint64_t seed)
 	    .loop_interval_ms = 86400000, .signature = "00112233445566778899aabbccddeeff" };
 	int i, l, r, defaultprim;
 
+	static const struct model_world world = { &S.rng, rfsd_tells, rfsd_broken, rfsd_story };
+
 	rng_seed(&S.rng, seed);
+	S.strict = WITH_RFS && seed % 2 == 0;
+	S.quiet_ms = INT64_MAX;
+	model_start(&world, S.strict);
+	conf.rfs = WITH_RFS;
 	S.seed = seed;
 	S.now = 1000000;
 	S.order = 0;
@@ -782,7 +1012,7 @@ setup(uint64_t seed)
 	else
 		random_rules();
 	story(-1, "rules: %s", S.rules);
-	S.witness = rng_below(&S.rng, 3) == 0;
+	S.witness = !S.strict && rng_below(&S.rng, 3) == 0;
 	conf.period_ms = 500;
 	conf.handle_ms = (int64_t)rng_below(&S.rng, 4) * 500;
 	if (S.witness)
@@ -804,7 +1034,10 @@ setup(uint64_t seed)
 		S.n[i].heard_ms = -1000000;
 		for (r = 0; r < RESOURCES; r++)
 			S.n[i].health[r] = rng_below(&S.rng, 8) == 0 ? RH_INIT : RH_UP;
+		S.n[i].stepped_ms = S.now;
 		heart_born(i, false);
+		if (WITH_RFS)
+			rfsd_step(i);
 	}
 }
 
@@ -816,7 +1049,13 @@ history(uint64_t seed)
 
 	setup(seed);
 	chaos_until = S.now + 20000 + rng_below(&S.rng, 120000);
-	for (i = 0; i < 2; i++)
+	if (WITH_RFS) {
+		char err[SK_TEXT_MAX];
+
+		mod_action(&S.n[0].mod, VERB_PRIM, "SYSTEM/root", NULL, node_now(&S.n[0]), err, sizeof(err));
+		mod_action(&S.n[1].mod, VERB_SECOND, "SYSTEM/root", NULL, node_now(&S.n[1]), err, sizeof(err));
+	}
+	for (i = 0; i < 2 && !WITH_RFS; i++)
 		if (rng_below(&S.rng, 5) != 0)
 			operate(i);
 	{
@@ -873,6 +1112,17 @@ history(uint64_t seed)
 					n->disk = *it.rec;
 				free(it.rec);
 				break;
+			case W_RFSD:
+				rfsd_step(it.node);
+				break;
+			case W_LINE:
+				if (it.life == n->life && n->lines > 0 && n->power && n->heart && !n->frozen) {
+					struct told_line l = n->line[0];
+
+					memmove(n->line, n->line + 1, (size_t)--n->lines * sizeof(l));
+					hear_line(it.node, l);
+				}
+				break;
 			case W_CHAOS:
 				if (!S.calm) {
 					struct item again = { .at = S.now + rng_below(&S.rng, 6000), .what = W_CHAOS };
@@ -885,12 +1135,16 @@ history(uint64_t seed)
 				break;
 			}
 			look();
+			rfsd_live(0);
+			rfsd_live(1);
 		}
 		for (i = 0; i < 2; i++)
 			tick(i);
 		look();
 		keep_wish();
 		look();
+		rfsd_live(0);
+		rfsd_live(1);
 		if (rests())
 			break;
 	}
@@ -934,6 +1188,9 @@ main(int argc, char **argv)
 	}
 	printf("ok %llu - %llu histories: %ld became primary, %ld takeovers, %ld split brains met, %ld actions of rules\n", (unsigned long long)++batch,
 	    (unsigned long long)(seed - first), S.holds, S.takeovers, S.splits, S.rule_actions);
+	if (WITH_RFS)
+		printf("# %ld writes acknowledged by both, %ld pairings, %ld takeovers, %ld primaries let alone; %ld times an operator had to choose\n", model_count(0),
+		    model_count(1), model_count(2), model_count(3), S.stuck);
 	if (n >= 1000 && (S.takeovers == 0 || S.splits == 0 || S.rule_actions == 0))
 		printf("not ok %llu - the histories have no takeover, no split brain or no rule that acts: they test nothing\n", (unsigned long long)++batch);
 	printf("1..%llu\n", (unsigned long long)batch);
