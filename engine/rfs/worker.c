@@ -394,6 +394,7 @@ start_second(const json_t *setup, char *err, size_t errsize)
 		c.matches[i] = W.matches[i];
 		c.names[i] = W.names[i];
 	}
+	c.folder = W.folder;
 	c.on_disk = W.conf.rfs.async_none;
 	c.acl = W.conf.rfs.acl;
 	c.zone = (uint32_t)W.conf.rfs.zone_bytes;
