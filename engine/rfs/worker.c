@@ -419,7 +419,7 @@ lock(void)
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd == -1)
 		fatal("%s: %s", path, strerror(errno));
-	while (flock(fd, LOCK_EX) == -1 && errno == EINTR)
+	while (fd != -1 && flock(fd, LOCK_EX) == -1 && errno == EINTR)
 		;
 }	/* kept until the end of the process */
 
