@@ -408,6 +408,8 @@ order_setup(struct keeper *k, const json_t *o)
 		keep_worker_replace(k);	/* nobody notices; it is born with the new words */
 	k->listen_known = true;
 	keep_publish(k);
+	if (k->term && !k->w.on && !keep_spawn(k))
+		keep_fail(k, "the process nfsbox cannot be started");
 	keep_advance(k);
 	return NULL;
 }

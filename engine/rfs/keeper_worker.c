@@ -250,9 +250,12 @@ collect(struct keeper *k)
 	close(w->pidfd);
 	w->talk = NULL;
 	w->on = false;
-	if (!quitting && k->term && !w->adopting)
+	if (w->adopting) {	/* it died before it said what it was: by what is remembered */
+		w->adopting = false;
+		k->role = k->kind == ROLE_SECOND ? KEEP_SYNC : k->st.paired ? KEEP_PRIM : KEEP_ALONE;
+	}
+	if (!quitting && k->term && k->setup != NULL)	/* else it is born with the setup */
 		died(k, replaced);
-	w->adopting = false;
 	keep_advance(k);
 }
 

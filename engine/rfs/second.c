@@ -478,3 +478,9 @@ second_whole(struct second *s, bool whole)
 {
 	set_flag(&s->tables.shm->whole, whole);
 }
+
+bool
+second_verify(struct second *s, const char *xml, char *text, size_t textsize)
+{
+	return ssync_verify(s->sync, xml, text, textsize);
+}

@@ -394,6 +394,7 @@ start_second(const json_t *setup, char *err, size_t errsize)
 		c.matches[i] = W.matches[i];
 		c.names[i] = W.names[i];
 	}
+	c.folder = W.folder;
 	c.on_disk = W.conf.rfs.async_none;
 	c.acl = W.conf.rfs.acl;
 	c.zone = (uint32_t)W.conf.rfs.zone_bytes;
@@ -418,7 +419,7 @@ lock(void)
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd == -1)
 		fatal("%s: %s", path, strerror(errno));
-	while (flock(fd, LOCK_EX) == -1 && errno == EINTR)
+	while (fd != -1 && flock(fd, LOCK_EX) == -1 && errno == EINTR)
 		;
 }	/* kept until the end of the process */
 
