@@ -295,6 +295,7 @@ begin_term(struct keeper *k)
 	}
 	k->kind = primary ? ROLE_PRIMARY : ROLE_SECOND;
 	k->term = true;
+	snprintf(k->session, sizeof(k->session), "%016" PRIx64, state_generation());
 	k->synced = false;
 	if (!primary)
 		k->holds = false;	/* until it has said "synced" */
