@@ -321,11 +321,8 @@ serve_primary(struct keeper *k)
 {
 	if (!k->w.ready)
 		return;
-	if (k->goal == KEEP_ALONE && (k->st.paired || k->alone_waits)) {
-		keep_go_alone(k, "ordered");
-		if (k->alone_waits)
-			return;
-	}
+	if (k->goal == KEEP_ALONE && k->alone_waits)
+		return;
 	if (k->goal == KEEP_PRIM && k->role == KEEP_ALONE && !k->st.paired) {
 		k->goal = KEEP_ALONE;
 		ack(k, "no other server follows this one");

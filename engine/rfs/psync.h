@@ -39,6 +39,7 @@ struct psync_conf {
 };
 struct psync *psync_new(const struct psync_conf *conf);
 void psync_free(struct psync *p);
+void psync_state(struct psync *p, const struct rfs_state *now);	/* the keeper has written another one: alone, paired */
 void psync_up(struct psync *p, const struct frame_hello *second);	/* the stream is there: in a thread of its own it does all until repl_sync_end() */
 void psync_down(struct psync *p);
 void psync_frame(struct psync *p, int conn, const struct frame *f);	/* FR_SYNC from the secondary */

@@ -434,12 +434,6 @@ second_free(struct second *s)
 	free(s);
 }
 
-bool
-second_verify(struct second *s, const char *xml, char *text, size_t textsize)
-{
-	return ssync_verify(s->sync, xml, text, textsize);
-}
-
 /* ---- for ssync.c ---- */
 const struct second_conf *
 second_conf_of(const struct second *s)
