@@ -236,13 +236,12 @@ test_twice_and_missing(void **state)
 {
 	struct rfs_op op = named(OP_CREATE, RFS_ROOT, "a", 100);
 	struct world w;
+	char name[16];
 	uint64_t i;
 
 	(void)state;
 	begin(&w);
 	for (i = 0; i < 20; i++) {
-		char name[16];
-
 		snprintf(name, sizeof(name), "f%d", (int)i);
 		op = named(OP_CREATE, RFS_ROOT, name, 100 + i);
 		done(&op);
