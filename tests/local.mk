@@ -333,6 +333,7 @@ tests_unit_t_check_SOURCES = tests/unit/t_check.c
 tests_unit_t_check_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS) $(MNL_CFLAGS)
 tests_unit_t_check_LDADD = $(CHECK_LIBS) $(CMOCKA_LIBS)
 include tests/unit/filter.mk
+include tests/unit/rfs_net.mk
 
 # farm: who serves what
 UNIT_TESTS += tests/unit/t_assign
@@ -372,3 +373,19 @@ UNIT_TESTS += tests/unit/t_rfs_state
 tests_unit_t_rfs_state_SOURCES = tests/unit/t_rfs_state.c
 tests_unit_t_rfs_state_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_t_rfs_state_LDADD = $(RFSSTATE_LIBS) $(CMOCKA_LIBS)
+
+# rfs: the change map, synchronisation
+UNIT_TESTS += tests/unit/t_rfs_map tests/unit/t_rfs_match tests/unit/t_rfs_state_match
+tests_unit_t_rfs_map_SOURCES = tests/unit/t_rfs_map.c tests/sim/rng.h
+tests_unit_t_rfs_map_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_t_rfs_map_LDADD = $(RFSSYNC_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS) -lpthread
+tests_unit_t_rfs_match_SOURCES = tests/unit/t_rfs_match.c
+tests_unit_t_rfs_match_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_rfs_match_LDADD = $(RFSSYNC_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
+tests_unit_t_rfs_state_match_SOURCES = tests/unit/t_rfs_state_match.c
+tests_unit_t_rfs_state_match_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_rfs_state_match_LDADD = $(RFSSYNC_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/t_rfs_psync
+tests_unit_t_rfs_psync_SOURCES = tests/unit/t_rfs_psync.c tests/unit/rfs_sync_world.h tests/sim/rng.h
+tests_unit_t_rfs_psync_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_t_rfs_psync_LDADD = $(RFS_LIBS) $(CMOCKA_LIBS)

@@ -48,6 +48,8 @@ enum psync_route { ROUTE_SEND, ROUTE_SKIP };
 enum psync_route psync_route(struct psync *p, const struct rfs_op *op);
 /* Always, also when the pair is whole: is this name one that is not replicated? */
 bool psync_is_private(struct psync *p, uint8_t dir, uint64_t parent, const char *name, bool folder);
+void psync_config(struct psync *p, int nbrei, int64_t rei_ms, bool detail, int allowed_kbs);	/* what a dynamic configuration may change */
+uint64_t psync_bytes(const struct psync *p);	/* data sent, ever: for rfs_bandwidth.reintegration */
 /* safekit rfsverify (asked on the secondary, done by the primary), rfsdiff: xml to file, text to the user */
 bool psync_diff(struct psync *p, const char *xml, char *text, size_t textsize, void (*told)(void *ctx, const char *text), void *ctx);
 

@@ -9,6 +9,7 @@
  */
 #include "config.h"
 #include "rfs/psync_impl.h"
+#include "wire/message.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -97,7 +98,7 @@ detail(struct copier *c, const struct file *f, int fd)
 		return;
 	link[n] = '\0';
 	str_make_utf8(link);
-	psync_log(c->p, "MSG_RFS_DETAIL", "%s%s|%llu KB", c->p->c.names[f->j.dir], link, (unsigned long long)(f->copied / 1024));
+	psync_log(c->p, MSG_RFS_DETAIL, "Reintegrated %s%s: %llu KB", c->p->c.names[f->j.dir], link, (unsigned long long)(f->copied / 1024));
 }
 
 static void

@@ -88,7 +88,7 @@ struct psync {
 	struct hashes *hashes[SYNC_THREADS_MAX * 2];
 	uint64_t sent[REPL_CONNS_MAX], applied[REPL_CONNS_MAX], pinged[REPL_CONNS_MAX];
 	int	 begun;			/* -1: no answer yet */
-	uint64_t committed, finished;
+	uint64_t committed, commit_id, finished;
 	int64_t	 commit_ms;
 	uint8_t	 dir;			/* at hand */
 	struct sync_stats stats;
@@ -112,7 +112,7 @@ struct psync {
 /* psync.c */
 void psync_fail(struct psync *p, bool again, const char *fmt, ...) PRINTFLIKE(3, 4);	/* the run ends; the first one counts */
 bool psync_stopped(struct psync *p);
-void psync_log(struct psync *p, const char *key, const char *fmt, ...) PRINTFLIKE(3, 4);	/* in the secondary's log */
+void psync_log(struct psync *p, int message, const char *fmt, ...) PRINTFLIKE(3, 4);	/* in the secondary's log */
 void psync_wait(struct psync *p, int64_t ms);	/* p->lock is held */
 /* psync_send.c */
 bool psync_send(struct psync *p, int conn, uint8_t kind, uint8_t dir, uint64_t node, uint64_t aux, const void *body, size_t len, const void *body2, size_t len2);
@@ -124,6 +124,7 @@ struct msg *psync_inbox_take(struct psync *p);	/* p->lock is held; NULL: nothing
 bool psync_entry(struct psync *p, uint8_t dir, int dirfd, const char *name, struct sync_out *o, uint8_t *xattrs, struct sync_entry *e, struct listed *l);
 void psync_walk(struct psync *p);		/* one folder of p->folders */
 void psync_listed(struct psync *p, const struct msg *m);
+void psync_late(struct psync *p);		/* a list that is not answered for too long ends the run */
 bool psync_send_attr(struct psync *p, uint8_t dir, uint64_t node);
 bool psync_one(struct psync *p, uint8_t dir, uint64_t parent, const char *name, int64_t mtime_ns, uint64_t from, const char *from_name);
 /* psync_data.c */

@@ -163,8 +163,7 @@ hashed(struct psync *p, const struct frame *f)
 			return;
 		}
 	}
-	pthread_mutex_unlock(&p->lock);
-	stream_drop(repl_stream(p->c.repl), "hashes that nobody asked for");
+	pthread_mutex_unlock(&p->lock);	/* else of a run that is over */
 }
 
 void

@@ -208,6 +208,20 @@ walk_piece(struct walk *w)
 	w->p->c.unlock(w->p->c.ctx, w->dir, w->node);
 }
 
+void
+psync_late(struct psync *p)
+{
+	int64_t oldest = INT64_MAX, ms = atomic_load(&p->rei_ms);
+	const struct request *r;
+
+	pthread_mutex_lock(&p->lock);
+	for (r = p->requests; r != NULL; r = r->next)
+		oldest = r->at_ms < oldest ? r->at_ms : oldest;
+	pthread_mutex_unlock(&p->lock);
+	if (oldest != INT64_MAX && clock_mono_ms() - oldest > ms)
+		psync_fail(p, true, "no answer within %lld s (reitimeout)", (long long)(ms / 1000));
+}
+
 /* Answers are looked at while there are too many open questions */
 static void
 walk_room(struct psync *p)
@@ -217,22 +231,13 @@ walk_room(struct psync *p)
 	pthread_mutex_lock(&p->lock);
 	while (!p->stop && (p->lists_out >= SYNC_LISTS_MAX || p->first != NULL)) {
 		m = psync_inbox_take(p);
-		if (m == NULL) {
-			int64_t oldest = INT64_MAX;
-			const struct request *r;
-
-			for (r = p->requests; r != NULL; r = r->next)
-				oldest = r->at_ms < oldest ? r->at_ms : oldest;
-			pthread_mutex_unlock(&p->lock);
-			if (clock_mono_ms() - oldest > atomic_load(&p->rei_ms) && oldest != INT64_MAX)
-				psync_fail(p, true, "no answer within %lld s (reitimeout)", (long long)(atomic_load(&p->rei_ms) / 1000));
-			pthread_mutex_lock(&p->lock);
-			if (p->first == NULL && !p->stop)
-				psync_wait(p, 500);
-			continue;
-		}
+		if (m == NULL)
+			psync_wait(p, 500);
 		pthread_mutex_unlock(&p->lock);
-		psync_listed(p, m);
+		if (m != NULL)
+			psync_listed(p, m);
+		else
+			psync_late(p);
 		free(m);
 		pthread_mutex_lock(&p->lock);
 	}

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static void
 event(struct second *s, json_t *o)
@@ -251,6 +252,16 @@ commit(struct second *s, uint64_t number)
 	pthread_mutex_unlock(&s->lock);
 }
 
+static void
+wait_second(struct second *s)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec++;
+	pthread_cond_timedwait(&s->cond, &s->lock, &until);
+}
+
 static void *
 cutter(void *arg)
 {
@@ -262,7 +273,12 @@ cutter(void *arg)
 	pthread_mutex_lock(&s->lock);
 	while (!s->stop) {
 		if (s->cut == s->cut_done) {
-			pthread_cond_wait(&s->cond, &s->lock);
+			wait_second(s);
+			pthread_mutex_unlock(&s->lock);
+			for (i = 0; i < s->conf.dirs; i++)	/* names that were made or moved: nobody waits for their records */
+				if (s->conf.maps[i] != NULL)
+					map_flush(s->conf.maps[i]);
+			pthread_mutex_lock(&s->lock);
 			continue;
 		}
 		f.aux = s->cut;
@@ -367,9 +383,10 @@ second_new(const struct second_conf *conf, char *err, size_t errsize)
 		second_free(s);
 		return NULL;
 	}
+	s->conf.stream.session = s->tables.shm->session;
 	atomic_store(&s->out, flag(&s->tables.shm->out));
 	hooks.ctx = s;
-	s->stream = stream_new(&conf->stream, &hooks);
+	s->stream = stream_new(&s->conf.stream, &hooks);
 	s->sync = s->stream != NULL ? ssync_new(s) : NULL;
 	if (s->sync == NULL) {
 		snprintf(err, errsize, "no memory");
@@ -460,4 +477,10 @@ void
 second_whole(struct second *s, bool whole)
 {
 	set_flag(&s->tables.shm->whole, whole);
+}
+
+bool
+second_verify(struct second *s, const char *xml, char *text, size_t textsize)
+{
+	return ssync_verify(s->sync, xml, text, textsize);
 }

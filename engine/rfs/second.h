@@ -24,6 +24,7 @@ struct second_conf {
 	struct map *maps[RFS_DIRS_MAX];
 	struct match *matches[RFS_DIRS_MAX];
 	const char *names[RFS_DIRS_MAX];
+	const char *folder;		/* VAR/rfs: for state_begin_sync() */
 	bool	 on_disk;		/* async="none" */
 	bool	 acl;
 	uint32_t zone;

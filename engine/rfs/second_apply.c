@@ -9,6 +9,7 @@
 #include "rfs/second_impl.h"
 
 #include <errno.h>
+#include <linux/falloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/xattr.h>
@@ -115,6 +116,9 @@ touch(struct second *s, const struct rfs_op *op)
 	case OP_WRITE:
 		return op->data_len == 0 || map_touch(m, op->node, op->off, op->data_len);
 	case OP_FALLOCATE:
+		if ((op->flags & (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE)) != 0)
+			return map_touch_all(m, op->node, false);
+		__attribute__((fallthrough));
 	case OP_COPY:
 		return op->len == 0 || map_touch(m, op->node, op->off, op->len);
 	case OP_SETATTR:
@@ -143,6 +147,29 @@ gone(struct second *s, uint8_t dir, uint64_t theirs)
 		map_drop(s->conf.maps[dir], ours);
 }
 
+/* A name was made or moved: the file under it is another one (map.h) */
+static bool
+touch_name(struct second *s, const struct rfs_op *op, uint64_t child)
+{
+	struct map *m = s->conf.maps[op->dir];
+
+	if (m == NULL)
+		return true;
+	switch (op->type) {
+	case OP_CREATE:
+	case OP_MKDIR:
+	case OP_SYMLINK:
+		return child == 0 || map_touch_all(m, child, true);
+	case OP_LINK:
+		return op->node == 0 || map_touch_all(m, op->node, true);
+	case OP_RENAME:
+		return (op->node == 0 || map_touch_all(m, op->node, true)) &&
+		    ((op->flags & RENAME_EXCHANGE) == 0 || op->other == 0 || map_touch_all(m, op->other, true));
+	default:
+		return true;
+	}
+}
+
 static void
 note(struct second *s, int conn, const struct rfs_op *theirs, const struct rfs_op *op, const struct rfs_result *res)
 {
@@ -151,12 +178,11 @@ note(struct second *s, int conn, const struct rfs_op *theirs, const struct rfs_o
 	if (made || op->type == OP_LINK) {
 		if (theirs->child != 0 && res->child != 0 && !tables_set(&s->tables, op->dir, theirs->child, res->child))
 			second_leave(s, "no memory for the table of files", false);
-		if (op->type == OP_CREATE && S_ISREG(op->mode) && res->child != 0 && s->conf.maps[op->dir] != NULL &&
-		    !map_touch_all(s->conf.maps[op->dir], res->child, true))
-			second_leave(s, "the change map cannot be written", false);
 		if (op->type != OP_SYMLINK)
 			second_pending(s, conn, op->dir, res->child, op->type == OP_MKDIR);
 	}
+	if (!touch_name(s, op, res->child))
+		second_leave(s, "the change map cannot be written", false);
 	if (op->type == OP_UNLINK || op->type == OP_RMDIR)
 		gone(s, op->dir, theirs->node);
 	if (op->type == OP_RENAME)

@@ -39,7 +39,7 @@ struct tables {
 	struct entry *map[RFS_DIRS_MAX];
 	uint64_t cap[RFS_DIRS_MAX];
 };
-bool tables_open(struct tables *t, int fd, uint64_t session, char *err, size_t errsize);	/* what a former worker of this session left, or nothing */
+bool tables_open(struct tables *t, int fd, uint64_t session, char *err, size_t errsize);	/* what a former worker of this session (0: of any) left, or nothing */
 void tables_close(struct tables *t);
 uint64_t tables_get(struct tables *t, int dir, uint64_t theirs);
 bool tables_set(struct tables *t, int dir, uint64_t theirs, uint64_t ours);	/* ours 0: forget; false: no memory */

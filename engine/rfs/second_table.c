@@ -67,10 +67,10 @@ tables_open(struct tables *t, int fd, uint64_t session, char *err, size_t errsiz
 		return false;
 	}
 	pthread_rwlock_init(&t->lock, NULL);
-	if (t->shm->magic != MAGIC || t->shm->session != session) {
+	if (t->shm->magic != MAGIC || (session != 0 && t->shm->session != session)) {
 		t->shm->magic = 0;
 		memset((uint8_t *)t->shm + sizeof(t->shm->magic), 0, sizeof(*t->shm) - sizeof(t->shm->magic));
-		t->shm->session = session;
+		t->shm->session = session != 0 ? session : state_generation();
 		t->shm->end = HEAD_SIZE;
 		__atomic_store_n(&t->shm->magic, MAGIC, __ATOMIC_RELEASE);
 	}
