@@ -230,6 +230,11 @@ tests_unit_t_module_SOURCES = tests/unit/t_module.c tests/unit/module_world.h
 tests_unit_t_module_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_t_module_LDADD = $(MODULE_LIBS) $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/t_module_rfs
+tests_unit_t_module_rfs_SOURCES = tests/unit/t_module_rfs.c tests/unit/module_world.h
+tests_unit_t_module_rfs_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_module_rfs_LDADD = $(MODULE_LIBS) $(CMOCKA_LIBS)
+
 UNIT_TESTS += tests/unit/t_failover
 tests_unit_t_failover_SOURCES = tests/unit/t_failover.c tests/unit/module_world.h
 tests_unit_t_failover_CPPFLAGS = $(UNIT_CPPFLAGS)

@@ -396,7 +396,7 @@ look(void)
 		}
 		n->was_holding = holds;
 		if (n->power && n->heart) {
-			n->lastprim_before = n->mod.rec.lastprim;
+			n->lastprim_before = WITH_RFS ? model_lastprim(i) : n->mod.rec.lastprim;
 			n->forced_before = n->mod.forced_prim;
 			n->witness_before = n->mod.witness;
 		}

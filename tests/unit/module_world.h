@@ -34,7 +34,8 @@ struct side {
 	int64_t	 script_end;
 	int	 script_failures;	/* what the next plans report */
 	int	 kills, reboots;
-	int	 alones, forces;
+	int	 alones, forces;	/* what rfsd was told */
+	bool	 slow_rfsd;
 	enum fsm_plan plans[LOG_MAX];
 	int	 plans_count;
 	char	 words[LOG_MAX][16];	/* third argument of each plan */
@@ -78,6 +79,8 @@ hook_run(void *ctx, enum fsm_plan plan, uint32_t seq, const char *action)
 		mod_script_done(&s->m, seq, 0, s->w->now);
 		return;
 	}
+	if (s->m.conf.rfs && fsm_plan_rfs_before(plan) == RF_ALONE && !s->slow_rfsd)
+		mod_rfs_paired(&s->m, false);
 	assert_true(s->plans_count < LOG_MAX);
 	str_copy(s->words[s->plans_count], sizeof(s->words[0]), action);
 	s->plans[s->plans_count++] = plan;
@@ -154,7 +157,11 @@ hook_reboot(void *ctx)
 static void
 hook_rfs_alone(void *ctx)
 {
-	((struct side *)ctx)->alones++;
+	struct side *s = ctx;
+
+	s->alones++;
+	if (!s->slow_rfsd)
+		mod_rfs_paired(&s->m, false);
 }
 
 static void
