@@ -61,13 +61,15 @@ hook_send(void *ctx, int hb, const struct beat *b)
 {
 	struct side *s = ctx;
 	struct flying *f;
+	uint8_t bytes[BEAT_MAX];
 
-	s->last_beat = *b;
+	if (!beat_decode(bytes, beat_encode(b, bytes), &s->last_beat))
+		fail_msg("n%d tells what the other one does not understand", s->index + 1);
 	if (s->w->cut[s->index][hb] || !s->w->s[1 - s->index].alive)
 		return;
 	assert_true(s->w->wire_count < WIRE_MAX);
 	f = &s->w->wire[s->w->wire_count++];
-	*f = (struct flying){ s->w->now + NET_MS, s->index, hb, *b };
+	*f = (struct flying){ s->w->now + NET_MS, s->index, hb, s->last_beat };
 }
 
 static void
