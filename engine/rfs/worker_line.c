@@ -243,7 +243,9 @@ hand_over(struct worker_line *l, int fd)
 static void
 take_keeper(struct worker_line *l)
 {
-	int fd = accept4(l->door, NULL, NULL, SOCK_CLOEXEC);
+	struct sockaddr_un from;
+	socklen_t from_len = sizeof(from);
+	int fd = accept4(l->door, (struct sockaddr *)&from, &from_len, SOCK_CLOEXEC);
 	struct ucred peer = { .uid = (uid_t)-1 };
 	socklen_t len = sizeof(peer);
 	json_t *o;

@@ -192,6 +192,20 @@ def degraded():
     a.end()
 
 
+def give():             # nobody takes
+    a = server("n1", T + "/give", attrs='sendtimeout="1"')
+    a.want("alone")
+    write(a.rep + "/f", "x")
+    why = a.want("given")
+    ok(why != "" and a.mount() == "" and os.path.islink(a.rep), "given without another server cannot be", (why, a.logged))
+    ok(a.want("alone") == "" and read(a.rep + "/f") == "x", "and is taken back", a.logged)
+    seq = a.want("given", wait=False)
+    ok(a.want("alone") == "" and a.mount() == "fuse.safekit", "also while it is under way", (seq, a.logged))
+    a.want("given", wait=False)
+    ok(a.want("off") == "" and os.path.islink(a.rep), "given, then off", a.logged)
+    a.end()
+
+
 def checktime():
     a = server("n1", T + "/checktime", attrs='checktime="300" checkintv="1"')
     ok(a.want("alone") == "", "alone")
@@ -350,7 +364,7 @@ def pairs():
 
 
 def main():
-    tests = [alone, policy, degraded, checktime, syncing, pairs]
+    tests = [alone, policy, degraded, give, checktime, syncing, pairs]
     for t in tests:
         if not only or t.__name__ in only:
             t()

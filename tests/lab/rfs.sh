@@ -30,10 +30,14 @@ rfs_install() {	# rfs_install NODE...: with an empty folder on each; configurati
 }
 
 first_start() {	# n1 has the data
+	local node
 	check "prim of n1" sk n1 prim
 	becomes n1 ALONE
 	check "second of n2" sk n2 second
 	becomes n2 SECOND n1 PRIM
+	app_is n2 SECOND && app_is n1 PRIM && return
+	for node in n1 n2; do tap_diag "$node:"$'\n'"$(messages $node)"; done
+	tap_done	# all that follows would fail as well
 }
 
 restart_pair() {	# restart_pair PRIM SECOND: from STOP, PRIM has the data
@@ -56,7 +60,7 @@ same_trees() {	# same_trees [TREECMP-OPTIONS]: what n1 and n2 see in $REP, with 
 	check "both trees are equal" "$TREECMP" "$@" "$(seen n1 "$REP")" "$(seen n2 "$REP")"
 }
 
-resource() { sk "$1" state -v | awk -v name="$2" '{ for (i = 1; i < NF; i++) if ($i == name) { print $(i + 1); exit } }'; }	# resource NODE NAME
+resource() { sk "$1" state -v | sed -n "s/^ *$2=\([^ ]*\).*/\1/p"; }	# resource NODE NAME
 resource_is() { [ "$(resource "$1" "$2")" = "$3" ]; }
 resource_becomes() { check "$1: $2 becomes $3" until_ok $LONG_S resource_is "$@" || tap_diag "$(sk "$1" state -v)"; }
 
