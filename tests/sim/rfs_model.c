@@ -268,7 +268,7 @@ carry_out(int i)
 		r->disk.data = r->cache;
 		break;
 	case RF_SYNC:
-		r->disk.last = r->pair = false;
+		r->pair = false;
 		r->begun = r->copied = r->synced = r->assigned = false;
 		break;
 	case RF_SECOND:
@@ -319,7 +319,7 @@ copy(int i, int64_t ms)
 		r->source = p->term;
 		r->left_ms = rng_below(M.w.rng, 3) == 0 ? rng_below(M.w.rng, 20000) : rng_below(M.w.rng, 1000);
 		r->disk.inconsistent = true;
-		r->disk.up = false;
+		r->disk.up = r->disk.last = false;	/* not before: the new primary of a swap is up now, on its disk */
 		tell(i, TOLD_FACTS, 1);
 	}
 	r->left_ms -= ms;

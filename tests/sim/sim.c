@@ -51,7 +51,7 @@ static const char *const rule_sets[] = {
 #endif
 #define LINES_MAX	64
 
-enum what { W_PACKET, W_SCRIPT, W_WAKE, W_CHAOS, W_HEART_BORN, W_PERSIST, W_RFSD, W_LINE };
+enum what { W_PACKET, W_SCRIPT, W_WAKE, W_CHAOS, W_HEART_BORN, W_PERSIST, W_RFSD, W_LINE, W_FAULT };
 struct item { int64_t at; uint64_t order; int what, node, hb, life; uint32_t seq; int failures; struct beat *beat; struct mod_record *rec; };
 
 struct node {
@@ -225,6 +225,8 @@ hook_send(void *ctx, int hb, const struct beat *b)
 	}
 }
 
+static void maybe_fault(void);
+
 /* False: it is so already, as heart knows */
 static bool
 order(struct node *n, enum fsm_rfs role, bool after)
@@ -253,6 +255,8 @@ hook_run(void *ctx, enum fsm_plan plan, uint32_t seq, const char *action)
 		return;
 	}
 	n->want_waits = n->want_after = false;
+	if (WITH_RFS && (plan == P_SWAP_OUT || plan == P_SWAP_IN || plan == P_SYNC))
+		maybe_fault();
 	if (WITH_RFS && seq != n->script_seq && fsm_plan_rfs_before(plan) != RF_NONE) {	/* again when rfsd has done it */
 		story(index_of(ctx), "rfsd shall be %s", fsm_rfs_names[fsm_plan_rfs_before(plan)]);
 		n->script_seq = seq;
@@ -338,6 +342,7 @@ static void
 hook_rfs_alone(void *ctx)
 {
 	story(index_of(ctx), "rfsd may go on alone");
+	maybe_fault();
 	((struct node *)ctx)->granted = true;
 	model_grant(index_of(ctx));
 }
@@ -494,6 +499,33 @@ power_off(int i)
 }
 
 static void
+heart_dies(int i)
+{
+	struct node *n = &S.n[i];
+	struct item it = { .at = S.now + rng_below(&S.rng, 3000), .what = W_HEART_BORN, .node = i };
+
+	if (!n->power || !n->heart || n->frozen)
+		return;
+	story(i, "HEART DIES in %s", fsm_states[n->mod.state].name);
+	n->heart = false;
+	it.life = ++n->life;
+	push(it);
+}
+
+static void
+freeze(int i)
+{
+	struct node *n = &S.n[i];
+
+	if (!n->power || !n->heart || n->frozen)
+		return;
+	n->frozen = true;
+	n->froze_all = WITH_RFS && rng_below(&S.rng, 2) == 0;
+	model_freeze(i, n->froze_all);
+	story(i, "FREEZES%s", n->froze_all ? " with all that runs on it" : "");
+}
+
+static void
 tick(int i)
 {
 	struct node *n = &S.n[i];
@@ -628,14 +660,7 @@ chaos(void)
 		}
 		break;
 	case 5:
-		if (n->power && n->heart && !n->frozen) {
-			struct item it = { .at = S.now + rng_below(&S.rng, 3000), .what = W_HEART_BORN, .node = i };
-
-			story(i, "HEART DIES in %s", fsm_states[n->mod.state].name);
-			n->heart = false;
-			it.life = ++n->life;
-			push(it);
-		}
+		heart_dies(i);
 		break;
 	case 6: case 7:
 		S.cut[i][l] = true;
@@ -658,12 +683,7 @@ chaos(void)
 		story(-1, "network drops %d %%, doubles %d %%, delays to %d ms", S.drop, S.dup, S.delay);
 		break;
 	case 12:
-		if (n->power && n->heart && !n->frozen) {
-			n->frozen = true;
-			n->froze_all = WITH_RFS && rng_below(&S.rng, 2) == 0;
-			model_freeze(i, n->froze_all);
-			story(i, "FREEZES%s", n->froze_all ? " with all that runs on it" : "");
-		}
+		freeze(i);
 		break;
 	case 13: case 14:
 		if (n->frozen)
@@ -836,6 +856,9 @@ history(uint64_t seed)
 				if (n->power)	/* the process may be gone, the write goes on; without power it is lost */
 					n->disk = *it.rec;
 				free(it.rec);
+				break;
+			case W_FAULT:
+				fault(it.node);
 				break;
 			case W_RFSD:
 				rfsd_step(it.node);

@@ -89,9 +89,43 @@ rfsd_broken(const char *why)
 	broken("%s", why);
 }
 
+/* What happens in the very moment of a hand-over is what breaks protocols. */
+static void
+maybe_fault(void)
+{
+	struct item it = { .at = S.now + rng_below(&S.rng, 60), .what = W_FAULT, .node = (int)rng_below(&S.rng, 2) };
+
+	if (!S.calm && rng_below(&S.rng, 6) == 0)
+		push(it);
+}
+
+static void
+fault(int i)
+{
+	struct node *n = &S.n[i];
+
+	if (S.calm || !n->power)
+		return;
+	switch (rng_below(&S.rng, 4)) {
+	case 0:
+		power_off(i);
+		break;
+	case 1:
+		heart_dies(i);
+		break;
+	case 2:
+		freeze(i);
+		break;
+	default:
+		story(-1, "replication's network DOWN");
+		model_link(false);
+	}
+}
+
 static void
 rfsd_story(int i, const char *what)
 {
+	maybe_fault();
 	story(i, "rfsd %s (%ld acknowledged)", what, model_count(0));
 }
 
