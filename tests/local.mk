@@ -25,7 +25,8 @@ tests_unit_t_group_LDADD = $(CLUSTER_LIBS) $(CMOCKA_LIBS)
 
 # Histories of a mirror module on two servers; make sim SEED=n tells the story of one
 check_PROGRAMS += tests/sim/sim
-tests_sim_sim_SOURCES = tests/sim/sim.c tests/sim/rng.h tests/sim/rfs_model.c tests/sim/rfs_model.h
+tests_sim_sim_SOURCES = tests/sim/sim.c tests/sim/rng.h tests/sim/rfs_model.c tests/sim/rfs_model.h \
+	tests/sim/sim_calm.h tests/sim/sim_rfs.h tests/sim/sim_rules.h
 tests_sim_sim_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests $(JANSSON_CFLAGS)
 tests_sim_sim_LDADD = $(MODULE_LIBS)
 .PHONY: sim
@@ -387,3 +388,7 @@ tests_unit_t_rfs_match_LDADD = $(RFSSYNC_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
 tests_unit_t_rfs_state_match_SOURCES = tests/unit/t_rfs_state_match.c
 tests_unit_t_rfs_state_match_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_t_rfs_state_match_LDADD = $(RFSSYNC_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/t_rfs_psync
+tests_unit_t_rfs_psync_SOURCES = tests/unit/t_rfs_psync.c tests/unit/rfs_sync_world.h tests/sim/rng.h
+tests_unit_t_rfs_psync_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_t_rfs_psync_LDADD = $(RFS_LIBS) $(CMOCKA_LIBS)

@@ -182,7 +182,7 @@ is_free(const struct mod *m)
 static void
 part(struct mod *m)
 {
-	m->rfs.parting = m->rfs.parting || m->rfs.paired;
+	m->rfs.parting = true;
 	m->rfs.paired = m->rfs.ask = false;
 }
 
@@ -220,10 +220,10 @@ mod_rfs_plan(struct mod *m, enum fsm_plan plan)
 	switch (m->conf.rfs ? fsm_plan_rfs_before(plan) : RF_NONE) {
 	case RF_ALONE:
 		part(m);
+		m->rfs.ordered = true;
 		break;
 	case RF_PRIM:
-		m->rfs.paired = true;
-		m->rfs.parting = false;
+		m->rfs.paired = true;	/* only ordered where it is so */
 		break;
 	case RF_SYNC:
 		m->rfs.synced = m->rfs.dropped = m->rfs.stale = m->rfs.paired = false;
@@ -246,7 +246,7 @@ mod_rfs_become(struct mod *m, enum fsm_state next)
 	if ((fsm_states[next].flags & F_HELD) == 0) {
 		f->ask = false;
 		if (next != S_SWAP_GIVEN && next != S_SWAP_CLAIM)
-			f->paired = f->parting = false;
+			f->paired = f->parting = f->ordered = f->said_paired = false;
 	}
 	if ((fsm_states[next].flags & (F_HELD | F_SECOND)) == 0 && next != S_SYNC)
 		f->dropped = f->stale = f->synced = false;
@@ -346,10 +346,22 @@ mod_rfs_inconsistent(struct mod *m, bool yes)
 void
 mod_rfs_paired(struct mod *m, bool yes)
 {
+	m->rfs.said_paired = yes;
 	if (!yes)
 		m->rfs.parting = false;
 	if (!yes || m->rfs.parting || m->rfs.paired || !mod_holds(m))
 		return;
 	m->rfs.paired = true;
 	mod_tell(m);
+}
+
+/* A plan has ended, so rfsd had answered what was ordered before its scripts: what it said last is so. */
+void
+mod_rfs_plan_done(struct mod *m)
+{
+	if (!m->rfs.parting || !m->rfs.ordered)
+		return;
+	m->rfs.parting = m->rfs.ordered = false;
+	if (m->rfs.said_paired)
+		mod_rfs_paired(m, true);
 }

@@ -94,6 +94,8 @@ struct mod_rfs {
 	int	 uptodate;		/* enum rpt_health of rfs.uptodate */
 	bool	 paired;		/* primary: writes need the secondary; false from the moment on that it is ordered otherwise */
 	bool	 parting;		/* and until rfsd has heard that: what it tells meanwhile is older */
+	bool	 ordered;		/* by a plan, whose end says that it has; else it says that it is not paired */
+	bool	 said_paired;		/* rfsd, last */
 	bool	 dropped;		/* syncing or second: the primary goes on without us; until the next synchronisation */
 	bool	 taken;			/* swap: the other one has claimed what we gave */
 	bool	 stale;			/* we did not run for a while: not confirmed by the other server since */

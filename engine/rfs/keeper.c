@@ -295,6 +295,7 @@ begin_term(struct keeper *k)
 	}
 	k->kind = primary ? ROLE_PRIMARY : ROLE_SECOND;
 	k->term = true;
+	snprintf(k->session, sizeof(k->session), "%016" PRIx64, state_generation());
 	k->synced = false;
 	if (!primary)
 		k->holds = false;	/* until it has said "synced" */
@@ -320,11 +321,8 @@ serve_primary(struct keeper *k)
 {
 	if (!k->w.ready)
 		return;
-	if (k->goal == KEEP_ALONE && (k->st.paired || k->alone_waits)) {
-		keep_go_alone(k, "ordered");
-		if (k->alone_waits)
-			return;
-	}
+	if (k->goal == KEEP_ALONE && k->alone_waits)
+		return;
 	if (k->goal == KEEP_PRIM && k->role == KEEP_ALONE && !k->st.paired) {
 		k->goal = KEEP_ALONE;
 		ack(k, "no other server follows this one");

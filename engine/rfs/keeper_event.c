@@ -55,6 +55,7 @@ ev_adopted(struct keeper *k, const json_t *o)
 		other = true;	/* the setup changed while no keeper was there */
 	if (!k->listen_known)
 		str_copy(k->words, sizeof(k->words), text_of(blob, "words"));
+	str_copy(k->session, sizeof(k->session), text_of(blob, "session"));
 	k->synced = json_is_true(json_object_get(blob, "synced"));
 	k->taken = json_is_true(json_object_get(blob, "taken"));
 	k->given = json_is_true(json_object_get(blob, "given"));
@@ -100,12 +101,8 @@ ev_ask_alone(struct keeper *k, const json_t *o)
 static void
 ev_pair(struct keeper *k, const json_t *o)
 {
-	uint64_t gen;
-
-	if (k->kind != ROLE_PRIMARY || !keep_gen(json_object_get(o, "gen"), &gen) || gen != k->st.gen) {
-		warn_text("%s: nfsbox pairs for another generation than ours", k->module);
+	if (k->kind != ROLE_PRIMARY || !keep_primary(k->goal))
 		return;
-	}
 	k->pair_waits = true;
 	keep_told_paired(k);
 }
@@ -117,6 +114,13 @@ ev_begin(struct keeper *k, const json_t *o)
 
 	if (k->kind == ROLE_SECOND && keep_gen(json_object_get(o, "from"), &from))
 		keep_state_begin(k, from);
+}
+
+static void
+ev_full_begun(struct keeper *k, const json_t *o)
+{
+	if (k->kind == ROLE_PRIMARY)
+		keep_state_full_begun(k);
 }
 
 static void
@@ -233,7 +237,7 @@ keep_event(struct keeper *k, const json_t *o)
 {
 	static const struct { const char *word; void (*run)(struct keeper *k, const json_t *o); } events[] = {
 		{ "ready", ev_ready }, { "failed", ev_failed }, { "adopted", ev_adopted }, { "peer", ev_peer }, { "ask-alone", ev_ask_alone },
-		{ "pair", ev_pair }, { "begin", ev_begin }, { "synced", ev_synced }, { "sync-failed", ev_sync_failed }, { "out", ev_out },
+		{ "pair", ev_pair }, { "begin", ev_begin }, { "full-begun", ev_full_begun }, { "synced", ev_synced }, { "sync-failed", ev_sync_failed }, { "out", ev_out },
 		{ "given", ev_given }, { "taken", ev_taken }, { "progress", ev_progress }, { "bandwidth", ev_bandwidth }, { "log", ev_log },
 		{ "reply", ev_reply }, { "told", ev_told },
 		{ "again", ev_again },

@@ -64,6 +64,7 @@ struct keeper {
 	uv_work_t work;
 	bool	 term;			/* a role is under way, with a worker or without one for the moment */
 	enum rfs_role kind;
+	char	 session[17];		/* of the term, 16 hex: by it the other server knows it again */
 	bool	 holds;			/* what is here is up to date because of the role, whatever the disk says */
 	bool	 synced, taken, give_sent, given, asked, uptodate_set, sync_failed;
 	struct keep_worker w;
@@ -129,6 +130,7 @@ bool keep_state_second(struct keeper *k, char *err, size_t errsize);
 bool keep_state_alone(struct keeper *k);	/* on the disk: what is acknowledged from now on is here only */
 bool keep_state_paired(struct keeper *k);
 void keep_state_begin(struct keeper *k, uint64_t from);
+void keep_state_full_begun(struct keeper *k);	/* the maps know now that everything is to be copied */
 bool keep_state_synced(struct keeper *k, uint64_t gen);
 void keep_state_off(struct keeper *k);
 void keep_publish(struct keeper *k);

@@ -14,6 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define BOOT_GRACE_MS	60000	/* the clock may have been set soon after the boot (ours) */
+
 static int64_t
 now_ms(void)
 {
@@ -92,6 +94,20 @@ keep_load(struct keeper *k)
 
 /* ---- roles ---- */
 
+/* Since when nobody watched: what happened before this server's boot happened before the last sign of life, or not at all (the time of the
+ * sign that came back from the disk may be an old one) */
+static int64_t
+unwatched_since(const struct rfs_state *s)
+{
+	struct timespec up;
+	int64_t boot_ms;
+
+	if (strcmp(s->boot, path_node_boot_id()) == 0 || s->boot[0] == '\0' || clock_gettime(CLOCK_BOOTTIME, &up) == -1)
+		return s->alive_ms;
+	boot_ms = s->open_ms - (int64_t)up.tv_sec * 1000 - BOOT_GRACE_MS;
+	return boot_ms > s->alive_ms ? boot_ms : s->alive_ms;
+}
+
 /* The folders were there for everybody until now */
 static void
 open_term(struct keeper *k)
@@ -100,8 +116,9 @@ open_term(struct keeper *k)
 
 	s->open_ms = now_ms();
 	if (s->alive_ms != 0 && !s->nodetect)
-		state_gap(s, s->alive_ms, s->open_ms);
+		state_gap(s, unwatched_since(s), s->open_ms);
 	s->nodetect = false;
+	str_copy(s->boot, sizeof(s->boot), path_node_boot_id());
 	s->alive_ms = s->open_ms;
 	state_alive(k->folder);
 }
@@ -219,7 +236,17 @@ keep_state_begin(struct keeper *k, uint64_t from)
 	s->inconsistent = true;
 	s->from = from;
 	s->uptodate = s->paired = false;
+	s->full = false;	/* from here on what is done is noted, and an interruption goes on there */
 	save_lazily(k);		/* folder/syncing says it already */
+}
+
+void
+keep_state_full_begun(struct keeper *k)
+{
+	if (!k->st.full)
+		return;
+	k->st.full = false;
+	save_lazily(k);
 }
 
 bool

@@ -109,7 +109,7 @@ dirs_of(const struct keeper *k)
 static json_t *
 blob_of(const struct keeper *k)
 {
-	return json_pack("{s:s,s:s,s:s,s:b,s:b,s:b,s:O?}", "words", k->words, "role", keep_role_names[k->role], "goal", keep_role_names[k->goal], "synced", k->synced,
+	return json_pack("{s:s,s:s,s:s,s:s,s:b,s:b,s:b,s:O?}", "words", k->words, "session", k->session, "role", keep_role_names[k->role], "goal", keep_role_names[k->goal], "synced", k->synced,
 	    "taken", k->taken, "given", k->given, "sync", k->sync);
 }
 
@@ -121,6 +121,7 @@ first_line(struct keeper *k)
 	json_object_set(o, "gaps", json_object_get(state, "gaps"));
 	json_object_set_new(o, "state", state);
 	json_object_set_new(o, "dirs", dirs_of(k));
+	json_object_set_new(o, "session", json_string(k->session));
 	json_object_set_new(o, "degraded", json_boolean(k->st.degraded));
 	json_object_set_new(o, "pair", json_boolean(k->kind == ROLE_PRIMARY && k->st.paired));
 	json_object_set_new(o, "blob", blob_of(k));

@@ -178,7 +178,7 @@ touch(struct repl *r, const struct rfs_op *op)
 	case OP_FALLOCATE:
 		if ((op->flags & (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE)) != 0)
 			return map_touch_all(m, op->node, false);
-		/* fallthrough */
+		__attribute__((fallthrough));
 	case OP_COPY:
 		return op->len == 0 || map_touch(m, op->node, op->off, op->len);
 	case OP_SETATTR:
@@ -395,7 +395,8 @@ repl_alone(struct repl *r, uint64_t gen)
 	repl_unlock_all(r);
 	pthread_mutex_lock(&r->lock);
 	r->gen = gen;
-	r->asked = r->confirmed = r->giving = r->give_sent = false;
+	r->asked = r->confirmed = r->give_sent = false;
+	r->giving = false;
 	pthread_cond_broadcast(&r->cond);
 	pthread_mutex_unlock(&r->lock);
 	stream_drop(r->stream, "this server goes on alone");

@@ -38,7 +38,8 @@ struct repl {
 
 	pthread_mutex_t lock;		/* of what follows; innermost besides list */
 	pthread_cond_t cond;
-	bool	 stop, asked, confirmed, giving, give_sent, given, degraded;
+	bool	 stop, asked, confirmed, give_sent, given, degraded;
+	atomic_bool giving;
 	uint64_t gen, their_session, life;
 	int64_t	 down_ms;
 	pthread_t timer, cutter;

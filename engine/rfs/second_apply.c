@@ -118,7 +118,7 @@ touch(struct second *s, const struct rfs_op *op)
 	case OP_FALLOCATE:
 		if ((op->flags & (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE)) != 0)
 			return map_touch_all(m, op->node, false);
-		/* fallthrough */
+		__attribute__((fallthrough));
 	case OP_COPY:
 		return op->len == 0 || map_touch(m, op->node, op->off, op->len);
 	case OP_SETATTR:

@@ -27,7 +27,9 @@
 static void
 clear(struct slot *z)
 {
+	SERVE_POINT(8);
 	__atomic_store_n(&slot_head(z)->len, 0, __ATOMIC_RELEASE);	/* first: from here on there is nothing in it */
+	SERVE_POINT(9);
 	__atomic_store_n(&z->ticket.seq, 0, __ATOMIC_RELEASE);
 	__atomic_store_n(&z->stage, ST_IDLE, __ATOMIC_RELEASE);
 }
@@ -86,6 +88,7 @@ void
 serve_answer(struct serve *s, struct slot *z)
 {
 	__atomic_store_n(&z->stage, ST_DONE, __ATOMIC_RELEASE);
+	SERVE_POINT(10);
 	send_out(s, z, &z->out, z->out_len);
 	clear(z);
 }
@@ -116,6 +119,7 @@ serve_done(void *serve, struct repl_ticket *t)
 	struct slot *z = (struct slot *)(void *)((uint8_t *)t - offsetof(struct slot, ticket));
 	struct serve *s = serve;
 
+	SERVE_POINT(11);
 	if (__atomic_sub_fetch(&z->left, 1, __ATOMIC_SEQ_CST) != 0)
 		return;
 	serve_answer(s, z);
@@ -177,6 +181,7 @@ serving(void *arg)
 				warn_errno("a request of the kernel");
 			break;
 		}
+		SERVE_POINT(12);
 		if (!handle(s, z))
 			z = NULL;
 	}

@@ -375,15 +375,19 @@ carry_out(struct serve *s, struct slot *z, bool again)
 	if (late != 0 && z->ticket.seq == 0)
 		op->mtime_ns = late;
 	z->left = 2;
+	SERVE_POINT(1);
 	__atomic_store_n(&z->stage, ST_APPLYING, __ATOMIC_RELEASE);
+	SERVE_POINT(2);
 	if (res.err == 0 && early(op) && !z->local)
 		sent = repl_submit(s->repl, &z->ticket);
+	SERVE_POINT(3);
 	if (sent == REPL_LOCAL && op->type == OP_WRITE && late == 0)
 		op->mtime_ns = 0;	/* nobody has to have the same */
 	if (op->type == OP_FSYNC)
 		unlock_all(s, &locks);
 	if (res.err == 0)
 		op_apply(s->conf.trees[z->dir], op, true, &a, &res);
+	SERVE_POINT(4);
 	turn(s, z);
 	if (res.err == 0)
 		after(s, z, op, &gone);
@@ -392,9 +396,12 @@ carry_out(struct serve *s, struct slot *z, bool again)
 	op->orphan = false;
 	z->err = res.err;
 	build(s, z, op, &res);
+	SERVE_POINT(5);
 	__atomic_store_n(&z->stage, ST_APPLIED, __ATOMIC_RELEASE);
+	SERVE_POINT(6);
 	if (res.err == 0 && !early(op) && !z->local)
 		sent = repl_submit(s->repl, &z->ticket);
+	SERVE_POINT(7);
 	unlock_all(s, &locks);
 	return finish(s, z, sent);
 }

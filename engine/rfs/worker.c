@@ -64,9 +64,9 @@ text_of(const json_t *o, const char *name)
 /* ---- what the keeper says ---- */
 
 static bool
-gen_of(const json_t *o, uint64_t *gen)
+hex_of(const json_t *o, const char *name, uint64_t *gen)
 {
-	const char *s = text_of(o, "gen");
+	const char *s = text_of(o, name);
 	uint8_t bytes[8];
 	int i;
 
@@ -96,7 +96,7 @@ order_alone(const json_t *o)
 {
 	uint64_t gen;
 
-	if (!W.primary || !gen_of(o, &gen))
+	if (!W.primary || !hex_of(o, "gen", &gen))
 		return;
 	take_state(o);
 	worker_line_pair(W.line, false);
@@ -108,7 +108,7 @@ order_paired(const json_t *o)
 {
 	uint64_t gen;
 
-	if (!W.primary || !gen_of(o, &gen))
+	if (!W.primary || !hex_of(o, "gen", &gen))
 		return;
 	take_state(o);
 	worker_line_pair(W.line, true);
@@ -128,13 +128,11 @@ order_give(const json_t *o)
 static void
 order_policy(const json_t *o)
 {
-	json_t *base = json_pack("{s:O}", "gen", json_object_get(o, "base"));
 	uint64_t gen;
 	int i;
 
-	for (i = 0; gen_of(base, &gen) && i < W.dirs; i++)
+	for (i = 0; hex_of(o, "base", &gen) && i < W.dirs; i++)
 		map_reset(W.maps[i], gen);
-	json_decref(base);
 	worker_tell(W.line, json_pack("{s:s}", "event", "again"));
 }
 
@@ -291,6 +289,8 @@ stream_of(const json_t *setup, struct stream_conf *s, char *err, size_t errsize)
 	str_copy(s->node, sizeof(s->node), text_of(setup, "node"));
 	s->has_key = key[0] != '\0';
 	s->send_ms = W.conf.rfs.sendtimeout_ms;
+	if (!hex_of(setup, "session", &s->session) || s->session == 0)
+		s->session = state_generation();
 	if (s->has_key && !str_from_hex(key, s->key, sizeof(s->key))) {
 		snprintf(err, errsize, "setup: expected key of 64 hexadecimal digits, or \"\"");
 		return false;
@@ -360,9 +360,6 @@ start_primary(const json_t *setup, char *err, size_t errsize)
 	if (W.serve == NULL || !stream_of(setup, &rc.stream, err, errsize))
 		return false;
 	rc.shm = serve_shm(W.serve);
-	if (rc.shm->session == 0)
-		rc.shm->session = state_generation();
-	rc.stream.session = rc.shm->session;
 	rc.lock_ms = W.conf.rfs.locktimeout_ms;
 	rc.pair = json_is_true(json_object_get(setup, "pair"));
 	rc.degraded = W.degraded;

@@ -13,7 +13,8 @@
 int posix_run(const char *dir, const char *bare);		/* posix.c: a table of calls, results and errors compared */
 /* random.c: ops random operations on files and names, each done to both, results compared; data and trees compared at the end and between */
 int random_run(const char *dir, const char *bare, uint64_t seed, uint64_t ops);
-int tree_compare(const char *a, const char *b);			/* names, types, modes, owners, sizes, mtimes, links, xattrs, data */
+/* compare.c: names, types, modes, owners, sizes, links, xattrs, data; mtimes where told */
+int tree_compare(const char *a, const char *b, bool times);
 /* load.c: threads that write, read, make, rename and delete for ms, and check what they read; errors of calls and wrong bytes are counted.
  * ops (may be NULL): how many calls were made */
 int load_run(const char *dir, int threads, int64_t ms, uint64_t seed, uint64_t *ops);

@@ -28,15 +28,19 @@ die(const char *what)
 /* ---- repl.h: what stands for the secondary ---- */
 
 #define PAIRS (1u << 17)
+struct ledger {			/* in memory that outlives the worker */
+	uint64_t applied, applying;	/* numbers of changes */
+	struct rfs_again again;		/* of the one that is being applied */
+	struct { uint64_t p, s; } pairs[PAIRS];	/* the primary's node, the second's */
+};
 struct repl {
 	enum world_repl how;
 	struct serve	*serve;
 	struct tree	*second;
-	struct { uint64_t p, s; } *pairs;	/* the primary's node, the second's */
+	struct ledger	*ledger;
 	pthread_mutex_t	 lock;
 	pthread_cond_t	 work;
 	struct repl_ticket *first, **last;
-	uint64_t	 applied;
 	struct repl_shm	*shm;
 };
 
@@ -45,10 +49,10 @@ pair(struct repl *r, uint64_t p)
 {
 	size_t i = (p ^ p >> 32) * 2654435761u % PAIRS;
 
-	while (r->pairs[i].p != 0 && r->pairs[i].p != p)
+	while (r->ledger->pairs[i].p != 0 && r->ledger->pairs[i].p != p)
 		i = (i + 1) % PAIRS;
-	r->pairs[i].p = p;
-	return &r->pairs[i].s;
+	r->ledger->pairs[i].p = p;
+	return &r->ledger->pairs[i].s;
 }
 
 static uint64_t
@@ -57,25 +61,56 @@ theirs(struct repl *r, uint64_t p)
 	return p == 0 || p == RFS_ROOT ? p : *pair(r, p);
 }
 
-static void
-apply(struct repl *r, const struct rfs_op *sent)
+static uint64_t
+there(struct repl *r, uint64_t parent, const char *name)
 {
+	struct tree_fd *dir = parent != 0 && name != NULL ? tree_get(r->second, parent, TREE_DIR) : NULL;
+	uint64_t node = 0;
+
+	if (dir != NULL && tree_lookup(r->second, dir->fd, name, &node, NULL) != 0)
+		node = 0;
+	tree_put(r->second, dir);
+	return node;
+}
+
+/* As a secondary does: each number once, in order; the one that was cut off again */
+static void
+apply(struct repl *r, uint64_t seq, const struct rfs_op *sent)
+{
+	struct ledger *l = r->ledger;
 	struct rfs_op op = *sent;
 	struct rfs_result res;
 
+	if (seq <= l->applied)
+		return;
+	if (seq != l->applied + 1) {
+		fprintf(stderr, "second: %llu after %llu\n", (unsigned long long)seq, (unsigned long long)l->applied);
+		abort();
+	}
 	op.node = theirs(r, sent->node);
 	op.other = theirs(r, sent->other);
 	op.parent = theirs(r, sent->parent);
 	op.newparent = theirs(r, sent->newparent);
-	if (sent->node != 0 && op.node == 0)
-		return;
-	op_apply(r->second, &op, false, NULL, &res);
-	if (res.err != 0) {
-		fprintf(stderr, "second: op %d %s (%llx): %s\n", op.type, op.name != NULL ? op.name : "", (unsigned long long)sent->node, strerror(res.err));
-		abort();
+	l->again.maybe = l->applying == seq;
+	if (!l->again.maybe) {
+		l->again.pre = there(r, op.parent, op.name);
+		l->again.pre2 = there(r, op.newparent, op.newname);
+		if (op.type == OP_SETXATTR || op.type == OP_REMOVEXATTR)
+			l->again.pre = op.type == OP_REMOVEXATTR;
+		__atomic_store_n(&l->applying, seq, __ATOMIC_RELEASE);
 	}
-	if (sent->child != 0)
-		*pair(r, sent->child) = res.child;
+	if (sent->node == 0 || op.node != 0) {
+		op_apply(r->second, &op, false, &l->again, &res);
+		/* a file that is gone here was unlinked, and is open there */
+		if (res.err != 0 && res.err != ESTALE) {
+			fprintf(stderr, "second: op %d %s (%llx)%s: %s\n", op.type, op.name != NULL ? op.name : "", (unsigned long long)sent->node,
+				l->again.maybe ? " again" : "", strerror(res.err));
+			abort();
+		}
+		if (sent->child != 0)
+			*pair(r, sent->child) = res.child;
+	}
+	__atomic_store_n(&l->applied, seq, __ATOMIC_RELEASE);
 }
 
 static void *
@@ -95,7 +130,7 @@ answering(void *arg)
 			r->last = &r->first;
 		pthread_mutex_unlock(&r->lock);
 		if (r->how == WORLD_SECOND)
-			apply(r, &t->op);
+			apply(r, t->seq, &t->op);
 		serve_done(r->serve, t);
 	}
 	return NULL;
@@ -114,7 +149,9 @@ repl_submit(struct repl *r, struct repl_ticket *t)
 		return REPL_LOCAL;
 	pthread_mutex_lock(&r->lock);
 	if (t->seq == 0)
-		t->seq = ++r->shm->next_seq[0];
+		__atomic_store_n(&t->seq, r->shm->next_seq[0] + 1, __ATOMIC_RELEASE);
+	if (r->shm->next_seq[0] < t->seq)
+		r->shm->next_seq[0] = t->seq;
 	t->next = NULL;
 	*r->last = t;
 	r->last = &t->next;
@@ -153,7 +190,7 @@ work(struct world *w, int line)
 	pthread_cond_init(&r.work, NULL);
 	r.last = &r.first;
 	if (w->repl == WORLD_SECOND) {
-		r.pairs = calloc(PAIRS, sizeof(r.pairs[0]));
+		r.ledger = w->ledger;
 		r.second = tree_open(w->second, err, sizeof(err));
 	}
 	if (w->repl != WORLD_LOCAL)
@@ -220,6 +257,9 @@ world_begin(struct world *w, enum world_repl repl, const char *private)
 	if (mount("rfs", w->mounted, "fuse.rfs", 0, options) == -1)
 		die("mount");
 	w->shm_fd = memfd_create("rfs", MFD_CLOEXEC);
+	w->ledger = mmap(NULL, sizeof(*w->ledger), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (w->ledger == MAP_FAILED)
+		die("memory");
 	rc = serve_init(w->fuse_fd, w->mounted);
 	if (rc != 0) {
 		errno = -rc;
@@ -234,6 +274,49 @@ world_kill(struct world *w)
 	kill(w->worker, SIGKILL);
 	waitpid(w->worker, NULL, 0);
 	start_worker(w);
+}
+
+int
+world_during(struct world *w, int (*load)(const struct world *w, void *arg), void *arg, int kill_ms, unsigned *deaths)
+{
+	struct timespec wait = { .tv_sec = kill_ms / 1000, .tv_nsec = kill_ms % 1000 * 1000000L };
+	sigset_t child, old;
+	int status = 0;
+	pid_t pid, who;
+
+	/* deaths are told by SIGCHLD, for which this waits instead of sleeping */
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &child, &old);
+	*deaths = 0;
+	pid = fork();
+	if (pid == -1)
+		die("fork");
+	if (pid == 0) {
+		sigprocmask(SIG_SETMASK, &old, NULL);
+		close(w->line);
+		_exit(load(w, arg));
+	}
+	for (;;) {
+		if (sigtimedwait(&child, NULL, kill_ms > 0 ? &wait : NULL) == -1 && errno == EAGAIN)
+			kill(w->worker, SIGKILL);
+		while ((who = waitpid(-1, &status, WNOHANG)) > 0) {
+			if (who == pid) {
+				sigprocmask(SIG_SETMASK, &old, NULL);
+				return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
+			}
+			if (who == w->worker) {
+				if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL) {
+					printf("Bail out! the worker ended with status %x\n", (unsigned)status);
+					kill(pid, SIGKILL);
+					umount2(w->mounted, MNT_FORCE | MNT_DETACH);
+					exit(99);
+				}
+				++*deaths;
+				start_worker(w);
+			}
+		}
+	}
 }
 
 void

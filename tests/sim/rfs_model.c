@@ -35,7 +35,7 @@ struct rfsd {
 };
 static struct {
 	struct model_world w;
-	bool	 strict, link, forked;
+	bool	 strict, link, forked, begun;
 	struct rfsd r[2];
 	struct bits acked;
 	int	 writes;
@@ -98,7 +98,7 @@ model_start(const struct model_world *w, bool strict)
 {
 	memset(M.r, 0, sizeof(M.r));
 	memset(&M.acked, 0, sizeof(M.acked));
-	M.forked = false;
+	M.forked = M.begun = false;
 	M.w = *w;
 	M.strict = strict;
 	M.link = true;
@@ -209,6 +209,7 @@ alone(int i, const char *how, bool by_itself)
 	struct rfsd *r = &M.r[i], *o = &M.r[1 - i];
 	char why[160];
 
+	M.begun = true;
 	if (by_itself && M.strict && !M.forked && !within(&M.acked, &r->cache)) {
 		snprintf(why, sizeof(why), "n%d acknowledges alone (%s) without all that was acknowledged", i + 1, how);
 		M.w.broken(why);
@@ -267,7 +268,7 @@ carry_out(int i)
 		r->disk.data = r->cache;
 		break;
 	case RF_SYNC:
-		r->disk.last = r->pair = false;
+		r->pair = false;
 		r->begun = r->copied = r->synced = r->assigned = false;
 		break;
 	case RF_SECOND:
@@ -318,7 +319,7 @@ copy(int i, int64_t ms)
 		r->source = p->term;
 		r->left_ms = rng_below(M.w.rng, 3) == 0 ? rng_below(M.w.rng, 20000) : rng_below(M.w.rng, 1000);
 		r->disk.inconsistent = true;
-		r->disk.up = false;
+		r->disk.up = r->disk.last = false;	/* not before: the new primary of a swap is up now, on its disk */
 		tell(i, TOLD_FACTS, 1);
 	}
 	r->left_ms -= ms;
@@ -420,6 +421,12 @@ bool
 model_alive(int i)
 {
 	return M.r[i].alive;
+}
+
+bool
+model_begun(void)
+{
+	return M.begun;
 }
 
 bool

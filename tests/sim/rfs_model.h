@@ -36,6 +36,7 @@ void model_assign(int node);			/* a rule says rfs.uptodate=up */
 void model_link(bool up);			/* the replication's network, not the heartbeats' */
 void model_step(int node, int64_t ms, bool app);	/* ms passed; app: the application runs and writes */
 bool model_alive(int node);
+bool model_begun(void);				/* somebody was primary */
 bool model_equal(void);				/* both have the same, and that is all that was acknowledged */
 bool model_uptodate(int node);			/* on the disk */
 bool model_lastprim(int node);

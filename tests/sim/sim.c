@@ -51,7 +51,7 @@ static const char *const rule_sets[] = {
 #endif
 #define LINES_MAX	64
 
-enum what { W_PACKET, W_SCRIPT, W_WAKE, W_CHAOS, W_HEART_BORN, W_PERSIST, W_RFSD, W_LINE };
+enum what { W_PACKET, W_SCRIPT, W_WAKE, W_CHAOS, W_HEART_BORN, W_PERSIST, W_RFSD, W_LINE, W_FAULT };
 struct item { int64_t at; uint64_t order; int what, node, hb, life; uint32_t seq; int failures; struct beat *beat; struct mod_record *rec; };
 
 struct node {
@@ -81,7 +81,7 @@ struct node {
 	int		 lines;
 	uint32_t	 want_seq, last_want;	/* of the plan that waits */
 	enum fsm_rfs	 want;
-	bool		 want_waits, want_after;
+	bool		 want_waits, want_after, want_done, granted;
 	int		 failures;
 	int64_t		 stepped_ms;
 	bool		 shown, froze_all, lastprim_said;
@@ -225,14 +225,21 @@ hook_send(void *ctx, int hb, const struct beat *b)
 	}
 }
 
-static void
+static void maybe_fault(void);
+
+/* False: it is so already, as heart knows */
+static bool
 order(struct node *n, enum fsm_rfs role, bool after)
 {
+	if (role == n->want && role != RF_SYNC && n->want_done && !n->granted)
+		return false;
+	n->want_done = n->granted = false;
 	n->want = role;
 	n->want_waits = true;
 	n->want_after = after;
 	n->want_seq = ++n->last_want;
 	model_want(index_of(n), role, n->want_seq);
+	return true;
 }
 
 static void
@@ -248,12 +255,14 @@ hook_run(void *ctx, enum fsm_plan plan, uint32_t seq, const char *action)
 		return;
 	}
 	n->want_waits = n->want_after = false;
+	if (WITH_RFS && (plan == P_SWAP_OUT || plan == P_SWAP_IN || plan == P_SYNC))
+		maybe_fault();
 	if (WITH_RFS && seq != n->script_seq && fsm_plan_rfs_before(plan) != RF_NONE) {	/* again when rfsd has done it */
 		story(index_of(ctx), "rfsd shall be %s", fsm_rfs_names[fsm_plan_rfs_before(plan)]);
 		n->script_seq = seq;
 		n->script_plan = plan;
-		order(n, fsm_plan_rfs_before(plan), false);
-		return;
+		if (order(n, fsm_plan_rfs_before(plan), false))
+			return;
 	}
 	slow = rng_below(&S.rng, 100);
 	ms = slow < 70 ? rng_below(&S.rng, 300) : slow < 97 ? rng_below(&S.rng, 5000) : rng_below(&S.rng, 60000);
@@ -333,6 +342,8 @@ static void
 hook_rfs_alone(void *ctx)
 {
 	story(index_of(ctx), "rfsd may go on alone");
+	maybe_fault();
+	((struct node *)ctx)->granted = true;
 	model_grant(index_of(ctx));
 }
 
@@ -461,8 +472,9 @@ heart_born(int i, bool revive)
 	n->heart = true;
 	n->life++;
 	n->script_seq = 0;
-	n->want_waits = n->want_after = n->shown = false;
+	n->want_waits = n->want_after = n->want_done = n->shown = false;
 	n->lines = 0;
+	n->want = RF_NONE;
 	/* safeadmin saw the last state of the dead process, even where its record did not reach the disk */
 	if (revive && n->mod.report.state != RS_STOP)
 		n->disk.running = true;
@@ -484,6 +496,33 @@ power_off(int i)
 	while (n->nheld > 0)
 		free(n->held[--n->nheld].beat);
 	n->life++;
+}
+
+static void
+heart_dies(int i)
+{
+	struct node *n = &S.n[i];
+	struct item it = { .at = S.now + rng_below(&S.rng, 3000), .what = W_HEART_BORN, .node = i };
+
+	if (!n->power || !n->heart || n->frozen)
+		return;
+	story(i, "HEART DIES in %s", fsm_states[n->mod.state].name);
+	n->heart = false;
+	it.life = ++n->life;
+	push(it);
+}
+
+static void
+freeze(int i)
+{
+	struct node *n = &S.n[i];
+
+	if (!n->power || !n->heart || n->frozen)
+		return;
+	n->frozen = true;
+	n->froze_all = WITH_RFS && rng_below(&S.rng, 2) == 0;
+	model_freeze(i, n->froze_all);
+	story(i, "FREEZES%s", n->froze_all ? " with all that runs on it" : "");
 }
 
 static void
@@ -549,8 +588,8 @@ script_over(struct node *n, uint32_t seq, int failures)
 		return;
 	if (WITH_RFS && !n->want_after && fsm_plan_rfs_after(n->script_plan) != RF_NONE) {
 		n->failures = failures;
-		order(n, fsm_plan_rfs_after(n->script_plan), true);
-		return;
+		if (order(n, fsm_plan_rfs_after(n->script_plan), true))
+			return;
 	}
 	n->want_after = false;
 	n->script_seq = 0;
@@ -566,133 +605,7 @@ script_over(struct node *n, uint32_t seq, int failures)
 	mod_script_done(&n->mod, seq, failures, node_now(n));
 }
 
-/* ---- rfsd ---- */
-
-static void
-hear_line(int i, struct told_line l)
-{
-	struct node *n = &S.n[i];
-	bool waits = n->want_waits && l.seq == n->want_seq;
-
-	switch (l.what) {
-	case TOLD_ACK:
-		if (!waits)
-			break;
-		n->want_waits = false;
-		if (n->want_after)
-			script_over(n, n->script_seq, n->failures);
-		else
-			hook_run(n, n->script_plan, n->script_seq, "rfs");
-		break;
-	case TOLD_CANNOT:
-		story(i, "rfsd cannot: %s", fsm_rfs_names[l.value]);
-		if (!waits)
-			break;
-		n->want_waits = false;
-		if (l.value == RF_PRIM) {
-			mod_rfs_ask(&n->mod, "cannot");
-			hook_run(n, n->script_plan, n->script_seq, "rfs");
-		} else {
-			mod_rfs_lost(&n->mod, "cannot", l.value == RF_GIVEN, node_now(n));
-		}
-		break;
-	case TOLD_SYNCED:
-		if (n->want == RF_SYNC && l.seq == n->want_seq)
-			mod_rfs_synced(&n->mod);
-		break;
-	case TOLD_FAILED:
-		if (n->want == RF_SYNC && l.seq == n->want_seq)
-			mod_rfs_failed(&n->mod, "interrupted", l.value != 0);
-		break;
-	case TOLD_ASK:
-		mod_rfs_ask(&n->mod, "no stream");
-		break;
-	case TOLD_PAIRED: case TOLD_UNPAIRED:
-		mod_rfs_paired(&n->mod, l.what == TOLD_PAIRED);
-		break;
-	case TOLD_FACTS:
-		mod_rfs_inconsistent(&n->mod, l.value != 0);
-		break;
-	case TOLD_UPTODATE: case TOLD_LASTPRIM:
-		story(i, "rfsd says %s %s", l.what == TOLD_UPTODATE ? "uptodate" : "lastprim", l.value ? "up" : "down");
-		if (l.what == TOLD_LASTPRIM)
-			n->lastprim_said = l.value != 0;
-		if (n->mod.state != S_STOP)
-			mod_resource(&n->mod, l.what == TOLD_UPTODATE ? "rfs.uptodate" : "rfs.lastprimstate", l.value ? "up" : "down",
-			    l.value ? RH_UP : RH_DOWN, false, "nfsadmin");
-		break;
-	}
-	mod_settle(&n->mod, node_now(n));
-}
-
-static void
-hear_lines(int i)
-{
-	struct node *n = &S.n[i];
-
-	while (n->lines > 0 && n->power && n->heart && !n->frozen) {
-		struct told_line l = n->line[0];
-
-		memmove(n->line, n->line + 1, (size_t)--n->lines * sizeof(l));
-		hear_line(i, l);
-	}
-}
-
-static void
-rfsd_tells(int i, struct told_line l)
-{
-	struct item it = { .at = S.now + rng_below(&S.rng, 20), .what = W_LINE, .node = i, .life = S.n[i].life };
-
-	if (!S.n[i].heart || S.n[i].lines == LINES_MAX)
-		return;
-	S.n[i].line[S.n[i].lines++] = l;
-	push(it);
-}
-
-static void
-rfsd_broken(const char *why)
-{
-	broken("%s", why);
-}
-
-static void
-rfsd_story(int i, const char *what)
-{
-	story(i, "rfsd %s (%ld acknowledged)", what, model_count(0));
-}
-
-/* It lives from the start of the module until STOP; its resources are seen as long. */
-static void
-rfsd_live(int i)
-{
-	static const char *const names[] = { "rfs.uptodate", "rfs.lastprimstate" };
-	struct node *n = &S.n[i];
-	size_t k;
-
-	if (!WITH_RFS || !n->power || !n->heart)
-		return;
-	if (n->mod.state != S_STOP && !n->shown) {
-		n->shown = true;
-		model_born(i);
-	} else if (n->mod.state == S_STOP && n->shown) {
-		n->shown = false;
-		n->lines = 0;
-		model_end(i);
-		for (k = 0; k < ARRAY_LEN(names); k++)
-			mod_resource(&n->mod, names[k], "unknown", RH_UNKNOWN, false, "heart");
-	}
-}
-
-static void
-rfsd_step(int i)
-{
-	struct node *n = &S.n[i];
-	struct item again = { .at = S.now + 5 + rng_below(&S.rng, 60), .what = W_RFSD, .node = i };
-
-	model_step(i, S.now - n->stepped_ms, n->power && n->app && S.now < S.quiet_ms);
-	n->stepped_ms = S.now;
-	push(again);
-}
+#include "sim/sim_rfs.h"
 
 static void
 operate(int i)
@@ -747,14 +660,7 @@ chaos(void)
 		}
 		break;
 	case 5:
-		if (n->power && n->heart && !n->frozen) {
-			struct item it = { .at = S.now + rng_below(&S.rng, 3000), .what = W_HEART_BORN, .node = i };
-
-			story(i, "HEART DIES in %s", fsm_states[n->mod.state].name);
-			n->heart = false;
-			it.life = ++n->life;
-			push(it);
-		}
+		heart_dies(i);
 		break;
 	case 6: case 7:
 		S.cut[i][l] = true;
@@ -777,12 +683,7 @@ chaos(void)
 		story(-1, "network drops %d %%, doubles %d %%, delays to %d ms", S.drop, S.dup, S.delay);
 		break;
 	case 12:
-		if (n->power && n->heart && !n->frozen) {
-			n->frozen = true;
-			n->froze_all = WITH_RFS && rng_below(&S.rng, 2) == 0;
-			model_freeze(i, n->froze_all);
-			story(i, "FREEZES%s", n->froze_all ? " with all that runs on it" : "");
-		}
+		freeze(i);
 		break;
 	case 13: case 14:
 		if (n->frozen)
@@ -817,164 +718,8 @@ chaos(void)
 	}
 }
 
-/* Everything is repaired; whoever is stopped is started: what then? */
-static void
-calm_down(void)
-{
-	int i, r;
-
-	S.calm = true;
-	memset(S.cut, 0, sizeof(S.cut));
-	S.drop = S.dup = 0;
-	S.delay = 5;
-	S.quiet_ms = S.now + 20000;
-	model_link(true);
-	story(-1, "---- calm ----");
-	for (i = 0; i < 2; i++) {
-		struct node *n = &S.n[i];
-
-		if (n->frozen)
-			thaw(i);
-		if (!n->power) {
-			n->power = true;
-			heart_born(i, false);
-		}
-		n->on = rng_below(&S.rng, 8) != 0;
-		for (r = 0; r < RESOURCES; r++)
-			set_health(i, r, RH_UP);
-	}
-}
-
-static void
-keep_wish(void)
-{
-	char err[SK_TEXT_MAX];
-	int i;
-
-	for (i = 0; i < 2; i++) {
-		struct node *n = &S.n[i];
-
-		if (S.calm && n->heart && !n->on && !n->told) {
-			n->told = true;
-			mod_action(&n->mod, VERB_STOP, "SYSTEM/root", NULL, node_now(n), err, sizeof(err));
-		}
-		if (S.calm && n->heart && n->on && n->mod.state == S_STOP && n->mod.run_seq == 0)
-			mod_action(&n->mod, VERB_START, "SYSTEM/root", NULL, node_now(n), err, sizeof(err));
-	}
-}
-
-/* What the end should be; NULL when it is so, else what is wrong */
-static const char *
-not_settled(void)
-{
-	static char why[128];
-	enum fsm_state a = S.n[0].mod.state, b = S.n[1].mod.state;
-	int on = S.n[0].on + S.n[1].on, i;
-
-	for (i = 0; i < 2; i++) {
-		struct node *n = &S.n[i];
-
-		snprintf(why, sizeof(why), "n%d was stopped and is %s", i + 1, fsm_states[n->mod.state].name);
-		if (!n->on && n->mod.state != S_STOP)
-			return why;
-		snprintf(why, sizeof(why), "n%d: application %s in state %s", i + 1, n->app ? "runs" : "does not run", fsm_states[n->mod.state].name);
-		if (n->app != mod_holds(&n->mod))
-			return why;
-		snprintf(why, sizeof(why), "the only started server is %s", fsm_states[n->mod.state].name);
-		if (on == 1 && n->on && n->mod.state != S_ALONE &&
-		    !(n->mod.state == S_BLOCKED && (mod_conditions(&n->mod) & C_NOBID) != 0))
-			return why;
-	}
-	snprintf(why, sizeof(why), "no pair after healing: n1 %s, n2 %s", fsm_states[a].name, fsm_states[b].name);
-	if (WITH_RFS && on == 2 && a == S_BLOCKED && b == S_BLOCKED && !model_uptodate(0) && !model_uptodate(1) &&
-	    model_lastprim(0) == model_lastprim(1))
-		return NULL;	/* an operator has to say whose data counts */
-	if (on == 2 && !((a == S_PRIM && b == S_SECOND) || (a == S_SECOND && b == S_PRIM)) &&
-	    !(a == S_BLOCKED && b == S_BLOCKED && S.n[0].mod.rec.lastprim == 0 && S.n[1].mod.rec.lastprim == 0))
-		return why;
-	snprintf(why, sizeof(why), "the servers do not have the same data");
-	if (WITH_RFS && on == 2 && a != S_BLOCKED && !model_equal())
-		return why;
-	return NULL;
-}
-
-static void
-judge_end(void)
-{
-	const char *why = not_settled();
-
-	story(-1, "end: n1 %s, n2 %s", fsm_states[S.n[0].mod.state].name, fsm_states[S.n[1].mod.state].name);
-	if (why != NULL)
-		broken("%s", why);
-	S.stuck += WITH_RFS && S.n[0].on && S.n[1].on && S.n[0].mod.state == S_BLOCKED && S.n[1].mod.state == S_BLOCKED;
-}
-
-/* The end may come as soon as it has been as it should for long enough to show that nothing is on its way. */
-static bool
-rests(void)
-{
-	if (!S.calm || not_settled() != NULL) {
-		S.rest_ms = S.now;
-		return false;
-	}
-	return S.now - S.rest_ms > 2 * S.timeout + 2000;
-}
-
-static void PRINTFLIKE(2, 3)
-add_text(size_t *len, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	*len += (size_t)vsnprintf(S.rules + *len, sizeof(S.rules) - *len, fmt, ap);
-	va_end(ap);
-}
-
-/* One thing that is not so while everything is well: what a calm end has to come to */
-static void
-random_atom(size_t *len)
-{
-	static const char *const classes[] = { "ping", "tcp", "intf", "custom", "heartbeat", "?" }, *const ids[] = { "a", "b", "c", "?" };
-	const unsigned n = ARRAY_LEN(classes) - WITH_RFS;	/* some of rfs.* are always down */
-	const char *class_name = classes[rng_below(&S.rng, n)], *id = ids[rng_below(&S.rng, ARRAY_LEN(ids))];
-	const char *where = rng_below(&S.rng, 3) == 0 ? "remote." : rng_below(&S.rng, 4) == 0 ? "local." : "";
-
-	switch (rng_below(&S.rng, 6)) {
-	case 0:
-		add_text(len, "cluster() == down");
-		break;
-	case 1:
-		add_text(len, "(hostname() == \"n%u\" && %stcp.a == down)", 1 + rng_below(&S.rng, 2), where);
-		break;
-	case 2:
-		add_text(len, "!(ping.%s == up || ping.%s == unknown)", id[0] == '?' ? "a" : "b", "zz");
-		break;
-	case 3:
-		add_text(len, "(%s%s.%s == init && TRUE)", where, class_name, id);
-		break;
-	default:
-		add_text(len, "%s%s.%s == %s", where, class_name, id, rng_below(&S.rng, 3) == 0 ? "DOWN" : "down");
-	}
-}
-
-static void
-random_rules(void)
-{
-	static const char *const actions[] = { "wait()", "wait()", "restart()", "stopstart()", "swap()", "stop()", "custom.d = up", "ping.b = up" };
-	size_t len = 0;
-	int i, k, n = 1 + (int)rng_below(&S.rng, 6), atoms;
-
-	for (i = 0; i < n; i++) {
-		add_text(&len, "r%d: if (", i);
-		atoms = 1 + (int)rng_below(&S.rng, 3);
-		for (k = 0; k < atoms; k++) {
-			if (k > 0)
-				add_text(&len, rng_below(&S.rng, 2) == 0 ? " && " : " || ");
-			random_atom(&len);
-		}
-		add_text(&len, ") then %s;\n", actions[rng_below(&S.rng, ARRAY_LEN(actions))]);
-	}
-}
+#include "sim/sim_calm.h"
+#include "sim/sim_rules.h"
 
 static void
 setup(uint64_t seed)
@@ -1111,6 +856,9 @@ history(uint64_t seed)
 				if (n->power)	/* the process may be gone, the write goes on; without power it is lost */
 					n->disk = *it.rec;
 				free(it.rec);
+				break;
+			case W_FAULT:
+				fault(it.node);
 				break;
 			case W_RFSD:
 				rfsd_step(it.node);

@@ -266,7 +266,7 @@ world_repl_event(void *ctx, json_t *o)
 	world_event(&w->pe, o);
 }
 
-static void
+static void __attribute__((unused))
 world_primary(struct world *w)
 {
 	struct repl_hooks h = { .ctx = w, .done = world_done, .event = world_repl_event };
@@ -301,7 +301,7 @@ world_end_primary(struct world *w)
 }
 
 /* Both are there and equal */
-static void
+static void __attribute__((unused))
 world_pair(struct world *w)
 {
 	int pairs = w->pe.pair, synced = w->se.synced;
@@ -315,7 +315,7 @@ world_pair(struct world *w)
 }
 
 /* Are both folders equal: names, types, modes, owners, sizes, links, times, xattrs, data?  Folders' sizes are nobody's business. */
-static void
+static void __attribute__((unused))
 world_same(struct world *w)
 {
 	world_shell(w, "for x in p s; do (cd $x && find . -path ./" RFS_HIDDEN " -prune -o -type d -printf '%p %y %m %U %G %T@\\n' -o -printf "

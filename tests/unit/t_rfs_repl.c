@@ -23,9 +23,11 @@ slot(const struct rfs_op *op)
 	struct repl_ticket *t = NULL;
 	int i;
 
+	pthread_mutex_lock(&world_lock);
 	for (i = 0; i < TICKETS && t == NULL; i++)
 		if (tickets[i].state == TICKET_NEW || tickets[i].state == 99)
 			t = &tickets[i];
+	pthread_mutex_unlock(&world_lock);
 	assert_non_null(t);
 	i = (int)(t - tickets);
 	memset(t, 0, sizeof(*t));
