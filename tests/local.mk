@@ -135,7 +135,10 @@ tests_bench_bench_rules_LDADD = $(RULES_LIBS)
 # Replication: are two trees equal (tests/lab/t-rfs*, tests/rfs/nemesis)
 check_PROGRAMS += tests/rfs/treecmp
 tests_rfs_treecmp_SOURCES = tests/rfs/treecmp.c
-EXTRA_DIST += tests/rfs/load tests/rfs/nemesis
+EXTRA_DIST += tests/rfs/load tests/rfs/load_db tests/rfs/life.py tests/rfs/nemesis
+EXTRA_PROGRAMS += tests/bench/bench_rfs_io
+tests_bench_bench_rfs_io_SOURCES = tests/bench/bench_rfs_io.c
+EXTRA_DIST += tests/bench/bench_rfs.py
 
 # scripts: run by tests/run where they are
 EXTRA_DIST += tests/run tests/lib tests/lab tests/lint tests/ctl
