@@ -296,7 +296,7 @@ mod_rfs_wish(struct mod *m, enum rpt_verb verb, const struct mod_options *o)
 	m->rfs.date_ms = verb == VERB_SECONDFORCE ? o->date_ms : 0;
 }
 
-/* ---- what rfsd says ---- */
+/* ---- what rfsd says, and has logged ---- */
 
 void
 mod_rfs_synced(struct mod *m)
@@ -312,7 +312,6 @@ mod_rfs_failed(struct mod *m, const char *why, bool again)
 {
 	if (!syncs(m))
 		return;
-	mod_say(m, MSG_RFS_SYNC_FAILED, why);
 	snprintf(m->cause, sizeof(m->cause), "Reintegration failed: %.*s", SK_TEXT_MAX / 2, why);
 	mod_post(m, again ? E_SYNC_AGAIN : E_SYNC_FAILED);
 }
@@ -328,7 +327,6 @@ mod_rfs_ask(struct mod *m, const char *why)
 	}
 	if (m->rfs.ask)
 		return;
-	mod_say(m, MSG_RFS_PEER_DOWN, m->report.peer, why);
 	m->rfs.ask = true;
 	mod_tell(m);
 }
@@ -349,7 +347,6 @@ mod_rfs_out(struct mod *m, const char *why)
 
 	if (!follows(m) && !syncs(m))
 		return;
-	mod_say(m, MSG_RFS_OUT, why);
 	mod_action(m, VERB_STOPSTART, "nfsadmin", "nfsadmin", m->now, err, sizeof(err));
 }
 
