@@ -228,8 +228,16 @@ mod_rfs_grant(struct mod *m)
 void
 mod_rfs_plan(struct mod *m, enum fsm_plan plan)
 {
-	switch (m->conf.rfs ? fsm_plan_rfs_before(plan) : RF_NONE) {
+	enum fsm_rfs role = m->conf.rfs ? fsm_plan_rfs_before(plan) : RF_NONE, was = m->rfs.role;
+
+	if (role != RF_NONE)
+		m->rfs.role = role;
+	if (m->conf.rfs && fsm_plan_rfs_after(plan) != RF_NONE)
+		m->rfs.role = fsm_plan_rfs_after(plan);
+	switch (role) {
 	case RF_ALONE:
+		if (was == RF_ALONE && !m->rfs.paired)
+			break;		/* it is so already; it may just become paired */
 		part(m);
 		m->rfs.ordered = true;
 		break;
@@ -369,9 +377,9 @@ mod_rfs_paired(struct mod *m, bool yes)
 	mod_tell(m);
 }
 
-/* A plan has ended, so rfsd had answered what was ordered before its scripts: what it said last is so. */
+/* rfsd has answered the newest order (a plan that has ended says that as well): what it said last is so. */
 void
-mod_rfs_plan_done(struct mod *m)
+mod_rfs_acked(struct mod *m)
 {
 	if (!m->rfs.parting || !m->rfs.ordered)
 		return;
