@@ -67,7 +67,7 @@ failover_on(const struct mod *m)
 unsigned
 mod_bid(const struct mod *m)
 {
-	unsigned bid = fsm_bid(m->state, m->forced_prim, m->forced_second, failover_on(m), m->rec.lastprim, m->conf.defaultprim == DP_ME);
+	unsigned bid = fsm_bid(m->state, m->forced_prim, m->forced_second, failover_on(m), mod_rfs_lastprim(m), m->conf.defaultprim == DP_ME);
 
 	return bid < BID_OF_PAIR && !mod_rfs_eligible(m) ? 0 : bid;
 }
@@ -348,8 +348,8 @@ become(struct mod *m, enum fsm_state next)
 	struct rpt_module *r = &m->report;
 	bool was_running = m->rec.running;
 
-	m->state = next;
 	mod_rfs_become(m, next);
+	m->state = next;
 	mod_tell(m);
 	m->ask = false;
 	if (next == S_TO_SECOND)
