@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 void
-second_pending(struct second *s, int conn, uint8_t dir, uint64_t node, bool folder)
+second_pending(struct second *s, int conn, uint8_t dir, uint64_t node, enum pending_what what)
 {
 	struct lane *l = &s->lanes[conn];
 	int i;
@@ -19,10 +19,12 @@ second_pending(struct second *s, int conn, uint8_t dir, uint64_t node, bool fold
 	if (!s->conf.on_disk || node == 0)
 		return;
 	for (i = 0; i < l->batch_count && i < BATCH_MAX; i++)
-		if (l->batch[i].dir == dir && l->batch[i].node == node)
+		if (l->batch[i].dir == dir && l->batch[i].node == node) {
+			l->batch[i].all = l->batch[i].all || what != PENDING_DATA;
 			return;
+		}
 	if (l->batch_count < BATCH_MAX)
-		l->batch[l->batch_count] = (struct pending){ dir, folder, node };
+		l->batch[l->batch_count] = (struct pending){ dir, what == PENDING_FOLDER, what != PENDING_DATA, node };
 	if (l->batch_count <= BATCH_MAX)
 		l->batch_count++;
 }
@@ -47,7 +49,7 @@ flush_one(struct second *s, const struct pending *p)
 
 	if (f == NULL)	/* deleted meanwhile, or neither file nor folder: its folder is in the batch as well */
 		return errno == ESTALE || errno == ENOENT || errno == ELOOP || errno == ENXIO || errno == ENOTDIR || errno == EINVAL;
-	ok = p->folder ? fsync(f->fd) == 0 : fdatasync(f->fd) == 0;
+	ok = p->all ? fsync(f->fd) == 0 : fdatasync(f->fd) == 0;
 	tree_put(t, f);
 	return ok;
 }

@@ -106,8 +106,11 @@ psync_up(struct psync *p, const struct frame_hello *second)
 {
 	(void)second;
 	psync_join(p);
+	pthread_mutex_lock(&world_lock);
 	p->up = true;
 	p->whole = false;
+	pthread_cond_broadcast(&world_cond);
+	pthread_mutex_unlock(&world_lock);
 	p->runs = pthread_create(&p->thread, NULL, psync_main, p) == 0;
 }
 
