@@ -397,3 +397,7 @@ UNIT_TESTS += tests/unit/t_rfs_psync
 tests_unit_t_rfs_psync_SOURCES = tests/unit/t_rfs_psync.c tests/unit/rfs_sync_world.h tests/sim/rng.h
 tests_unit_t_rfs_psync_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
 tests_unit_t_rfs_psync_LDADD = $(RFS_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/t_rfs_check
+tests_unit_t_rfs_check_SOURCES = tests/unit/t_rfs_check.c tests/unit/rfs_sync_world.h tests/sim/rng.h
+tests_unit_t_rfs_check_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_t_rfs_check_LDADD = $(RFS_LIBS) $(CMOCKA_LIBS)

@@ -156,6 +156,8 @@ mod_waits_for(const struct mod *m)
 		return "the end of stopwait";
 	if ((c & (C_LOST | C_NOWITNESS)) == (C_LOST | C_NOWITNESS))
 		return "the other server or the splitbrain witness, or the command prim";
+	if ((c & C_PENDING) != 0)
+		return "what is known of the replicated directories";
 	if ((c & C_NOBID) != 0 && !mod_rfs_eligible(m))
 		return "the other server to become primary, or the command prim (data may be not uptodate)";
 	if ((c & C_NOBID) != 0)

@@ -113,6 +113,7 @@ def alone():
         ok(pid and until(lambda: w.acked > before + 5 or w.errors), "kill -9 of the worker under load %d: goes on" % i, w.errors)
     line = a.until(lambda: any("another one took over" in t for t in a.logged))
     ok(line, "and that is said", a.logged)
+    print("# " + "; ".join(t.split(": ")[-1] for t in a.logged if "took over" in t))
     # the keeper dies: the worker serves on, the next keeper adopts it
     before, pid = w.acked, a.worker()
     a.kill()
