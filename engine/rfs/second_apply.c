@@ -178,8 +178,8 @@ note(struct second *s, int conn, const struct rfs_op *theirs, const struct rfs_o
 	if (made || op->type == OP_LINK) {
 		if (theirs->child != 0 && res->child != 0 && !tables_set(&s->tables, op->dir, theirs->child, res->child))
 			second_leave(s, "no memory for the table of files", false);
-		if (op->type != OP_SYMLINK)
-			second_pending(s, conn, op->dir, res->child, op->type == OP_MKDIR ? PENDING_FOLDER : PENDING_ALL);
+		if (op->type == OP_MKDIR || S_ISREG(op->mode))	/* others: with their folder */
+			second_pending(s, conn, op->dir, res->child, PENDING_ALL);
 	}
 	if (!touch_name(s, op, res->child))
 		second_leave(s, "the change map cannot be written", false);
@@ -190,8 +190,8 @@ note(struct second *s, int conn, const struct rfs_op *theirs, const struct rfs_o
 	if (of_a_file(op)) {
 		second_pending(s, conn, op->dir, op->node, op->type == OP_WRITE || op->type == OP_FALLOCATE ? PENDING_DATA : PENDING_ALL);
 	} else {
-		second_pending(s, conn, op->dir, op->parent, PENDING_FOLDER);
-		second_pending(s, conn, op->dir, op->newparent, PENDING_FOLDER);
+		second_pending(s, conn, op->dir, op->parent, PENDING_ALL);
+		second_pending(s, conn, op->dir, op->newparent, PENDING_ALL);
 	}
 }
 

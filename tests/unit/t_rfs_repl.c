@@ -208,6 +208,8 @@ make_op(struct rfs_op *op, int *which)
 		op->name = name;
 		op->mode = op->type == OP_MKDIR ? S_IFDIR | 0755 : S_IFREG | (mode_t)(0600 + rand() % 0200);
 		op->uid = (uint32_t)(rand() % 3);
+		if (op->type == OP_CREATE && rand() % 6 == 0)
+			op->mode = S_IFIFO | 0600;
 		if (op->type == OP_SYMLINK) {
 			op->data = "../anything/../at all";
 			op->data_len = (uint32_t)strlen(op->data);
@@ -301,7 +303,7 @@ learn(const struct rfs_op *op, int which, uint64_t child)
 	case OP_CREATE:
 	case OP_MKDIR:
 	case OP_SYMLINK:
-		files[which].kind = op->type;
+		files[which].kind = S_ISFIFO(op->mode) ? OP_SYMLINK : op->type;	/* a fifo has no data either */
 		files[which].node = child;
 		break;
 	case OP_LINK:
