@@ -135,7 +135,10 @@ tests_bench_bench_rules_LDADD = $(RULES_LIBS)
 # Replication: are two trees equal (tests/lab/t-rfs*, tests/rfs/nemesis)
 check_PROGRAMS += tests/rfs/treecmp
 tests_rfs_treecmp_SOURCES = tests/rfs/treecmp.c
-EXTRA_DIST += tests/rfs/load tests/rfs/nemesis
+EXTRA_DIST += tests/rfs/load tests/rfs/load_db tests/rfs/life.py tests/rfs/nemesis
+EXTRA_PROGRAMS += tests/bench/bench_rfs_io
+tests_bench_bench_rfs_io_SOURCES = tests/bench/bench_rfs_io.c
+EXTRA_DIST += tests/bench/bench_rfs.py
 
 # scripts: run by tests/run where they are
 EXTRA_DIST += tests/run tests/lib tests/lab tests/lint tests/ctl
@@ -229,6 +232,11 @@ UNIT_TESTS += tests/unit/t_module
 tests_unit_t_module_SOURCES = tests/unit/t_module.c tests/unit/module_world.h
 tests_unit_t_module_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_t_module_LDADD = $(MODULE_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/t_module_rfs
+tests_unit_t_module_rfs_SOURCES = tests/unit/t_module_rfs.c tests/unit/module_world.h
+tests_unit_t_module_rfs_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_module_rfs_LDADD = $(MODULE_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/t_failover
 tests_unit_t_failover_SOURCES = tests/unit/t_failover.c tests/unit/module_world.h
@@ -389,3 +397,7 @@ UNIT_TESTS += tests/unit/t_rfs_psync
 tests_unit_t_rfs_psync_SOURCES = tests/unit/t_rfs_psync.c tests/unit/rfs_sync_world.h tests/sim/rng.h
 tests_unit_t_rfs_psync_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
 tests_unit_t_rfs_psync_LDADD = $(RFS_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/t_rfs_check
+tests_unit_t_rfs_check_SOURCES = tests/unit/t_rfs_check.c tests/unit/rfs_sync_world.h tests/sim/rng.h
+tests_unit_t_rfs_check_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_t_rfs_check_LDADD = $(RFS_LIBS) $(CMOCKA_LIBS)

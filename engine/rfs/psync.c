@@ -605,7 +605,6 @@ psync_free(struct psync *p)
 	if (p == NULL)
 		return;
 	psync_down(p);
-	free(p->checked);
 	pthread_cond_destroy(&p->cond);
 	pthread_mutex_destroy(&p->lock);
 	free(p);

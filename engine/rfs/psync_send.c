@@ -133,9 +133,11 @@ into_inbox(struct psync *p, const struct frame *f)
 	if (f->body_len > 0)
 		memcpy(m->body, f->body, f->body_len);
 	pthread_mutex_lock(&p->lock);
-	if (f->flags == SY_CHECKED) {
-		free(p->checked);
+	if (f->flags == SY_CHECKED && p->checking) {
+		m->next = p->checked;
 		p->checked = m;
+	} else if (f->flags == SY_CHECKED) {	/* of a verification that is over */
+		free(m);
 	} else {
 		*p->last = m;
 		p->last = &m->next;

@@ -454,6 +454,7 @@ ssync_free(struct ssync *y)
 		free(t);
 	}
 	ssync_forget(y);
+	ssync_check_forget(y);
 	free(y->xml);
 	pthread_cond_destroy(&y->cond);
 	pthread_mutex_destroy(&y->lock);

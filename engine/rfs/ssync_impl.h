@@ -44,6 +44,7 @@ struct ssync {
 	int	 threads;
 	pthread_t thread[SSYNC_THREADS + 1];
 	/* rfsverify */
+	struct telling *check;		/* of connection 0's reader */
 	bool	 verifying, verified, verify_ok;
 	char	 verify_text[1024];
 	char	*xml;
@@ -84,6 +85,7 @@ void *ssync_sweeper(void *y);
 bool ssync_limbo_clear(struct ssync *y, uint8_t dir);	/* what is in limbo gets names under which nobody looks for it */
 /* ssync_check.c */
 void ssync_check(struct ssync *y, int conn, const struct frame *f);
+void ssync_check_forget(struct ssync *y);
 void ssync_verify_told(struct ssync *y, const struct frame *f);
 
 #endif

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # rfsd.py: replicated folders with a real kernel.  Started by t-rfsd in namespaces of its own.  Two servers, n1 and n2, each with its folder.
-import json, os, shutil, signal, subprocess, sys, tempfile, threading, time
+import json, os, random, shutil, signal, subprocess, sys, tempfile, threading, time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from rfsd_lib import LONG, Rfsd, until
 
@@ -113,6 +113,7 @@ def alone():
         ok(pid and until(lambda: w.acked > before + 5 or w.errors), "kill -9 of the worker under load %d: goes on" % i, w.errors)
     line = a.until(lambda: any("another one took over" in t for t in a.logged))
     ok(line, "and that is said", a.logged)
+    print("# " + "; ".join(t.split(": ")[-1] for t in a.logged if "took over" in t))
     # the keeper dies: the worker serves on, the next keeper adopts it
     before, pid = w.acked, a.worker()
     a.kill()
@@ -363,10 +364,171 @@ def pairs():
     ok(a.end() == 0 and b.end() == 0, "quit")
 
 
+def rfssync(r, *words):
+    n = r.seq + 1000
+    r.seq += 1
+    r.send({"op": "policy", "n": n, "words": list(words)})
+    return r.wait(lambda o: o.get("reply") == n)
+
+
+def external():         # a copy is carried to the other server; what has changed since is all that goes over the network
+    a, b = pair(T + "/external")
+    fill(a.rep)
+    ok(rfssync(a, "external", "prim", "tape 1")["ok"], "rfssync external prim on the source, which works")
+    with open(a.rep + "/large", "r+b") as f:    # while the copy is made
+        f.seek(9 << 20)
+        f.write(b"changed since the copy was begun")
+    subprocess.run(["sh", "-c", 'cd "$1" && tar -cf - --exclude=./.safekit_rfs . | tar -C "$2" -xpf -', "x", a.back, b.back], check=True)
+    write(a.rep + "/later", "made after the copy")
+    with open(a.rep + "/large", "r+b") as f:
+        f.seek(1 << 20)
+        f.write(b"changed after the copy")
+    os.unlink(a.rep + "/hard")
+    ok(rfssync(b, "external", "second", "tape 2")["ok"], "rfssync external second, but with another uid")
+    b.want("sync", sync={"mode": "default"})
+    o = b.wait(lambda o: "synced" in o or "sync-failed" in o)
+    ok(o is not None and "sync-failed" in o and not o["again"], "is refused", (o, b.logged))
+    b.want("off")
+    ok(rfssync(b, "external", "second", "tape 1")["ok"], "rfssync external second")
+    b.want("sync", sync={"mode": "default"})
+    o = b.wait(lambda o: "synced" in o or "sync-failed" in o)
+    ok(o is not None and "synced" in o, "is done", (o, b.logged, a.logged))
+    copied = [t for t in b.logged if t.startswith("Copied ")]
+    ok(copied and int(copied[-1].split(", ")[1].split()[0]) < 17000, "two zones of 8 MB and a small file went over the network", copied)
+    ok(same(a.back, b.back) == "", "both are equal", same(a.back, b.back))
+    ok(b.until(lambda: b.now["usersetting.rfssyncmode"] == "default") and a.until(lambda: a.now["usersetting.rfssyncmode"] == "default"),
+       "the policy is the default one again", (a.now, b.now))
+    b.want("off")
+    a.want("alone")
+    a.want("off")
+    a.end()
+    b.end()
+
+
+class Files(threading.Thread):      # an application that changes names, sizes and contents, at random
+    def __init__(self, dir, seed):
+        super().__init__(daemon=True)
+        self.dir, self.rnd, self.errors, self.stop, self.done = dir + "/files%d" % seed, random.Random(seed), [], False, 0
+        os.mkdir(self.dir)
+        self.start()
+
+    def name(self):
+        return "%s/%d" % (self.dir, self.rnd.randrange(30))
+
+    def once(self):
+        r, n = self.rnd, self.name()
+        what = r.randrange(9)
+        if what <= 2:
+            fd = os.open(n, os.O_RDWR | os.O_CREAT, 0o600 | r.randrange(64))
+            os.pwrite(fd, bytes([r.randrange(256)]) * r.randrange(1, 70000), r.randrange(200000))
+            if what == 0:
+                os.fsync(fd)
+            os.close(fd)
+        elif what == 3:
+            os.truncate(n, r.randrange(300000))
+        elif what == 4:
+            os.unlink(n)
+        elif what == 5:
+            os.rename(n, self.name())
+        elif what == 6:
+            os.link(n, self.name())
+        elif what == 7:
+            os.chmod(n, r.randrange(0o1000))
+        else:
+            os.utime(n, (r.randrange(1 << 30), r.randrange(1 << 30)))
+
+    def run(self):
+        while not self.stop:
+            try:
+                self.once()
+            except (FileNotFoundError, FileExistsError):
+                pass
+            except OSError as e:
+                self.errors.append((self.done, e))
+                break
+            self.done += 1
+
+    def end(self):
+        self.stop = True
+        self.join(LONG)
+        return not self.is_alive() and not self.errors
+
+
+def listing(dir):       # what diff does not look at
+    out = []
+    for root, dirs, files in os.walk(dir):
+        dirs[:] = sorted(d for d in dirs if d != ".safekit_rfs")
+        for n in sorted(dirs + files):
+            st = os.lstat(os.path.join(root, n))
+            out.append("%s %o %d:%d n%d %d.%09d" % (os.path.relpath(os.path.join(root, n), dir), st.st_mode, st.st_uid, st.st_gid,
+                                                   0 if n in dirs else st.st_nlink, st.st_mtime_ns // 10**9, st.st_mtime_ns % 10**9))
+    return out
+
+
+def storm():            # SEED, ROUNDS: of the environment
+    seed, rounds = int(os.environ.get("SEED", 1)), int(os.environ.get("ROUNDS", 20))
+    rnd = random.Random(seed)
+    a, b = pair(T + "/storm", attrs='sendtimeout="20" nbremconn="2"', key="7" * 64)
+    fill(a.rep)
+    apps = [Writer(a.rep, "w1"), Writer(a.rep, "w2"), Files(a.rep, 1), Files(a.rep, 2)]
+    if not synchronise(a, b, "storm"):
+        return
+    told = []
+    for i in range(rounds):
+        what = rnd.randrange(6)
+        told.append(what)
+        if what in (0, 1):
+            (a, b)[what].kill_worker()
+        elif what in (2, 3):
+            who = (a, b)[what - 2]
+            who.kill()
+            who.again()
+            if who.want("prim" if who is a else "second", wait=True) is None:
+                break
+        elif what == 4:         # the secondary leaves and comes back, its synchronisation is disturbed
+            b.want("off")
+            o = a.wait(lambda o: o.get("ask") == "alone")
+            a.send({"op": "alone-granted", "seq": o["seq"] if o else 0})
+            b.want("sync", sync={"mode": "default"})
+            if rnd.randrange(2):
+                time.sleep(rnd.random() * 0.3)
+                (a, b)[rnd.randrange(2)].kill_worker()
+            while True:
+                o = b.wait(lambda o: "synced" in o or "sync-failed" in o or "out" in o)
+                if o is None or "synced" in o:
+                    break
+                told.append(o)
+                b.want("off")
+                b.want("sync", sync={"mode": "default"})
+            b.want("second")
+            if a.want("prim") != "":
+                told.append("no prim")
+        if any(x.errors for x in apps):
+            break
+        time.sleep(rnd.random() * 0.3)
+    marks = [(x.acked if isinstance(x, Writer) else x.done) for x in apps]
+    alive = until(lambda: all((x.acked if isinstance(x, Writer) else x.done) > m for x, m in zip(apps, marks)) or any(x.errors for x in apps))
+    ok(alive, "storm %d: every application goes on" % seed, (told, marks, a.logged[-5:], b.logged[-5:]))
+    ok(all([x.end() for x in apps]), "storm: no error for any", ([x.errors for x in apps], told))
+    fd = os.open(a.rep, os.O_RDONLY)
+    os.sync()
+    os.close(fd)
+    ok(all(x.missing(a.back) == [] and x.missing(b.back) == [] for x in apps[:2]), "all that was acknowledged is on both", told)
+    ok(same(a.back, b.back) == "", "both are equal", (same(a.back, b.back), told))
+    la, lb = listing(a.back), listing(b.back)
+    ok(la == lb, "also in modes, owners, links and times", ([x for x in la if x not in lb][:10], [x for x in lb if x not in la][:10], told))
+    print("# storm %d: %s" % (seed, marks))
+    b.want("off")
+    a.want("alone")
+    a.want("off")
+    a.end()
+    b.end()
+
+
 def main():
-    tests = [alone, policy, degraded, give, checktime, syncing, pairs]
+    tests = [alone, policy, degraded, give, checktime, syncing, pairs, external, storm]
     for t in tests:
-        if not only or t.__name__ in only:
+        if t.__name__ in only or not only:
             t()
     print("1..%d" % count)
     subprocess.run(["umount", "-l", "-q"] + [r for r in (T + "/%s/%s/rep" % (t.__name__, n) for t in tests for n in ("n1", "n2")) if os.path.ismount(r)],
