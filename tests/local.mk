@@ -233,6 +233,11 @@ tests_unit_t_module_SOURCES = tests/unit/t_module.c tests/unit/module_world.h
 tests_unit_t_module_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_t_module_LDADD = $(MODULE_LIBS) $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/t_module_rfs
+tests_unit_t_module_rfs_SOURCES = tests/unit/t_module_rfs.c tests/unit/module_world.h
+tests_unit_t_module_rfs_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_module_rfs_LDADD = $(MODULE_LIBS) $(CMOCKA_LIBS)
+
 UNIT_TESTS += tests/unit/t_failover
 tests_unit_t_failover_SOURCES = tests/unit/t_failover.c tests/unit/module_world.h
 tests_unit_t_failover_CPPFLAGS = $(UNIT_CPPFLAGS)
@@ -392,3 +397,7 @@ UNIT_TESTS += tests/unit/t_rfs_psync
 tests_unit_t_rfs_psync_SOURCES = tests/unit/t_rfs_psync.c tests/unit/rfs_sync_world.h tests/sim/rng.h
 tests_unit_t_rfs_psync_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
 tests_unit_t_rfs_psync_LDADD = $(RFS_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/t_rfs_check
+tests_unit_t_rfs_check_SOURCES = tests/unit/t_rfs_check.c tests/unit/rfs_sync_world.h tests/sim/rng.h
+tests_unit_t_rfs_check_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_t_rfs_check_LDADD = $(RFS_LIBS) $(CMOCKA_LIBS)

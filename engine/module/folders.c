@@ -111,6 +111,15 @@ mod_rfs_eligible(const struct mod *m)
 	return !m->conf.rfs || m->forced_prim || m->rfs.uptodate == RH_UP;
 }
 
+/* Was it primary last?  Its data knows better than what heart remembers, where there is data. */
+int
+mod_rfs_lastprim(const struct mod *m)
+{
+	if (!m->conf.rfs || (m->rfs.lastprim != RH_UP && m->rfs.lastprim != RH_DOWN))
+		return m->rec.lastprim;
+	return m->rfs.lastprim == RH_UP;
+}
+
 /* prim says that this server's data counts; to the disk it goes when the claim is won. */
 void
 mod_rfs_tell_rules(struct mod *m)
@@ -122,6 +131,8 @@ mod_rfs_tell_rules(struct mod *m)
 bool
 mod_rfs_resource(struct mod *m, const char *name, int health)
 {
+	if (m->conf.rfs && strcmp(name, "rfs.lastprimstate") == 0)
+		m->rfs.lastprim = health;
 	if (!m->conf.rfs || strcmp(name, UPTODATE) != 0)
 		return false;
 	m->rfs.uptodate = health;
@@ -242,18 +253,24 @@ void
 mod_rfs_become(struct mod *m, enum fsm_state next)
 {
 	struct mod_rfs *f = &m->rfs;
+	bool given = next == S_SWAP_GIVEN || next == S_SWAP_CLAIM, leaves = (fsm_states[next].flags & (F_HELD | F_SECOND)) == 0;
 
+	/* Half of a pair is up to date only as long as it is one; rfsd says so itself in a moment. */
+	if (leaves && m->conf.rfs && (follows(m) || gives(m) || f->paired)) {
+		f->uptodate = RH_DOWN;
+		mod_rfs_tell_rules(m);
+	}
 	if ((fsm_states[next].flags & F_HELD) == 0) {
 		f->ask = false;
-		if (next != S_SWAP_GIVEN && next != S_SWAP_CLAIM)
+		if (!given)
 			f->paired = f->parting = f->ordered = f->said_paired = false;
 	}
-	if ((fsm_states[next].flags & (F_HELD | F_SECOND)) == 0 && next != S_SYNC)
+	if (leaves && next != S_SYNC)
 		f->dropped = f->stale = f->synced = false;
 	if (next == S_SWAP_OUT)
 		f->taken = false;
 	if (next == S_STOP)
-		*f = (struct mod_rfs){ .uptodate = RH_UNKNOWN };
+		*f = (struct mod_rfs){ .uptodate = RH_UNKNOWN, .lastprim = RH_UNKNOWN };
 }
 
 /* ---- what an operator says ---- */

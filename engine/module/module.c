@@ -67,7 +67,7 @@ failover_on(const struct mod *m)
 unsigned
 mod_bid(const struct mod *m)
 {
-	unsigned bid = fsm_bid(m->state, m->forced_prim, m->forced_second, failover_on(m), m->rec.lastprim, m->conf.defaultprim == DP_ME);
+	unsigned bid = fsm_bid(m->state, m->forced_prim, m->forced_second, failover_on(m), mod_rfs_lastprim(m), m->conf.defaultprim == DP_ME);
 
 	return bid < BID_OF_PAIR && !mod_rfs_eligible(m) ? 0 : bid;
 }
@@ -156,6 +156,8 @@ mod_waits_for(const struct mod *m)
 		return "the end of stopwait";
 	if ((c & (C_LOST | C_NOWITNESS)) == (C_LOST | C_NOWITNESS))
 		return "the other server or the splitbrain witness, or the command prim";
+	if ((c & C_PENDING) != 0)
+		return "what is known of the replicated directories";
 	if ((c & C_NOBID) != 0 && !mod_rfs_eligible(m))
 		return "the other server to become primary, or the command prim (data may be not uptodate)";
 	if ((c & C_NOBID) != 0)
@@ -348,8 +350,8 @@ become(struct mod *m, enum fsm_state next)
 	struct rpt_module *r = &m->report;
 	bool was_running = m->rec.running;
 
-	m->state = next;
 	mod_rfs_become(m, next);
+	m->state = next;
 	mod_tell(m);
 	m->ask = false;
 	if (next == S_TO_SECOND)

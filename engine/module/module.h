@@ -91,7 +91,7 @@ struct mod_rfs {
 	bool	 fullsync_prim;		/* prim fullsync */
 	/* what the module makes of it */
 	bool	 known;			/* rfsd has told its facts since the start */
-	int	 uptodate;		/* enum rpt_health of rfs.uptodate */
+	int	 uptodate, lastprim;	/* enum rpt_health of rfs.uptodate, rfs.lastprimstate */
 	bool	 paired;		/* primary: writes need the secondary; false from the moment on that it is ordered otherwise */
 	bool	 parting;		/* and until rfsd has heard that: what it tells meanwhile is older */
 	bool	 ordered;		/* by a plan, whose end says that it has; else it says that it is not paired */

@@ -176,14 +176,13 @@ keep_state_second(struct keeper *k, char *err, size_t errsize)
 
 	if (k->role == KEEP_OFF)
 		open_term(k);
-	s->lastprim = false;
-	if (k->goal == KEEP_SYNC) {
+	if (k->goal == KEEP_SYNC) {	/* uptodate and lastprim stay until it has begun: a primary that serves has answered then */
 		s->paired = false;
 		if (strcmp(json_string_value(json_object_get(k->sync, "mode")) != NULL ? json_string_value(json_object_get(k->sync, "mode")) : "",
 			"full") == 0)
 			keep_set_policy(s, "full", "default", "default");
 	} else {
-		s->uptodate = false;
+		s->uptodate = s->lastprim = false;
 	}
 	return keep_save_or(k, &before, err, errsize);
 }
@@ -231,11 +230,11 @@ keep_state_begin(struct keeper *k, uint64_t from)
 {
 	struct rfs_state *s = &k->st;
 
-	if (s->inconsistent && s->from == from && !s->uptodate)
+	if (s->inconsistent && s->from == from && !s->uptodate && !s->lastprim && !s->full)
 		return;
 	s->inconsistent = true;
 	s->from = from;
-	s->uptodate = s->paired = false;
+	s->uptodate = s->paired = s->lastprim = false;
 	s->full = false;	/* from here on what is done is noted, and an interruption goes on there */
 	save_lazily(k);		/* folder/syncing says it already */
 }
@@ -256,6 +255,7 @@ keep_state_synced(struct keeper *k, uint64_t gen)
 	char err[SK_TEXT_MAX];
 
 	whole(&k->st, k->peer);
+	k->st.lastprim = false;
 	state_next(&k->st, gen);
 	k->st.base = gen;
 	k->st.syncat_down = k->conf.rfs.syncat[0] != '\0';

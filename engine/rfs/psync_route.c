@@ -59,7 +59,7 @@ once_more(struct psync *p, uint8_t dir, uint64_t node)
 {
 	map_add(p->c.maps[dir], node, UINT32_MAX);
 	pthread_mutex_lock(&p->lock);
-	if (!wheres_add(&p->again, dir, node))
+	if (!wheres_add(&p->again, dir, node) || !nodeset_add(&p->twice[dir], node))
 		p->stop = true;
 	pthread_mutex_unlock(&p->lock);
 }
@@ -114,8 +114,9 @@ enum psync_route
 psync_route(struct psync *p, const struct rfs_op *op)
 {
 	struct sets s = look(p, op);
+	struct stat st;
 
-	if (s.all)
+	if (s.all && op->type != OP_SETATTR && op->type != OP_SETXATTR && op->type != OP_REMOVEXATTR)
 		return ROUTE_SEND;
 	if (!s.running || op->dir >= p->c.dirs)
 		return ROUTE_SKIP;
@@ -141,13 +142,21 @@ psync_route(struct psync *p, const struct rfs_op *op)
 	case OP_RENAME:
 		return route_rename(p, op, &s);
 	case OP_FALLOCATE:
-		if (s.paired && (op->flags & (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE)) != 0)
-			once_more(p, op->dir, op->node);	/* zones that differ still move to where was looked already */
-		return s.paired ? ROUTE_SEND : ROUTE_SKIP;
-	case OP_COPY:
+		if (!s.paired || (op->flags & (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE)) == 0)
+			return s.paired ? ROUTE_SEND : ROUTE_SKIP;
+		/* fall through */
+	case OP_COPY:	/* what the secondary would move or copy may not be there yet: compared once more as a whole */
 		if (s.paired)
-			once_more(p, op->dir, op->node);	/* the secondary's source may be stale still */
-		return s.paired && s.other_paired ? ROUTE_SEND : ROUTE_SKIP;
+			once_more(p, op->dir, op->node);
+		return ROUTE_SKIP;
+	case OP_SETATTR: case OP_SETXATTR: case OP_REMOVEXATTR:
+		if (!s.paired)
+			return ROUTE_SKIP;
+		/* a folder's: in order with its names, over connection 0 */
+		if (tree_stat(p->c.trees[op->dir], op->node, &st) != 0 || !S_ISDIR(st.st_mode))
+			return ROUTE_SEND;
+		psync_send_attr(p, op->dir, op->node, true);
+		return ROUTE_SKIP;
 	default:
 		return s.paired ? ROUTE_SEND : ROUTE_SKIP;
 	}

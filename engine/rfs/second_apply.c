@@ -261,7 +261,7 @@ apply(struct second *s, int conn, uint64_t seq, const struct rfs_op *theirs)
 		return true;
 	if (!s->conf.acl && acl(&op))
 		return true;
-	if (!strict && !ssync_before(s->sync, &op))
+	if (!strict && !ssync_before(s->sync, theirs, &op))
 		return true;
 	if (of_a_file(&op) && (op.node == 0 || (op.type == OP_COPY && op.other == 0)))
 		return true;	/* deleted here, held open there */

@@ -38,7 +38,9 @@ map_region(const struct tables *t, const struct region *r)
 {
 	void *p = mmap(NULL, r->cap * sizeof(struct entry), PROT_READ | PROT_WRITE, MAP_SHARED, t->fd, (off_t)r->off);
 
-	return p != MAP_FAILED ? p : NULL;
+	if (p == MAP_FAILED)
+		return NULL;
+	return p;
 }
 
 static bool

@@ -44,6 +44,7 @@ struct ssync {
 	int	 threads;
 	pthread_t thread[SSYNC_THREADS + 1];
 	/* rfsverify */
+	struct telling *check;		/* of connection 0's reader */
 	bool	 verifying, verified, verify_ok;
 	char	 verify_text[1024];
 	char	*xml;
@@ -64,6 +65,8 @@ void ssync_forget(struct ssync *y);
 uint64_t ssync_owner(struct owners *o, uint64_t ours, uint64_t theirs);	/* whose it is; theirs != 0: from now on, unless it is somebody's */
 int ssync_displace(struct ssync *y, uint8_t dir, int dirfd, const char *name);	/* so that the name is free; 0 or -errno */
 int ssync_place(struct ssync *y, uint8_t dir, uint64_t theirs, uint64_t ours, int dirfd, const char *name);	/* a file we have gets that name */
+/* The name goes: into limbo if it is that of a file which the primary still has elsewhere; 0 or -errno */
+int ssync_out_of(struct ssync *y, uint8_t dir, int dirfd, const char *name, uint64_t theirs, uint64_t ours);
 void ssync_limbo(struct ssync *y, const struct frame *f);
 void ssync_limbo_name(uint64_t theirs, char buf[24]);
 int ssync_parent_time(int dirfd, int64_t mtime_ns);
@@ -82,6 +85,7 @@ void *ssync_sweeper(void *y);
 bool ssync_limbo_clear(struct ssync *y, uint8_t dir);	/* what is in limbo gets names under which nobody looks for it */
 /* ssync_check.c */
 void ssync_check(struct ssync *y, int conn, const struct frame *f);
+void ssync_check_forget(struct ssync *y);
 void ssync_verify_told(struct ssync *y, const struct frame *f);
 
 #endif

@@ -291,7 +291,7 @@ load_mark(const char *folder, struct rfs_state *s)
 	if (from != 0 && from == s->gen && s->paired)
 		return;		/* it was complete; the mark outlived it */
 	s->inconsistent = true;
-	s->uptodate = false;
+	s->uptodate = s->lastprim = false;
 	s->from = from;
 }
 

@@ -13,6 +13,7 @@
 #include "rfs/worker_line.h"
 
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -449,6 +450,7 @@ worker_run(const char *module, bool primary)
 	bool ok;
 
 	signal(SIGPIPE, SIG_IGN);
+	(void)prctl(PR_SET_NAME, "rfsd");	/* not "exe", as it was started */
 	W.primary = primary;
 	str_copy(W.module, sizeof(W.module), module);
 	keep_descriptors(fuse);

@@ -113,6 +113,7 @@ def alone():
         ok(pid and until(lambda: w.acked > before + 5 or w.errors), "kill -9 of the worker under load %d: goes on" % i, w.errors)
     line = a.until(lambda: any("another one took over" in t for t in a.logged))
     ok(line, "and that is said", a.logged)
+    print("# " + "; ".join(t.split(": ")[-1] for t in a.logged if "took over" in t))
     # the keeper dies: the worker serves on, the next keeper adopts it
     before, pid = w.acked, a.worker()
     a.kill()
@@ -363,6 +364,47 @@ def pairs():
     ok(a.end() == 0 and b.end() == 0, "quit")
 
 
+def rfssync(r, *words):
+    n = r.seq + 1000
+    r.seq += 1
+    r.send({"op": "policy", "n": n, "words": list(words)})
+    return r.wait(lambda o: o.get("reply") == n)
+
+
+def external():         # a copy is carried to the other server; what has changed since is all that goes over the network
+    a, b = pair(T + "/external")
+    fill(a.rep)
+    ok(rfssync(a, "external", "prim", "tape 1")["ok"], "rfssync external prim on the source, which works")
+    with open(a.rep + "/large", "r+b") as f:    # while the copy is made
+        f.seek(9 << 20)
+        f.write(b"changed since the copy was begun")
+    subprocess.run(["sh", "-c", 'cd "$1" && tar -cf - --exclude=./.safekit_rfs . | tar -C "$2" -xpf -', "x", a.back, b.back], check=True)
+    write(a.rep + "/later", "made after the copy")
+    with open(a.rep + "/large", "r+b") as f:
+        f.seek(1 << 20)
+        f.write(b"changed after the copy")
+    os.unlink(a.rep + "/hard")
+    ok(rfssync(b, "external", "second", "tape 2")["ok"], "rfssync external second, but with another uid")
+    b.want("sync", sync={"mode": "default"})
+    o = b.wait(lambda o: "synced" in o or "sync-failed" in o)
+    ok(o is not None and "sync-failed" in o and not o["again"], "is refused", (o, b.logged))
+    b.want("off")
+    ok(rfssync(b, "external", "second", "tape 1")["ok"], "rfssync external second")
+    b.want("sync", sync={"mode": "default"})
+    o = b.wait(lambda o: "synced" in o or "sync-failed" in o)
+    ok(o is not None and "synced" in o, "is done", (o, b.logged, a.logged))
+    copied = [t for t in b.logged if t.startswith("Copied ")]
+    ok(copied and int(copied[-1].split(", ")[1].split()[0]) < 17000, "two zones of 8 MB and a small file went over the network", copied)
+    ok(same(a.back, b.back) == "", "both are equal", same(a.back, b.back))
+    ok(b.until(lambda: b.now["usersetting.rfssyncmode"] == "default") and a.until(lambda: a.now["usersetting.rfssyncmode"] == "default"),
+       "the policy is the default one again", (a.now, b.now))
+    b.want("off")
+    a.want("alone")
+    a.want("off")
+    a.end()
+    b.end()
+
+
 class Files(threading.Thread):      # an application that changes names, sizes and contents, at random
     def __init__(self, dir, seed):
         super().__init__(daemon=True)
@@ -484,7 +526,7 @@ def storm():            # SEED, ROUNDS: of the environment
 
 
 def main():
-    tests = [alone, policy, degraded, give, checktime, syncing, pairs, storm]
+    tests = [alone, policy, degraded, give, checktime, syncing, pairs, external, storm]
     for t in tests:
         if t.__name__ in only or not only:
             t()

@@ -213,13 +213,19 @@ beat_copy(const struct beat *b)
 static void
 hook_send(void *ctx, int hb, const struct beat *b)
 {
+	static struct beat told;
 	int me = index_of(ctx), copies = 1 + (rng_below(&S.rng, 100) < (unsigned)S.dup);
+	uint8_t bytes[BEAT_MAX];
+	size_t len;
 
+	len = beat_encode(b, bytes);
+	if (!beat_decode(bytes, len, &told))
+		broken("n%d tells what the other one does not understand", me + 1);
 	if (S.cut[me][hb] || rng_below(&S.rng, 100) < (unsigned)S.drop)
 		return;
 	while (copies-- > 0) {
 		struct item it = { .at = S.now + 1 + rng_below(&S.rng, (unsigned)S.delay + 1), .what = W_PACKET, .node = 1 - me, .hb = hb,
-		    .beat = beat_copy(b) };
+		    .beat = beat_copy(&told) };
 
 		push(it);
 	}
@@ -396,7 +402,7 @@ look(void)
 		}
 		n->was_holding = holds;
 		if (n->power && n->heart) {
-			n->lastprim_before = n->mod.rec.lastprim;
+			n->lastprim_before = WITH_RFS ? model_lastprim(i) : n->mod.rec.lastprim;
 			n->forced_before = n->mod.forced_prim;
 			n->witness_before = n->mod.witness;
 		}

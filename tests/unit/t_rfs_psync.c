@@ -102,6 +102,7 @@ rounds(uint64_t seed)
 	struct rng r;
 	int round, i;
 
+	print_message("seed %llu\n", (unsigned long long)seed);
 	rng_seed(&r, seed);
 	world_new(&w, 1 + (int)(seed % 3));
 	world_primary(&w);
@@ -139,6 +140,7 @@ main(void)
 		cmocka_unit_test(test_first), cmocka_unit_test(test_nothing), cmocka_unit_test(test_zones), cmocka_unit_test(test_random),
 	};
 
+	trace = getenv("TRACE") != NULL;
 	if (getenv("SEEDS") != NULL)
 		seeds = atoi(getenv("SEEDS"));
 	return cmocka_run_group_tests(tests, NULL, NULL);

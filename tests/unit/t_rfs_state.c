@@ -146,10 +146,11 @@ t_mark(void **state)
 
 	fill(&s);
 	s.paired = false;
+	s.lastprim = true;
 	assert_true(state_save(folder, &s, err, sizeof(err)));
 	assert_true(state_begin_sync(folder, UINT64_C(0xabcdef0123456789)));
 	assert_true(state_load(folder, &t, err, sizeof(err)));
-	assert_true(t.inconsistent && !t.uptodate);
+	assert_true(t.inconsistent && !t.uptodate && !t.lastprim);
 	assert_true(t.from == UINT64_C(0xabcdef0123456789));
 
 	s.gen = UINT64_C(0xabcdef0123456789);

@@ -309,6 +309,7 @@ test_other_key(void **state)
 		end_init(&good, &x.sc);
 		end_start(&good);
 		wait_for(&good, &good.ups, 1);
+		wait_for(&x.p, &x.p.ups, 1);
 		assert_int_equal(x.s.ups, 0);
 		assert_int_equal(x.p.ups, 1);
 		end_free(&good);
