@@ -213,6 +213,11 @@ int do_clean(struct cli *c);
 int do_checker(struct cli *c);
 int do_update(struct cli *c);
 int do_errd(struct cli *c);
+int do_rfssync(struct cli *c);		/* cli_rfs.c */
+int do_rfscheck(struct cli *c);
+#define CLI_DATES "YYYY-MM-DD[Z], \"YYYY-MM-DD hh:mm:ss[Z]\" or YYYY-MM-DDThh:mm:ss[Z]"
+bool cli_date(const char *text, int64_t *wall_ms);	/* one of CLI_DATES, local time without Z */
+void sync_show(const json_t *resources, const char *module, const char *state);	/* one line while a synchronization is going on */
 int do_explain(struct cli *c);		/* cli_explain.c */
 /* The object of op explain in words, as of now_ms (wall clock) */
 void explain_show(FILE *to, const json_t *explain, const char *module, int64_t now_ms);

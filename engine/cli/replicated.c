@@ -262,11 +262,13 @@ can_link(const struct list *was, const char *dir, const char *suffix)
 		say_mount_point(dir, backing);
 		return false;
 	}
-	if (form == FOLDER_NONE) {
-		canonical(dir, real);	/* the folder above is there: is_apart() has asked */
+	/* where the files are, or will be: the folder above */
+	str_copy(real, sizeof(real), form == FOLDER_PLAIN ? dir : backing);
+	if (form == FOLDER_NONE && strrchr(real, '/') > real)
 		*strrchr(real, '/') = '\0';
-	}
-	if (folder_handles(form == FOLDER_NONE ? real[0] != '\0' ? real : "/" : form == FOLDER_PLAIN ? dir : backing, err, sizeof(err)))
+	else if (form == FOLDER_NONE)
+		str_copy(real, sizeof(real), "/");
+	if (folder_handles(real, err, sizeof(err)))
 		return true;
 	cli_error("replicated directory %s", err);
 	return false;

@@ -39,6 +39,7 @@ static struct {
 	json_t		*setup;		/* the newest first line; NULL before heart_rfs_init() */
 	enum fsm_rfs	 role;		/* of the last want, RF_NONE: heart has not said any yet, */
 	json_t		*sync;		/* sync: how, */
+	bool		 nosync;	/* given: what the kernel still holds is not waited for, */
 	uint32_t	 seq;		/* its number, */
 	bool		 acked, failed;	/* and what came of it */
 	uint32_t	 last_seq;
@@ -109,10 +110,14 @@ send_want(void)
 {
 	enum fsm_rfs role = R.role == RF_PRIM && R.granted ? RF_ALONE : R.role;
 
+	json_t *line = json_pack("{s:s,s:I,s:s,s:O*}", "op", "want", "seq", (json_int_t)++R.last_seq, "role", fsm_rfs_names[role], "sync",
+	    role == RF_SYNC ? R.sync : NULL);
+
+	if (role == RF_GIVEN && R.nosync)
+		json_object_set_new(line, "nosync", json_true());
 	R.acked = false;
-	R.seq = ++R.last_seq;
-	send_new(json_pack("{s:s,s:I,s:s,s:O*}", "op", "want", "seq", (json_int_t)R.seq, "role", fsm_rfs_names[role], "sync",
-	    role == RF_SYNC ? R.sync : NULL));	/* to nobody: told when it is born */
+	R.seq = R.last_seq;
+	send_new(line);		/* to nobody: told when it is born */
 	watch_silence();
 }
 
@@ -156,9 +161,7 @@ lost(const char *why, bool again)
 
 	snprintf(text, sizeof(text), "Replicated directories are not as they must be for the application: %.*s", SK_TEXT_MAX / 2, why);
 	heart_log(MSG_RFS_LOST, "heart", text);
-	mod_rfs_lost(&H.mod, text);
-	if (again)
-		mod_action(&H.mod, VERB_STOPSTART, "heart", "heart", clock_mono_ms(), text, sizeof(text));
+	mod_rfs_lost(&H.mod, text, again, clock_mono_ms());
 	heart_rearm();
 }
 
@@ -205,6 +208,8 @@ want_done(const char *why)
 {
 	R.acked = true;
 	R.failed = why[0] != '\0';
+	if (!R.failed)
+		mod_rfs_acked(&H.mod);
 	if (R.force != FORCE_NONE && R.force_seq < R.seq && !R.failed)
 		R.force = FORCE_NONE;	/* the later answer is for both */
 	R.died_said = false;
@@ -266,10 +271,12 @@ take_ask(const json_t *obj)
 static void
 take_facts(const json_t *facts)
 {
-	if (json_object_get(facts, "inconsistent") != NULL)
-		mod_rfs_inconsistent(&H.mod, json_is_true(json_object_get(facts, "inconsistent")));
-	if (json_is_true(json_object_get(facts, "paired")))
-		mod_rfs_paired(&H.mod);
+	const json_t *paired = json_object_get(facts, "paired"), *inconsistent = json_object_get(facts, "inconsistent");
+
+	if (json_is_boolean(paired))
+		mod_rfs_paired(&H.mod, json_is_true(paired));
+	if (json_is_boolean(inconsistent))
+		mod_rfs_inconsistent(&H.mod, json_is_true(inconsistent));
 }
 
 static void
@@ -436,6 +443,7 @@ heart_rfs_order(enum fsm_rfs what)
 	R.plan_waits = true;
 	if (R.role == RF_SYNC)
 		rfs_told_over();
+	R.nosync = what == RF_GIVEN && H.mod.state == S_SWAP_OUT && H.mod.rfs.nosync;
 	if (what == RF_SYNC) {
 		json_decref(R.sync);
 		R.sync = how_to_sync();
@@ -471,6 +479,7 @@ heart_rfs_granted(void)
 {
 	R.granted = R.role == RF_PRIM;
 	send_new(json_pack("{s:s,s:I}", "op", "alone-granted", "seq", R.ask_seq));
+	R.ask_seq = 0;
 }
 
 void

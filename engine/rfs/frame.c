@@ -43,7 +43,6 @@ static const struct { uint32_t parts, data_max; } LAYOUT[OP_TYPES] = {
 };
 static const uint32_t BODY_MAX[FR_TYPES] = {	/* of the other types: 0 */
 	[FR_HELLO] = HELLO_FIXED + SK_NAME_MAX + HELLO_JSON_MAX, [FR_OP] = FRAME_BODY_MAX, [FR_SYNC] = FRAME_BODY_MAX, [FR_OUT] = SK_TEXT_MAX,
-	[FR_TABLE] = FRAME_BODY_MAX,
 };
 
 static bool PRINTFLIKE(3, 4)

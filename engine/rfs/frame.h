@@ -25,7 +25,6 @@ enum frame_type {
 	FR_PAIRED,	/* the primary has written down that it needs the secondary */
 	FR_GIVE, FR_GIVEN,	/* swap: this was all; received and applied */
 	FR_OUT,		/* body: why; the one who sends it leaves */
-	FR_TABLE,	/* swap, before FR_GIVEN: 16 bytes for each file: node of the primary, node of the secondary */
 	FR_TYPES
 };
 struct frame {

@@ -23,6 +23,7 @@
 
 const char *const keep_role_names[KEEP_ROLES] = { "off", "alone", "prim", "given", "sync", "second" };
 
+#define BUSY_TICKS	5	/* between signs of life while something takes long */
 #define LOCK_TRIES	100	/* 20 ms each: for a former keeper to end (ours) */
 
 /* ---- to heart ---- */
@@ -51,6 +52,8 @@ ack(struct keeper *k, const char *why)
 	k->acked = true;
 	keep_publish(k);
 	keep_say(k, json_pack("{s:I,s:s}", "ack", (json_int_t)k->seq, "why", why));
+	if (k->role == KEEP_SYNC && k->synced)		/* before this keeper's life */
+		keep_say(k, json_pack("{s:I}", "synced", (json_int_t)k->seq));
 }
 
 static void
@@ -59,7 +62,7 @@ reached(struct keeper *k, enum keep_role role)
 	bool changed = k->role != role;
 
 	k->role = role;
-	if (keep_primary(role) || role == KEEP_OFF || role == KEEP_GIVEN)
+	if (role != KEEP_SYNC && role != KEEP_SECOND)
 		k->holds = keep_primary(role);
 	if (k->holds)
 		k->taken = k->uptodate_set = false;
@@ -93,7 +96,7 @@ keep_told_alone(struct keeper *k)
 	char gen[17];
 
 	snprintf(gen, sizeof(gen), "%016" PRIx64, k->st.gen);
-	keep_worker_send(k, json_pack("{s:s,s:s}", "op", "alone", "gen", gen));
+	keep_worker_send(k, json_pack("{s:s,s:s,s:o}", "op", "alone", "gen", gen, "state", state_to_json(&k->st)));
 }
 
 /* Nobody needs the secondary from here on.  Not before the disk says so: it is tried again each second. */
@@ -117,7 +120,7 @@ keep_go_alone(struct keeper *k, const char *why)
 		    k->alone_why[0] != '\0' ? k->alone_why : "nfsbox cannot go on");
 		keep_log(k, MSG_RFS_DEGRADED, text);
 		if (k->term && !k->w.on)
-			(void)keep_spawn(k);
+			keep_spawn_sure(k);
 		else
 			keep_worker_replace(k);
 	} else {
@@ -136,7 +139,7 @@ keep_told_paired(struct keeper *k)
 	k->pair_waits = false;
 	keep_publish(k);	/* heart tells the secondary that it is needed; before the worker does */
 	snprintf(gen, sizeof(gen), "%016" PRIx64, k->st.gen);
-	keep_worker_send(k, json_pack("{s:s,s:s}", "op", "paired", "gen", gen));
+	keep_worker_send(k, json_pack("{s:s,s:s,s:o}", "op", "paired", "gen", gen, "state", state_to_json(&k->st)));
 }
 
 /* ---- mounts ---- */
@@ -203,6 +206,7 @@ start_job(struct keeper *k, enum mount_kind to, bool flush)
 	}
 	j->to = to;
 	j->flush = flush;
+	j->served = k->fuse_fd[0] != -1;
 	k->job = j;
 	k->work.data = k;
 	keep_check_stop(k);
@@ -252,7 +256,8 @@ static void
 leave_primary(struct keeper *k)
 {
 	if (k->mounts == MOUNT_FUSE) {
-		start_job(k, k->goal == KEEP_OFF ? MOUNT_LINK : MOUNT_BIND, k->fuse_fd[0] != -1);
+		/* without a worker nobody would answer; umount() writes back what there is as well */
+		start_job(k, k->goal == KEEP_OFF ? MOUNT_LINK : MOUNT_BIND, k->w.on && !k->nosync);
 		if (k->asked)
 			keep_leave_late(k, GRANT_MS);
 	} else if (k->goal == KEEP_GIVEN && !k->given && k->w.on) {
@@ -292,9 +297,10 @@ begin_term(struct keeper *k)
 	}
 	k->kind = primary ? ROLE_PRIMARY : ROLE_SECOND;
 	k->term = true;
-	k->synced = !primary && k->goal == KEEP_SECOND;
+	snprintf(k->session, sizeof(k->session), "%016" PRIx64, state_generation());
+	k->synced = false;
 	if (!primary)
-		k->holds = k->synced;
+		k->holds = false;	/* until it has said "synced" */
 	k->given = k->give_sent = k->asked = k->resync = false;
 	k->alone_why[0] = '\0';
 	memset(k->deaths, 0, sizeof(k->deaths));
@@ -317,11 +323,8 @@ serve_primary(struct keeper *k)
 {
 	if (!k->w.ready)
 		return;
-	if (k->goal == KEEP_ALONE && (k->st.paired || k->alone_waits)) {
-		keep_go_alone(k, "ordered");
-		if (k->alone_waits)
-			return;
-	}
+	if (k->goal == KEEP_ALONE && k->alone_waits)
+		return;
 	if (k->goal == KEEP_PRIM && k->role == KEEP_ALONE && !k->st.paired) {
 		k->goal = KEEP_ALONE;
 		ack(k, "no other server follows this one");
@@ -358,6 +361,16 @@ keep_advance(struct keeper *k)
 
 /* ---- orders; NULL or what was expected ---- */
 
+/* Which words a worker was born with */
+static void
+words_of(const json_t *setup, char words[17])
+{
+	char *text = json_dumps(setup, JSON_COMPACT | JSON_SORT_KEYS);
+
+	snprintf(words, 17, "%016" PRIx64, text != NULL ? state_generation_of(text) : 0);
+	free(text);
+}
+
 static const char *
 order_setup(struct keeper *k, const json_t *o)
 {
@@ -365,7 +378,8 @@ order_setup(struct keeper *k, const json_t *o)
 	struct conf_module *conf = calloc(1, sizeof(*conf));
 	const json_t *id = json_object_get(o, "id"), *lan = json_object_get(o, "lan");
 	const char *local = json_string_value(json_object_get(lan, "local")), *peer = json_string_value(json_object_get(o, "peer"));
-	bool moved, same = k->setup != NULL && json_equal(k->setup, (json_t *)(uintptr_t)o);
+	bool moved, same;
+	char words[17];
 
 	if (conf == NULL)
 		return "memory";
@@ -387,10 +401,15 @@ order_setup(struct keeper *k, const json_t *o)
 	k->setup = json_deep_copy(o);
 	if (k->term && k->kind == ROLE_PRIMARY && moved && k->listen_known)
 		keep_listen(k);
-	if (k->term && !same && k->listen_known)
+	words_of(k->setup, words);
+	same = strcmp(words, k->words) == 0;
+	str_copy(k->words, sizeof(k->words), words);
+	if (k->term && !same && !k->w.adopting)
 		keep_worker_replace(k);	/* nobody notices; it is born with the new words */
 	k->listen_known = true;
 	keep_publish(k);
+	if (k->term && !k->w.on && !uv_is_active((uv_handle_t *)&k->spawn_timer))
+		keep_spawn_sure(k);	/* an adopted one that died before anybody knew its words */
 	keep_advance(k);
 	return NULL;
 }
@@ -400,11 +419,14 @@ set_want(struct keeper *k, int64_t seq, enum keep_role role, json_t *sync)
 {
 	bool second = role == KEEP_SYNC || role == KEEP_SECOND;
 
+	/* the first one of this keeper: what an adopted worker does already goes on */
+	k->resync = role == KEEP_SYNC && k->term && k->kind == ROLE_SECOND && k->has_want;
 	k->has_want = true;
 	k->acked = false;
 	k->seq = seq;
-	k->resync = role == KEEP_SYNC && k->term && k->kind == ROLE_SECOND;
 	k->want = k->goal = role;
+	k->nosync = k->nosync_next;
+	k->nosync_next = false;
 	k->why[0] = '\0';
 	if (role != KEEP_SECOND || k->role == KEEP_GIVEN) {
 		json_decref(k->sync);
@@ -431,6 +453,7 @@ order_want(struct keeper *k, const json_t *o)
 			break;
 	if (!json_is_integer(seq) || i == KEEP_ROLES)
 		return "want: seq and a role of wire/rfsline.h";
+	k->nosync_next = json_is_true(json_object_get(o, "nosync"));
 	set_want(k, json_integer_value(seq), (enum keep_role)i, json_object_get(o, "sync"));
 	return NULL;
 }
@@ -549,6 +572,8 @@ on_tick(uv_timer_t *t)
 			keep_worker_replace(k);
 	}
 	keep_tick(k);
+	if (k->has_want && !k->acked && ++k->silent % BUSY_TICKS == 0)
+		keep_say(k, json_pack("{s:i}", "pong", 0));
 	keep_advance(k);
 }
 

@@ -41,6 +41,7 @@ static void
 ev_adopted(struct keeper *k, const json_t *o)
 {
 	const json_t *blob = json_object_get(o, "blob"), *sync = json_object_get(blob, "sync");
+	bool other = false;
 	int i;
 
 	k->w.adopting = false;
@@ -50,6 +51,11 @@ ev_adopted(struct keeper *k, const json_t *o)
 		if (strcmp(text_of(blob, "goal"), keep_role_names[i]) == 0 && !k->has_want)
 			k->goal = (enum keep_role)i;
 	}
+	if (k->listen_known && strcmp(k->words, text_of(blob, "words")) != 0)
+		other = true;	/* the setup changed while no keeper was there */
+	if (!k->listen_known)
+		str_copy(k->words, sizeof(k->words), text_of(blob, "words"));
+	str_copy(k->session, sizeof(k->session), text_of(blob, "session"));
 	k->synced = json_is_true(json_object_get(blob, "synced"));
 	k->taken = json_is_true(json_object_get(blob, "taken"));
 	k->given = json_is_true(json_object_get(blob, "given"));
@@ -59,6 +65,8 @@ ev_adopted(struct keeper *k, const json_t *o)
 	k->w.ready = json_is_true(json_object_get(o, "ready"));
 	if (k->kind == ROLE_PRIMARY && json_is_true(json_object_get(o, "pair")) && !k->st.paired)
 		keep_told_alone(k);	/* written down, but the former keeper died before it could say so */
+	if (other)
+		keep_worker_replace(k);
 }
 
 static void
@@ -93,12 +101,8 @@ ev_ask_alone(struct keeper *k, const json_t *o)
 static void
 ev_pair(struct keeper *k, const json_t *o)
 {
-	uint64_t gen;
-
-	if (k->kind != ROLE_PRIMARY || !keep_gen(json_object_get(o, "gen"), &gen) || gen != k->st.gen) {
-		warn_text("%s: nfsbox pairs for another generation than ours", k->module);
+	if (k->kind != ROLE_PRIMARY || !keep_primary(k->goal))
 		return;
-	}
 	k->pair_waits = true;
 	keep_told_paired(k);
 }
@@ -110,6 +114,13 @@ ev_begin(struct keeper *k, const json_t *o)
 
 	if (k->kind == ROLE_SECOND && keep_gen(json_object_get(o, "from"), &from))
 		keep_state_begin(k, from);
+}
+
+static void
+ev_full_begun(struct keeper *k, const json_t *o)
+{
+	if (k->kind == ROLE_PRIMARY)
+		keep_state_full_begun(k);
 }
 
 static void
@@ -214,14 +225,22 @@ ev_told(struct keeper *k, const json_t *o)
 	keep_say(k, json_pack("{s:O,s:s}", "told", json_object_get(o, "n"), "text", text_of(o, "text")));
 }
 
+/* What it was born with has changed, and it has done its part */
+static void
+ev_again(struct keeper *k, const json_t *o)
+{
+	keep_worker_replace(k);
+}
+
 void
 keep_event(struct keeper *k, const json_t *o)
 {
 	static const struct { const char *word; void (*run)(struct keeper *k, const json_t *o); } events[] = {
 		{ "ready", ev_ready }, { "failed", ev_failed }, { "adopted", ev_adopted }, { "peer", ev_peer }, { "ask-alone", ev_ask_alone },
-		{ "pair", ev_pair }, { "begin", ev_begin }, { "synced", ev_synced }, { "sync-failed", ev_sync_failed }, { "out", ev_out },
+		{ "pair", ev_pair }, { "begin", ev_begin }, { "full-begun", ev_full_begun }, { "synced", ev_synced }, { "sync-failed", ev_sync_failed }, { "out", ev_out },
 		{ "given", ev_given }, { "taken", ev_taken }, { "progress", ev_progress }, { "bandwidth", ev_bandwidth }, { "log", ev_log },
 		{ "reply", ev_reply }, { "told", ev_told },
+		{ "again", ev_again },
 	};
 	const char *word = text_of(o, "event");
 	size_t i;

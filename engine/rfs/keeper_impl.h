@@ -43,12 +43,13 @@ struct keeper {
 	int	 id;
 	char	 local[46], peer[SK_NAME_MAX];
 	bool	 listen_known;		/* a setup has come in this life */
+	char	 words[17];		/* of it; of the adopted worker's until one has come */
 	/* what is remembered */
 	struct rfs_state st;
 	bool	 pair_waits, alone_waits;	/* to be written before it is told */
 	char	 alone_why[SK_TEXT_MAX];
 	/* what shall be so */
-	bool	 has_want, acked, resync, quitting;
+	bool	 has_want, acked, resync, quitting, nosync, nosync_next;
 	int64_t	 seq;
 	enum keep_role want, goal;	/* goal: of the moment; off after a failure */
 	json_t	*sync;
@@ -63,6 +64,7 @@ struct keeper {
 	uv_work_t work;
 	bool	 term;			/* a role is under way, with a worker or without one for the moment */
 	enum rfs_role kind;
+	char	 session[17];		/* of the term, 16 hex: by it the other server knows it again */
 	bool	 holds;			/* what is here is up to date because of the role, whatever the disk says */
 	bool	 synced, taken, give_sent, given, asked, uptodate_set, sync_failed;
 	struct keep_worker w;
@@ -70,7 +72,7 @@ struct keeper {
 	int	 deaths_next;
 	int64_t	 died_ms;		/* of the one whose successor is not ready yet; 0 none */
 	char	 died_how[64];
-	int	 listen_ticks;
+	int	 listen_ticks, silent;
 	/* check of the mounts */
 	uv_work_t check_work;
 	bool	 check_runs;
@@ -107,6 +109,7 @@ void keep_check_stop(struct keeper *k);
 
 /* keeper_worker.c */
 bool keep_spawn(struct keeper *k);
+void keep_spawn_sure(struct keeper *k);		/* now, or as soon as it can be */
 void keep_worker_send(struct keeper *k, json_t *line);	/* stolen */
 void keep_worker_quit(struct keeper *k);
 void keep_worker_replace(struct keeper *k);	/* killed, and another one at once: with other words */
@@ -121,17 +124,21 @@ void keep_event(struct keeper *k, const json_t *o);
 /* keeper_state.c */
 void keep_load(struct keeper *k);
 bool keep_save(struct keeper *k, char *err, size_t errsize);
+bool keep_save_or(struct keeper *k, const struct rfs_state *before, char *err, size_t errsize);	/* before: again where that fails */
+void keep_set_policy(struct rfs_state *s, const char *mode, const char *role, const char *uid);
 bool keep_state_primary(struct keeper *k, char *err, size_t errsize);	/* before a term begins */
 bool keep_state_second(struct keeper *k, char *err, size_t errsize);
 bool keep_state_alone(struct keeper *k);	/* on the disk: what is acknowledged from now on is here only */
 bool keep_state_paired(struct keeper *k);
 void keep_state_begin(struct keeper *k, uint64_t from);
+void keep_state_full_begun(struct keeper *k);	/* the maps know now that everything is to be copied */
 bool keep_state_synced(struct keeper *k, uint64_t gen);
 void keep_state_off(struct keeper *k);
 void keep_publish(struct keeper *k);
 void keep_tick(struct keeper *k);
-void keep_policy(struct keeper *k, const json_t *order);
 void keep_set(struct keeper *k, const char *name, const char *value);
 bool keep_gen(const json_t *v, uint64_t *gen);	/* 16 hex */
+
+void keep_policy(struct keeper *k, const json_t *order);	/* keeper_policy.c */
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* keeper_mount.c: links, FUSE mounts and bind mounts at the places of the replicated folders.  See keeper_mount.h. */
 #include "config.h"
+#include "conf/folder.h"
 #include "rfs/keeper_mount.h"
 #include "rfs/serve.h"
 
@@ -239,7 +240,7 @@ take_mounts(struct mount_job *j, const struct mount_dir *d)
 	while (mounted_on(d->dir, device, &fuse) > 0 && left-- > 0) {
 		if (fuse && j->flush)
 			flush_mount(j, d);
-		else if (fuse)
+		else if (fuse && !j->served)
 			say(j, MSG_RFS_ERROR, "Replicated directory %s: mounted still by a former life: unmounted", d->dir);
 		if (umount2(d->dir, UMOUNT_NOFOLLOW) == 0)
 			continue;
@@ -253,50 +254,40 @@ take_mounts(struct mount_job *j, const struct mount_dir *d)
 	return true;
 }
 
-static const char *
-base_of(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash != NULL ? slash + 1 : path;
-}
-
+/* The steps are folder.h's: at one instant, on the disk, from whatever a lost power has left.  Nothing is mounted there any more. */
 static bool
 to_link(struct mount_job *j, const struct mount_dir *d)
 {
+	const char *suffix = d->backing + strlen(d->dir);
+	char err[SK_TEXT_MAX];
 	struct stat st;
 
 	if (!take_mounts(j, d))
 		return false;
-	if (lstat(d->dir, &st) == 0 && S_ISDIR(st.st_mode) && lstat(d->backing, &st) == 0 && rmdir(d->dir) == -1)
-		return wrong(j, "%s: the folder below the mount cannot be replaced by its link: %s", d->dir, strerror(errno));
-	if (lstat(d->dir, &st) == 0)
-		return true;	/* the link, or a folder that was never prepared for replication */
-	if (lstat(d->backing, &st) == -1)
-		return true;	/* deconfigured */
-	if (symlink(base_of(d->backing), d->dir) == -1)
-		return wrong(j, "%s: link: %s", d->dir, strerror(errno));
-	return true;
+	switch (folder_look(d->dir, suffix, err, sizeof(err))) {
+	case FOLDER_OPEN:
+	case FOLDER_HALF:
+		return folder_link(d->dir, suffix, err, sizeof(err)) || wrong(j, "%s", err);
+	case FOLDER_MOUNTED:
+		return wrong(j, "%s: something is mounted there: expected nothing", d->dir);
+	case FOLDER_WRONG:
+		if (lstat(d->dir, &st) == 0 && S_ISLNK(st.st_mode))
+			return true;	/* somebody else's link: left alone */
+		return wrong(j, "%s", err);
+	default:
+		return true;	/* linked; a folder that was never prepared for replication; deconfigured */
+	}
 }
 
 /* ---- making ---- */
 
 /* A folder without anything in it at the place where the link was */
 static bool
-place_folder(struct mount_job *j, const struct mount_dir *d, const struct stat *back)
+place_folder(struct mount_job *j, const struct mount_dir *d)
 {
-	struct stat st;
+	char err[SK_TEXT_MAX];
 
-	if (lstat(d->dir, &st) == 0 && S_ISLNK(st.st_mode) && unlink(d->dir) == -1)
-		return wrong(j, "%s: %s", d->dir, strerror(errno));
-	if (mkdir(d->dir, back->st_mode & 07777) == -1 && errno != EEXIST)
-		return wrong(j, "%s: %s", d->dir, strerror(errno));
-	/* rmdir tells whether it is empty, without a look inside */
-	if (rmdir(d->dir) == -1)
-		return wrong(j, "%s: expected an empty folder or the link to %s (%s)", d->dir, base_of(d->backing), strerror(errno));
-	if (mkdir(d->dir, back->st_mode & 07777) == -1)
-		return wrong(j, "%s: %s", d->dir, strerror(errno));
-	return true;
+	return folder_open(d->dir, d->backing + strlen(d->dir), err, sizeof(err)) || wrong(j, "%s", err);
 }
 
 static unsigned long
@@ -372,7 +363,7 @@ to_mount(struct mount_job *j, int i)
 	const struct mount_dir *d = &j->d[i];
 	struct stat st;
 
-	return check_backing(j, d, &st) && place_folder(j, d, &st) && (j->to == MOUNT_FUSE ? mount_fuse(j, i) : mount_bind(j, d));
+	return check_backing(j, d, &st) && place_folder(j, d) && (j->to == MOUNT_FUSE ? mount_fuse(j, i) : mount_bind(j, d));
 }
 
 static void

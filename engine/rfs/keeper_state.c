@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define EXTERNAL_UID_MAX 24	/* user's guide 13.6.4.9 */
+#define BOOT_GRACE_MS	60000	/* the clock may have been set soon after the boot (ours) */
 
 static int64_t
 now_ms(void)
@@ -36,8 +36,8 @@ keep_gen(const json_t *v, uint64_t *gen)
 	return true;
 }
 
-static void
-set_policy(struct rfs_state *s, const char *mode, const char *role, const char *uid)
+void
+keep_set_policy(struct rfs_state *s, const char *mode, const char *role, const char *uid)
 {
 	str_copy(s->policy, sizeof(s->policy), mode);
 	str_copy(s->policy_role, sizeof(s->policy_role), role);
@@ -64,8 +64,8 @@ save_lazily(struct keeper *k)
 }
 
 /* Keeps the old one where the new one cannot be written */
-static bool
-save_or_keep(struct keeper *k, const struct rfs_state *before, char *err, size_t errsize)
+bool
+keep_save_or(struct keeper *k, const struct rfs_state *before, char *err, size_t errsize)
 {
 	if (keep_save(k, err, errsize))
 		return true;
@@ -87,12 +87,26 @@ keep_load(struct keeper *k)
 	snprintf(flag, sizeof(flag), "%s/full", k->folder);	/* configured anew */
 	if (access(flag, F_OK) != 0)
 		return;
-	set_policy(&k->st, "full", "default", "default");
+	keep_set_policy(&k->st, "full", "default", "default");
 	if (keep_save(k, err, sizeof(err)))
 		unlink(flag);
 }
 
 /* ---- roles ---- */
+
+/* Since when nobody watched: what happened before this server's boot happened before the last sign of life, or not at all (the time of the
+ * sign that came back from the disk may be an old one) */
+static int64_t
+unwatched_since(const struct rfs_state *s)
+{
+	struct timespec up;
+	int64_t boot_ms;
+
+	if (strcmp(s->boot, path_node_boot_id()) == 0 || s->boot[0] == '\0' || clock_gettime(CLOCK_BOOTTIME, &up) == -1)
+		return s->alive_ms;
+	boot_ms = s->open_ms - (int64_t)up.tv_sec * 1000 - BOOT_GRACE_MS;
+	return boot_ms > s->alive_ms ? boot_ms : s->alive_ms;
+}
 
 /* The folders were there for everybody until now */
 static void
@@ -102,8 +116,9 @@ open_term(struct keeper *k)
 
 	s->open_ms = now_ms();
 	if (s->alive_ms != 0 && !s->nodetect)
-		state_gap(s, s->alive_ms, s->open_ms);
+		state_gap(s, unwatched_since(s), s->open_ms);
 	s->nodetect = false;
+	str_copy(s->boot, sizeof(s->boot), path_node_boot_id());
 	s->alive_ms = s->open_ms;
 	state_alive(k->folder);
 }
@@ -126,7 +141,7 @@ apply_force(struct keeper *k)
 	struct rfs_state *s = &k->st;
 
 	if (k->force == FORCE_PRIMFORCE) {
-		set_policy(s, "full", "default", "default");
+		keep_set_policy(s, "full", "default", "default");
 		if (s->inconsistent)
 			s->base = 0;	/* of no history */
 		s->inconsistent = false;
@@ -141,16 +156,14 @@ bool
 keep_state_primary(struct keeper *k, char *err, size_t errsize)
 {
 	struct rfs_state *s = &k->st, before = *s;
-	bool takes = k->goal == KEEP_PRIM && s->paired && k->force == FORCE_NONE;	/* a swap, or a former primary whose secondary waits for it */
 
 	if (k->role == KEEP_OFF)
 		open_term(k);
 	apply_force(k);
 	s->lastprim = true;
 	s->syncat_down = false;
-	if (!takes)
-		become_alone(k);
-	if (!save_or_keep(k, &before, err, errsize))
+	become_alone(k);	/* also where the other server has just given: it follows once it is synchronised */
+	if (!keep_save_or(k, &before, err, errsize))
 		return false;
 	state_end_sync(k->folder);
 	return true;
@@ -163,16 +176,15 @@ keep_state_second(struct keeper *k, char *err, size_t errsize)
 
 	if (k->role == KEEP_OFF)
 		open_term(k);
-	s->lastprim = false;
-	if (k->goal == KEEP_SYNC) {
+	if (k->goal == KEEP_SYNC) {	/* uptodate and lastprim stay until it has begun: a primary that serves has answered then */
 		s->paired = false;
 		if (strcmp(json_string_value(json_object_get(k->sync, "mode")) != NULL ? json_string_value(json_object_get(k->sync, "mode")) : "",
 			"full") == 0)
-			set_policy(s, "full", "default", "default");
+			keep_set_policy(s, "full", "default", "default");
 	} else {
-		s->uptodate = false;
+		s->uptodate = s->lastprim = false;
 	}
-	return save_or_keep(k, &before, err, errsize);
+	return keep_save_or(k, &before, err, errsize);
 }
 
 bool
@@ -185,7 +197,7 @@ keep_state_alone(struct keeper *k)
 	if (memcmp(&before, &k->st, sizeof(before)) == 0)
 		return true;
 	k->st.alive_ms = now_ms();
-	return save_or_keep(k, &before, err, sizeof(err));
+	return keep_save_or(k, &before, err, sizeof(err));
 }
 
 static void
@@ -197,7 +209,7 @@ whole(struct rfs_state *s, const char *peer)
 	s->gaps_count = 0;
 	s->synced_ms = s->alive_ms = now_ms();
 	str_copy(s->peer, sizeof(s->peer), peer);
-	set_policy(s, "default", "default", "default");
+	keep_set_policy(s, "default", "default", "default");
 }
 
 bool
@@ -210,7 +222,7 @@ keep_state_paired(struct keeper *k)
 		return true;
 	whole(&k->st, k->peer);
 	k->st.base = k->st.gen;
-	return save_or_keep(k, &before, err, sizeof(err));
+	return keep_save_or(k, &before, err, sizeof(err));
 }
 
 void
@@ -218,12 +230,22 @@ keep_state_begin(struct keeper *k, uint64_t from)
 {
 	struct rfs_state *s = &k->st;
 
-	if (s->inconsistent && s->from == from && !s->uptodate)
+	if (s->inconsistent && s->from == from && !s->uptodate && !s->lastprim && !s->full)
 		return;
 	s->inconsistent = true;
 	s->from = from;
-	s->uptodate = s->paired = false;
+	s->uptodate = s->paired = s->lastprim = false;
+	s->full = false;	/* from here on what is done is noted, and an interruption goes on there */
 	save_lazily(k);		/* folder/syncing says it already */
+}
+
+void
+keep_state_full_begun(struct keeper *k)
+{
+	if (!k->st.full)
+		return;
+	k->st.full = false;
+	save_lazily(k);
 }
 
 bool
@@ -233,10 +255,11 @@ keep_state_synced(struct keeper *k, uint64_t gen)
 	char err[SK_TEXT_MAX];
 
 	whole(&k->st, k->peer);
+	k->st.lastprim = false;
 	state_next(&k->st, gen);
 	k->st.base = gen;
 	k->st.syncat_down = k->conf.rfs.syncat[0] != '\0';
-	if (!save_or_keep(k, &before, err, sizeof(err)))
+	if (!keep_save_or(k, &before, err, sizeof(err)))
 		return false;
 	state_end_sync(k->folder);
 	return true;
@@ -392,125 +415,5 @@ keep_tick(struct keeper *k)
 			k->st.synced_ms = k->st.alive_ms;
 	}
 	look_up_syncat(k);
-	keep_publish(k);
-}
-
-/* ---- safekit rfssync ---- */
-
-static void
-answer(struct keeper *k, const json_t *order, bool ok, const char *text)
-{
-	keep_say(k, json_pack("{s:O,s:b,s:s}", "reply", json_object_get(order, "n"), "ok", ok, "text", text));
-}
-
-static const char *
-word(const json_t *words, size_t i)
-{
-	const char *s = json_string_value(json_array_get(words, i));
-
-	return s != NULL ? s : "";
-}
-
-/* The primary's map begins now, with a generation that the other server makes of the same word.  What was before it is in the copy. */
-static void
-external(struct keeper *k, bool source, const char *uid, bool nodetect)
-{
-	struct rfs_state *s = &k->st;
-	uint64_t gen = state_generation_of(uid);
-
-	set_policy(s, "external", source ? "prim" : "second", uid);
-	s->policy_ms = s->alive_ms = now_ms();
-	s->gaps_count = 0;
-	s->nodetect = nodetect && !k->term;
-	if (source) {
-		s->base = gen;
-		if (s->gen == 0)
-			s->gen = state_generation();
-	} else {
-		state_next(s, gen);
-		s->base = gen;
-		s->inconsistent = s->uptodate = s->paired = false;
-		s->from = 0;
-	}
-}
-
-static const char *
-refuse_external(const struct keeper *k, bool source, const char *uid)
-{
-	if (uid[0] == '\0' || strlen(uid) > EXTERNAL_UID_MAX)
-		return "expected a uid of 1 to 24 characters";
-	if (source && k->term && (k->kind != ROLE_PRIMARY || k->st.paired))
-		return "the module must be stopped or ALONE";
-	if (!source && (k->term || k->role != KEEP_OFF))
-		return "the module must be stopped";
-	return NULL;
-}
-
-static void
-set_external(struct keeper *k, const json_t *order, const json_t *words, size_t at, bool nodetect)
-{
-	bool source = strcmp(word(words, at), "prim") == 0;
-	const char *uid = word(words, at + 1), *refused = refuse_external(k, source, uid);
-	struct rfs_state before = k->st;
-	char err[SK_TEXT_MAX], base[17], text[SK_TEXT_MAX];
-
-	if (!source && strcmp(word(words, at), "second") != 0)
-		refused = "expected prim or second";
-	if (refused != NULL) {
-		answer(k, order, false, refused);
-		return;
-	}
-	external(k, source, uid, nodetect);
-	if (!save_or_keep(k, &before, err, sizeof(err))) {
-		answer(k, order, false, err);
-		return;
-	}
-	if (!source)
-		state_end_sync(k->folder);
-	if (k->term) {
-		snprintf(base, sizeof(base), "%016" PRIx64, k->st.base);
-		keep_worker_send(k, json_pack("{s:s,s:O,s:s}", "op", "policy", "words", words, "base", base));
-	}
-	snprintf(text, sizeof(text), "Synchronization policy set to external %s %s by safekit rfssync", k->st.policy_role, uid);
-	keep_log(k, MSG_RFS_POLICY, text);
-	answer(k, order, true, "");
-}
-
-static void
-set_full(struct keeper *k, const json_t *order)
-{
-	struct rfs_state before = k->st;
-	char err[SK_TEXT_MAX];
-
-	set_policy(&k->st, "full", "default", "default");
-	if (!save_or_keep(k, &before, err, sizeof(err))) {
-		answer(k, order, false, err);
-		return;
-	}
-	if (k->term)
-		keep_worker_send(k, json_pack("{s:s,s:[s],s:s}", "op", "policy", "words", "full", "base", ""));
-	keep_log(k, MSG_RFS_POLICY, "Synchronization policy set to full by safekit rfssync");
-	answer(k, order, true, "");
-}
-
-void
-keep_policy(struct keeper *k, const json_t *order)
-{
-	const json_t *words = json_object_get(order, "words");
-	const char *first = word(words, 0);
-	char text[SK_TEXT_MAX];
-
-	k->sync_failed = false;
-	if (json_array_size(words) == 0) {
-		snprintf(text, sizeof(text), "usersetting.rfssyncmode=\"%s\" usersetting.rfssyncrole=\"%s\" usersetting.rfssyncuid=\"%s\"",
-		    k->st.policy, k->st.policy_role, k->st.policy_uid);
-		answer(k, order, true, text);
-	} else if (strcmp(first, "full") == 0) {
-		set_full(k, order);
-	} else if (strcmp(first, "external") == 0 || strcmp(first, "-d") == 0) {
-		set_external(k, order, words, 1, first[0] == '-');
-	} else {
-		answer(k, order, false, "expected external prim|second UID, -d prim|second UID, full, or nothing");
-	}
 	keep_publish(k);
 }

@@ -109,7 +109,7 @@ dirs_of(const struct keeper *k)
 static json_t *
 blob_of(const struct keeper *k)
 {
-	return json_pack("{s:s,s:s,s:b,s:b,s:b,s:O?}", "role", keep_role_names[k->role], "goal", keep_role_names[k->goal], "synced", k->synced,
+	return json_pack("{s:s,s:s,s:s,s:s,s:b,s:b,s:b,s:O?}", "words", k->words, "session", k->session, "role", keep_role_names[k->role], "goal", keep_role_names[k->goal], "synced", k->synced,
 	    "taken", k->taken, "given", k->given, "sync", k->sync);
 }
 
@@ -121,6 +121,7 @@ first_line(struct keeper *k)
 	json_object_set(o, "gaps", json_object_get(state, "gaps"));
 	json_object_set_new(o, "state", state);
 	json_object_set_new(o, "dirs", dirs_of(k));
+	json_object_set_new(o, "session", json_string(k->session));
 	json_object_set_new(o, "degraded", json_boolean(k->st.degraded));
 	json_object_set_new(o, "pair", json_boolean(k->kind == ROLE_PRIMARY && k->st.paired));
 	json_object_set_new(o, "blob", blob_of(k));
@@ -223,8 +224,7 @@ died(struct keeper *k, bool replaced)
 			return;
 		}
 	}
-	if (!keep_spawn(k))
-		uv_timer_start(&k->spawn_timer, on_spawn_again, BACKOFF_MS, 0);
+	keep_spawn_sure(k);
 }
 
 static void
@@ -232,7 +232,15 @@ on_spawn_again(uv_timer_t *t)
 {
 	struct keeper *k = t->data;
 
-	if (k->term && !k->w.on && !keep_spawn(k))
+	if (k->term && !k->w.on)
+		keep_spawn_sure(k);
+}
+
+void
+keep_spawn_sure(struct keeper *k)
+{
+	uv_timer_stop(&k->spawn_timer);
+	if (!keep_spawn(k))
 		uv_timer_start(&k->spawn_timer, on_spawn_again, BACKOFF_MS, 0);
 }
 
@@ -250,9 +258,12 @@ collect(struct keeper *k)
 	close(w->pidfd);
 	w->talk = NULL;
 	w->on = false;
-	if (!quitting && k->term && !w->adopting)
+	if (w->adopting) {	/* it died before it said what it was: by what is remembered */
+		w->adopting = false;
+		k->role = k->kind == ROLE_SECOND ? KEEP_SYNC : k->st.paired ? KEEP_PRIM : KEEP_ALONE;
+	}
+	if (!quitting && k->term && k->setup != NULL)	/* else it is born with the setup */
 		died(k, replaced);
-	w->adopting = false;
 	keep_advance(k);
 }
 

@@ -10,6 +10,8 @@
 #include "rfs/repl_impl.h"
 
 #include <errno.h>
+#include <linux/falloc.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -174,10 +176,40 @@ touch(struct repl *r, const struct rfs_op *op)
 	case OP_WRITE:
 		return op->data_len == 0 || map_touch(m, op->node, op->off, op->data_len);
 	case OP_FALLOCATE:
+		if ((op->flags & (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE)) != 0)
+			return map_touch_all(m, op->node, false);
+		__attribute__((fallthrough));
 	case OP_COPY:
 		return op->len == 0 || map_touch(m, op->node, op->off, op->len);
 	case OP_SETATTR:
 		return (op->valid & OP_SET_SIZE) == 0 || touch_size(r, op);
+	default:
+		return true;
+	}
+}
+
+/* A name was made or moved here: what the other one has under it is another file, whatever its size and times say.  Nothing to wait for. */
+static bool
+touch_name(struct repl *r, const struct rfs_op *op)
+{
+	struct map *m = r->conf.maps[op->dir];
+	struct stat st;
+
+	switch (op->type) {
+	case OP_CREATE:
+	case OP_MKDIR:
+	case OP_SYMLINK:
+		return op->child == 0 || map_touch_all(m, op->child, true);
+	case OP_LINK:
+		return map_touch_all(m, op->node, true);
+	case OP_RENAME:
+		return (op->node == 0 || map_touch_all(m, op->node, true)) &&
+		    ((op->flags & RENAME_EXCHANGE) == 0 || op->other == 0 || map_touch_all(m, op->other, true));
+	case OP_UNLINK:
+	case OP_RMDIR:
+		if (op->node != 0 && tree_stat(r->conf.trees[op->dir], op->node, &st) == -ESTALE)
+			map_drop(m, op->node);
+		return true;
 	default:
 		return true;
 	}
@@ -193,8 +225,8 @@ repl_touch_again(struct repl *r, const struct rfs_op *op)
 
 	if (m == NULL)
 		return;
-	if (op->type == OP_CREATE && S_ISREG(op->mode))
-		ok = op->child == 0 || map_touch_all(m, op->child, true);
+	if (op->type < OP_WRITE)
+		ok = touch_name(r, op);
 	else if (op->type == OP_SETATTR && (op->valid & OP_SET_SIZE) != 0)
 		ok = map_touch_all(m, op->node, false);	/* its former size is not known any more */
 	else if (op->type != OP_SETATTR)
@@ -326,7 +358,7 @@ repl_submit(struct repl *r, struct repl_ticket *t)
 		return REPL_LOCAL;
 	}
 	pthread_mutex_lock(&l->order);
-	if (t->op.type == OP_CREATE || prepared.r != r || prepared.epoch != atomic_load(&r->epoch))
+	if (t->op.type < OP_WRITE || prepared.r != r || prepared.epoch != atomic_load(&r->epoch))
 		repl_touch_again(r, &t->op);
 	prepared.r = NULL;
 	atomic_store_explicit(&r->touched, true, memory_order_relaxed);
@@ -363,7 +395,8 @@ repl_alone(struct repl *r, uint64_t gen)
 	repl_unlock_all(r);
 	pthread_mutex_lock(&r->lock);
 	r->gen = gen;
-	r->asked = r->confirmed = r->giving = r->give_sent = false;
+	r->asked = r->confirmed = r->give_sent = false;
+	r->giving = false;
 	pthread_cond_broadcast(&r->cond);
 	pthread_mutex_unlock(&r->lock);
 	stream_drop(r->stream, "this server goes on alone");
@@ -466,6 +499,9 @@ repl_new(const struct repl_conf *conf, const struct repl_hooks *hooks)
 	if (r == NULL)
 		return NULL;
 	r->conf = *conf;
+	if (r->conf.stream.session == 0)
+		r->conf.stream.session = conf->shm->session != 0 ? conf->shm->session : state_generation();
+	conf = &r->conf;
 	r->hooks = *hooks;
 	r->lanes_count = conf->stream.conns;
 	r->cut_ms = CUT_MS;
@@ -511,9 +547,9 @@ repl_set_sync(struct repl *r, struct psync *ps)
 bool
 repl_start(struct repl *r, char *err, size_t errsize)
 {
-	if (r->conf.degraded)
-		return true;
 	r->timer_runs = pthread_create(&r->timer, NULL, repl_timer, r) == 0;
+	if (r->conf.degraded)
+		return r->timer_runs;
 	r->cutter_runs = pthread_create(&r->cutter, NULL, repl_cutter, r) == 0;
 	if (!r->timer_runs || !r->cutter_runs) {
 		str_copy(err, errsize, "no threads for the replication");
@@ -529,17 +565,23 @@ repl_stream(struct repl *r)
 }
 
 void
+repl_stop(struct repl *r)
+{
+	pthread_mutex_lock(&r->lock);
+	r->stop = true;
+	pthread_cond_broadcast(&r->cond);
+	pthread_mutex_unlock(&r->lock);
+	stream_drop(r->stream, "closed");
+}
+
+void
 repl_free(struct repl *r)
 {
 	int i;
 
 	if (r == NULL)
 		return;
-	pthread_mutex_lock(&r->lock);
-	r->stop = true;
-	pthread_cond_broadcast(&r->cond);
-	pthread_mutex_unlock(&r->lock);
-	stream_drop(r->stream, "closed");
+	repl_stop(r);
 	if (r->cutter_runs)
 		pthread_join(r->cutter, NULL);
 	if (r->timer_runs)

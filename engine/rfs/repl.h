@@ -14,6 +14,7 @@
 
 #include "rfs/map.h"
 #include "rfs/stream.h"
+#include <jansson.h>
 
 /* In the shared memory, so that the next worker goes on with the same numbers */
 #define REPL_CONNS_MAX	64
@@ -63,6 +64,7 @@ void repl_paired(struct repl *r, uint64_t gen);
 void repl_give(struct repl *r);
 struct stream *repl_stream(struct repl *r);
 bool repl_wait_idle(struct repl *r, int64_t ms);	/* nothing unacknowledged */
+void repl_stop(struct repl *r);		/* nobody waits in repl_sync_end() any more: before psync_free(), which is before repl_free() */
 void repl_free(struct repl *r);
 
 /* ---- psync.c asks and is asked ---- */

@@ -38,7 +38,8 @@ struct repl {
 
 	pthread_mutex_t lock;		/* of what follows; innermost besides list */
 	pthread_cond_t cond;
-	bool	 stop, asked, confirmed, giving, give_sent, given, degraded;
+	bool	 stop, asked, confirmed, give_sent, given, degraded;
+	atomic_bool giving;
 	uint64_t gen, their_session, life;
 	int64_t	 down_ms;
 	pthread_t timer, cutter;
@@ -69,8 +70,5 @@ void repl_frame(void *ctx, int conn, const struct frame *f);
 void *repl_timer(void *arg);
 void *repl_cutter(void *arg);
 bool repl_wait_ms(struct repl *r, int64_t ms);	/* on cond, lock is held; false: time is over */
-/* ---- repl_table.c: the secondary's table at a swap ---- */
-void repl_table_add(struct repl *r, const struct frame *f);
-void repl_table_end(struct repl *r);
 
 #endif

@@ -215,7 +215,6 @@ given(struct repl *r)
 		stream_drop(r->stream, "the secondary has taken what was not given");
 		return;
 	}
-	repl_table_end(r);
 	r->hooks.event(r->hooks.ctx, json_pack("{s:s}", "event", "given"));
 }
 
@@ -238,9 +237,6 @@ repl_frame(void *ctx, int conn, const struct frame *f)
 			r->cut_done = f->aux;
 		pthread_cond_broadcast(&r->cond);
 		pthread_mutex_unlock(&r->lock);
-		break;
-	case FR_TABLE:
-		repl_table_add(r, f);
 		break;
 	case FR_GIVEN:
 		given(r);

@@ -116,6 +116,7 @@ repl_timer(void *arg)
 	int64_t told = clock_mono_ms(), every = r->conf.stream.send_ms < r->conf.lock_ms ? r->conf.stream.send_ms : r->conf.lock_ms;
 	struct rates h = { 0 };
 	bool giving;
+	int i;
 
 	every = every / 4 > 250 ? 250 : every / 4 < 10 ? 10 : every / 4;
 	pthread_mutex_lock(&r->lock);
@@ -129,6 +130,9 @@ repl_timer(void *arg)
 		if (clock_mono_ms() - told >= 1000) {
 			told += 1000;
 			tell_rates(r, &h);
+			for (i = 0; i < r->conf.dirs; i++)	/* names that were made or moved: nobody waits for their records */
+				if (r->conf.maps[i] != NULL)
+					map_flush(r->conf.maps[i]);
 		}
 		pthread_mutex_lock(&r->lock);
 	}
@@ -202,13 +206,14 @@ repl_cutter(void *arg)
 {
 	struct repl *r = arg;
 	struct cut c;
-	int64_t until;
+	int64_t since, left;
 	int more = 0;
 
 	pthread_mutex_lock(&r->lock);
 	while (!r->stop) {
-		for (until = clock_mono_ms() + r->cut_ms; !r->stop && clock_mono_ms() < until;)
-			repl_wait_ms(r, until - clock_mono_ms());
+		since = clock_mono_ms();
+		while (!r->stop && (left = since + r->cut_ms - clock_mono_ms()) > 0)
+			repl_wait_ms(r, left);
 		if (r->stop || !whole(r))
 			continue;
 		more = atomic_load(&r->touched) ? 1 : more - 1;

@@ -39,10 +39,10 @@ enum rfs_role { ROLE_PRIMARY, ROLE_SECOND };
 
 /*
  * keeper -> worker
- *	{"op":"setup", all of rfsline.h's setup, "dirs":[{"dir","backing"}],"state":{state_to_json},"gaps":[{"from_ms","to_ms"}],
+ *	{"op":"setup", all of rfsline.h's setup, "dirs":[{"dir","backing"}],"state":{state_to_json},"gaps":[{"from_ms","to_ms"}],"session":16 hex (of the term),
  *	 "degraded":bool,"pair":bool,"sync":{...}}	first line.  pair (primary): a former worker of this term had a secondary: nothing is acknowledged without it
- *	{"op":"alone","gen":16 hex}	primary: from now on no secondary is needed; gen: the new generation, on the disk already
- *	{"op":"paired","gen":16 hex}	answer to "pair": on the disk; the secondary may be told
+ *	{"op":"alone","gen":16 hex,"state":{}}	primary: from now on no secondary is needed; gen: the new generation, on the disk already
+ *	{"op":"paired","gen":16 hex,"state":{}}	answer to "pair": on the disk; the secondary may be told
  *	{"op":"config",...}		what a dynamic configuration may change
  *	{"op":"give"}			primary, after the mounts are gone: everything to the secondary, then {"event":"given"}
  *	{"op":"policy","words":[...],"base":16 hex or ""}	base: as source of an external synchronisation: the maps begin anew at this instant, with that
@@ -53,12 +53,14 @@ enum rfs_role { ROLE_PRIMARY, ROLE_SECOND };
  *	"ready"				serves
  *	"peer" {"up":bool,"node":name,"why"}	the stream
  *	"ask-alone" {"why","degraded"}	writes wait
- *	"pair" {"gen"}			the secondary has all: write down that it is needed, answer "paired"
+ *	"pair"				the secondary has all: write down that it is needed, answer "paired"
  *	"synced" {"gen"}		second: the primary has written it down
  *	"begin" {"from":gen}		second: its first change is about to be made, from the primary's generation; state_begin_sync() has been called
  *	"sync-failed" {"why","again"} | "out" {"why"}	second
  *	"given" | "taken"		primary: all is there and the stream is closed; second: the primary has given
  *	"progress" {...} | "bandwidth" {"rep_kbs","rei_kbs","in_kbs","out_kbs"} | "log" {"key","origin","text"} | "reply" {...} | "told" {...}
+ *	"full-begun"			primary: the maps know that everything is to be copied; an interruption goes on from there
+ *	"again"				after "policy": a worker with the new state is to take its place
  */
 
 #endif

@@ -24,6 +24,7 @@ struct second_conf {
 	struct map *maps[RFS_DIRS_MAX];
 	struct match *matches[RFS_DIRS_MAX];
 	const char *names[RFS_DIRS_MAX];
+	const char *folder;		/* VAR/rfs: for state_begin_sync() */
 	bool	 on_disk;		/* async="none" */
 	bool	 acl;
 	uint32_t zone;
@@ -36,6 +37,7 @@ struct second_conf {
 };
 struct second *second_new(const struct second_conf *conf, char *err, size_t errsize);
 bool second_start(struct second *s, char *err, size_t errsize);
+bool second_verify(struct second *s, const char *xml, char *text, size_t textsize);	/* rfsverify, by any thread: ssync_verify() */
 void second_free(struct second *s);		/* what was received whole is applied first */
 
 /* ---- for ssync.c ---- */

@@ -128,6 +128,7 @@ static const struct { const char *name; size_t at; } bools[] = {
 	{ "alive_ms", offsetof(struct rfs_state, alive_ms) }, { "policy_ms", offsetof(struct rfs_state, policy_ms) },
 };
 static const struct { const char *name; size_t at, size; } texts[] = {
+	{ "boot", offsetof(struct rfs_state, boot), sizeof(((struct rfs_state *)0)->boot) },
 	{ "peer", offsetof(struct rfs_state, peer), sizeof(((struct rfs_state *)0)->peer) },
 	{ "policy", offsetof(struct rfs_state, policy), sizeof(((struct rfs_state *)0)->policy) },
 	{ "policy_role", offsetof(struct rfs_state, policy_role), sizeof(((struct rfs_state *)0)->policy_role) },
@@ -290,7 +291,7 @@ load_mark(const char *folder, struct rfs_state *s)
 	if (from != 0 && from == s->gen && s->paired)
 		return;		/* it was complete; the mark outlived it */
 	s->inconsistent = true;
-	s->uptodate = false;
+	s->uptodate = s->lastprim = false;
 	s->from = from;
 }
 

@@ -28,6 +28,7 @@ struct rfs_state {
 	int64_t	 synced_ms;	/* wall clock: last instant at which both were known to be equal (syncdelta) */
 	int64_t	 open_ms, alive_ms;	/* this term's begin; last sign of life: between a term's last sign and the next one's begin nobody watched */
 	char	 policy[12], policy_role[12], policy_uid[25];	/* usersetting.rfssync*: "default" | "full" | "external" */
+	char	 boot[48];	/* path_node_boot_id() of that sign of life */
 	int64_t	 policy_ms;	/* external: when the source's map began */
 	bool	 nodetect;	/* rfssync -d: what changes until the next start of the module is not looked for */
 	bool	 syncat_down;	/* synchronised as scheduled: rfs.syncat is down until the next time */

@@ -199,7 +199,8 @@ enqueue(struct conn *c, const struct iovec *iov, int count, size_t done)
 	k->len = k->done = 0;
 	for (i = 0; i < count; i++) {
 		n = done < iov[i].iov_len ? done : iov[i].iov_len;
-		memcpy(k->data + k->len, (const uint8_t *)iov[i].iov_base + n, iov[i].iov_len - n);
+		if (n < iov[i].iov_len)
+			memcpy(k->data + k->len, (const uint8_t *)iov[i].iov_base + n, iov[i].iov_len - n);
 		k->len += iov[i].iov_len - n;
 		done -= n;
 	}
@@ -233,7 +234,8 @@ send_tls(struct conn *c, const struct iovec *iov, int count, char *err, size_t e
 	for (i = 0; i < count; i++) {
 		total += iov[i].iov_len;
 		take = iov[i].iov_len < sizeof(first) - len ? iov[i].iov_len : sizeof(first) - len;
-		memcpy(first + len, iov[i].iov_base, take);
+		if (take > 0)
+			memcpy(first + len, iov[i].iov_base, take);
 		len += take;
 	}
 	while (done < len) {

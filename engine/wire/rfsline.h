@@ -11,14 +11,15 @@
  *	{"op":"setup","module":name,"id":n,"node":name,"self":n,"peer":name or "","key":64 hex or "","var":SAFEUSERVAR,
  *	 "config":{conf_module_to_json},"lan":{"name","local":ip,"peer":ip or ""}}
  *		first line; again when something of it changed.  lan: that of the replication (<flow>, else heartbeat ident="flow", else the first).
- *	{"op":"want","seq":n,"role":word,"sync":{...}}
+ *	{"op":"want","seq":n,"role":word,"sync":{...},"nosync":true}
  *		what shall be so from now on.  Answered {"ack":n} when it is so, or cannot be: {"ack":n,"why":text}.  A new one supersedes: its ack
  *		answers both.  Roles (fsm.h, enum fsm_rfs):
  *		"off"	not mounted, links in place of the folders, on the disk what is to be remembered
  *		"alone"	mounted read-write; what the application writes needs no other server; one that comes to synchronise is served
  *		"prim"	as alone, but this server was told that the other one is its secondary: what the application writes needs it.  From then on
  *			until "alone" (or "alone-granted") nothing is acknowledged that the secondary does not have.
- *		"given"	swap: everything written is on both, this server has its folders read-only and waits for who takes
+ *		"given"	swap: everything written is on both, this server has its folders read-only and waits for who takes; nosync (swap nosync): what
+ *			the kernel has not written yet is not waited for
  *		"sync"	read-only, synchronising from the primary; {"synced":n} follows, n of this want.  sync: {"mode":"default"|"full"|"date"|
  *			"external","date_ms":n,"uid":text}
  *		"second" read-only, following the primary.  After "sync" or "given".
@@ -43,7 +44,8 @@
  *		said so or is lost.
  *	{"out":n,"why":text}	as secondary: cannot follow (disk full, an error that cannot be repaired): leave SECOND, stopstart
  *	{"facts":{"inconsistent":bool,"paired":bool}}	on change, and once after setup: heart's conditions for prim; paired: true before the
- *		worker is told "paired", and once after a setup where it is so; false is of no interest
+ *		worker is told "paired", and once after a setup where it is so; false when "alone" or "alone-granted" has been carried out after
+ *		true (heart takes a true that comes between its order and that for an older one)
  *	{"resource":"rfs.uptodate","value":"up","by":"nfsadmin","why":"","log":bool}	also rfs.lastprimstate, rfs.swapping, rfs.degraded, rfs.synced,
  *		rfs.syncat, rfs.rfssync, usersetting.rfssyncmode..., rfs_bandwidth.replication...; log: worth a row in the log
  *	{"resource-gone":name}
