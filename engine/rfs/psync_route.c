@@ -39,7 +39,7 @@ look(struct psync *p, const struct rfs_op *op)
 	s.running = p->running && !p->stop;
 	s.on = op->parent != 0 && nodeset_has(&p->forwarded[op->dir], op->parent);
 	s.to_on = op->newparent != 0 && nodeset_has(&p->forwarded[op->dir], op->newparent);
-	s.paired = op->node != 0 && nodeset_has(&p->paired[op->dir], op->node);
+	s.paired = s.all || (op->node != 0 && nodeset_has(&p->paired[op->dir], op->node));
 	s.other_paired = op->other != 0 && nodeset_has(&p->paired[op->dir], op->other);
 	pthread_mutex_unlock(&p->lock);
 	return s;
