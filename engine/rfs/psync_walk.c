@@ -340,7 +340,7 @@ psync_send_attr(struct psync *p, uint8_t dir, uint64_t node, bool locked)
 	uint8_t *buf = malloc(SYNC_XATTRS_MAX * 2 + 16384);
 	struct sync_entry e = { .node = node };
 	struct sync_out o = { .buf = buf, .size = buf != NULL ? SYNC_XATTRS_MAX + 16384 : 0 };
-	uint8_t *xattrs = buf + SYNC_XATTRS_MAX + 16384;
+	uint8_t *xattrs;
 	char path[TREE_PROC_MAX];
 	struct tree_fd *f;
 	struct stat st;
@@ -349,6 +349,7 @@ psync_send_attr(struct psync *p, uint8_t dir, uint64_t node, bool locked)
 
 	if (buf == NULL)
 		return false;
+	xattrs = buf + SYNC_XATTRS_MAX + 16384;
 	if (!locked)
 		p->c.lock(p->c.ctx, dir, node);
 	f = tree_any(p->c.trees[dir], node);
