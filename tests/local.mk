@@ -25,12 +25,18 @@ tests_unit_t_group_LDADD = $(CLUSTER_LIBS) $(CMOCKA_LIBS)
 
 # Histories of a mirror module on two servers; make sim SEED=n tells the story of one
 check_PROGRAMS += tests/sim/sim
-tests_sim_sim_SOURCES = tests/sim/sim.c tests/sim/rng.h
+tests_sim_sim_SOURCES = tests/sim/sim.c tests/sim/rng.h tests/sim/rfs_model.c tests/sim/rfs_model.h \
+	tests/sim/sim_calm.h tests/sim/sim_rfs.h tests/sim/sim_rules.h
 tests_sim_sim_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests $(JANSSON_CFLAGS)
 tests_sim_sim_LDADD = $(MODULE_LIBS)
 .PHONY: sim
 sim: tests/sim/sim$(EXEEXT)
 	tests/sim/sim -n 1 -s $(SEED) -v
+# and on two that replicate files
+check_PROGRAMS += tests/sim/rfs_sim
+tests_sim_rfs_sim_SOURCES = $(tests_sim_sim_SOURCES)
+tests_sim_rfs_sim_CPPFLAGS = $(tests_sim_sim_CPPFLAGS) -DWITH_RFS=1
+tests_sim_rfs_sim_LDADD = $(MODULE_LIBS)
 
 # Histories of the membership protocol; prints the seed of a failing one
 check_PROGRAMS += tests/sim/group_sim
@@ -126,6 +132,14 @@ tests_bench_bench_rules_SOURCES = tests/bench/bench_rules.c
 tests_bench_bench_rules_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 tests_bench_bench_rules_LDADD = $(RULES_LIBS)
 
+# Replication: are two trees equal (tests/lab/t-rfs*, tests/rfs/nemesis)
+check_PROGRAMS += tests/rfs/treecmp
+tests_rfs_treecmp_SOURCES = tests/rfs/treecmp.c
+EXTRA_DIST += tests/rfs/load tests/rfs/load_db tests/rfs/life.py tests/rfs/nemesis
+EXTRA_PROGRAMS += tests/bench/bench_rfs_io
+tests_bench_bench_rfs_io_SOURCES = tests/bench/bench_rfs_io.c
+EXTRA_DIST += tests/bench/bench_rfs.py
+
 # scripts: run by tests/run where they are
 EXTRA_DIST += tests/run tests/lib tests/lab tests/lint tests/ctl
 # agent/: units, and the real thing with snmpd on a loopback of its own (tests/agent/*.sh)
@@ -218,6 +232,11 @@ UNIT_TESTS += tests/unit/t_module
 tests_unit_t_module_SOURCES = tests/unit/t_module.c tests/unit/module_world.h
 tests_unit_t_module_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_t_module_LDADD = $(MODULE_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/t_module_rfs
+tests_unit_t_module_rfs_SOURCES = tests/unit/t_module_rfs.c tests/unit/module_world.h
+tests_unit_t_module_rfs_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_module_rfs_LDADD = $(MODULE_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/t_failover
 tests_unit_t_failover_SOURCES = tests/unit/t_failover.c tests/unit/module_world.h
@@ -322,6 +341,7 @@ tests_unit_t_check_SOURCES = tests/unit/t_check.c
 tests_unit_t_check_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS) $(MNL_CFLAGS)
 tests_unit_t_check_LDADD = $(CHECK_LIBS) $(CMOCKA_LIBS)
 include tests/unit/filter.mk
+include tests/unit/rfs_net.mk
 
 # farm: who serves what
 UNIT_TESTS += tests/unit/t_assign
@@ -355,3 +375,29 @@ UNIT_TESTS += tests/unit/t_farm_net
 tests_unit_t_farm_net_SOURCES = tests/unit/t_farm_net.c engine/cluster/link.c $(FARM_NET_SOURCES)
 tests_unit_t_farm_net_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS) $(CRYPTO_CFLAGS)
 tests_unit_t_farm_net_LDADD = $(FARM_LIBS) $(CRYPTO_LIBS) $(UV_LIBS) $(CMOCKA_LIBS)
+
+# rfsd: keeper
+UNIT_TESTS += tests/unit/t_rfs_state
+tests_unit_t_rfs_state_SOURCES = tests/unit/t_rfs_state.c
+tests_unit_t_rfs_state_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_rfs_state_LDADD = $(RFSSTATE_LIBS) $(CMOCKA_LIBS)
+
+# rfs: the change map, synchronisation
+UNIT_TESTS += tests/unit/t_rfs_map tests/unit/t_rfs_match tests/unit/t_rfs_state_match
+tests_unit_t_rfs_map_SOURCES = tests/unit/t_rfs_map.c tests/sim/rng.h
+tests_unit_t_rfs_map_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_t_rfs_map_LDADD = $(RFSSYNC_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS) -lpthread
+tests_unit_t_rfs_match_SOURCES = tests/unit/t_rfs_match.c
+tests_unit_t_rfs_match_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_rfs_match_LDADD = $(RFSSYNC_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
+tests_unit_t_rfs_state_match_SOURCES = tests/unit/t_rfs_state_match.c
+tests_unit_t_rfs_state_match_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_rfs_state_match_LDADD = $(RFSSYNC_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/t_rfs_psync
+tests_unit_t_rfs_psync_SOURCES = tests/unit/t_rfs_psync.c tests/unit/rfs_sync_world.h tests/sim/rng.h
+tests_unit_t_rfs_psync_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_t_rfs_psync_LDADD = $(RFS_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/t_rfs_check
+tests_unit_t_rfs_check_SOURCES = tests/unit/t_rfs_check.c tests/unit/rfs_sync_world.h tests/sim/rng.h
+tests_unit_t_rfs_check_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_t_rfs_check_LDADD = $(RFS_LIBS) $(CMOCKA_LIBS)

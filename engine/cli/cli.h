@@ -150,6 +150,12 @@ bool rules_check(const struct conf_module *m, const char *userconfig, struct con
 /* ---- exec_check.c: are the programs there that it names?  What is not: in errs ---- */
 void exec_check(const struct conf_module *m, const char *bin, const char *userconfig, struct conf_errors *errs);
 
+/* ---- replicated.c: the folders of <rfs>, for a module in STOP, under the lock.  false: told ---- */
+bool replicated_check(const char *module, const struct conf_module *m);	/* could they be moved?  Changes nothing */
+bool replicated_apply(const char *module, const struct conf_module *m, bool quiet);	/* all, or as it was */
+bool replicated_can_leave(const char *module);	/* nothing is mounted */
+bool replicated_leave(const char *module, const struct conf_module *keep, bool quiet);	/* those that keep does not name; NULL: all */
+
 /* ---- networks.c: tells conf/ the networks of this server ---- */
 void networks_tell(void);
 void addresses_check(const char *module, const struct conf_module *m, const char *userconfig, struct conf_errors *errs);
@@ -207,6 +213,11 @@ int do_clean(struct cli *c);
 int do_checker(struct cli *c);
 int do_update(struct cli *c);
 int do_errd(struct cli *c);
+int do_rfssync(struct cli *c);		/* cli_rfs.c */
+int do_rfscheck(struct cli *c);
+#define CLI_DATES "YYYY-MM-DD[Z], \"YYYY-MM-DD hh:mm:ss[Z]\" or YYYY-MM-DDThh:mm:ss[Z]"
+bool cli_date(const char *text, int64_t *wall_ms);	/* one of CLI_DATES, local time without Z */
+void sync_show(const json_t *resources, const char *module, const char *state);	/* one line while a synchronization is going on */
 int do_explain(struct cli *c);		/* cli_explain.c */
 /* The object of op explain in words, as of now_ms (wall clock) */
 void explain_show(FILE *to, const json_t *explain, const char *module, int64_t now_ms);

@@ -227,8 +227,8 @@ config_apply(struct stage *s)
 {
 	struct cli *c = s->c;
 	char active[PATH_MAX], bin[PATH_MAX], err[1024];
+	bool ok, stopped = strcmp(s->state, rpt_state_names[RS_STOP]) == 0;
 	json_t *show;
-	bool ok;
 
 	ok = stage_load(s);
 	show_findings(&s->errs);
@@ -236,7 +236,8 @@ config_apply(struct stage *s)
 		cli_error("this server has no cluster configuration: expected safekit cluster config FILE.xml first");
 		ok = false;
 	}
-	if (!ok || !allowed_while_running(s) || !module_take_id(c, s->conf.id)) {
+	if (!ok || !allowed_while_running(s) || (stopped && !replicated_check(c->module, &s->conf))
+	    || !module_take_id(c, s->conf.id)) {
 		cli_error("configuration of module %s refused", c->module);
 		return EXIT_FAILED;
 	}
@@ -247,12 +248,13 @@ config_apply(struct stage *s)
 	}
 	if (!stage_script(s, "config", c->json) || !write_run_form(s) || !key_apply(c->module, s->dir)
 	    || !wrapper_write(s->dir, c->module, s->conf.mode, s->conf.vaddrs_count > 0) || !module_private_dir(active, sizeof(active), c->module)
-	    || !keep_config(c->module, active))
+	    || !keep_config(c->module, active) || (stopped && !replicated_apply(c->module, &s->conf, c->json)))
 		return EXIT_FAILED;
 	if (!tree_replace(s->dir, active, err, sizeof(err))) {
 		cli_error("%s", err);
 		return EXIT_FAILED;
 	}
+	ok = !stopped || replicated_leave(c->module, &s->conf, c->json);
 	if (!tell_safeadmin(c))
 		return EXIT_FAILED;
 	module_compare_id(c);
@@ -265,7 +267,7 @@ config_apply(struct stage *s)
 	} else {
 		printf("Configuration of module %s applied: signature %s\n", c->module, s->signature);
 	}
-	return EXIT_DONE;
+	return ok ? EXIT_DONE : EXIT_FAILED;
 }
 
 /* STOP, and the stable states that UG 9.6 names: ALONE, and WAIT when it is red */
@@ -356,6 +358,8 @@ config_remove(struct cli *c)
 	}
 	if (lstat(active, &st) == -1)
 		return EXIT_DONE;
+	if (!replicated_can_leave(c->module))
+		return EXIT_FAILED;
 	status = clean_addresses(c);
 	loaded = module_active(c->module, &conf, &date, err, sizeof(err));
 	if (loaded) {
@@ -370,6 +374,8 @@ config_remove(struct cli *c)
 			cli_error("script deconfig of module %s returned %d; the configuration is removed all the same", c->module, rc);
 		status = EXIT_FAILED;
 	}
+	if (!replicated_leave(c->module, NULL, c->json))
+		status = EXIT_FAILED;
 	if (!tree_remove(old, err, sizeof(err))) {
 		cli_error("%s", err);
 		return EXIT_FAILED;
@@ -406,6 +412,16 @@ do_deconfig(struct cli *c)
 
 /* ---- confcheck, confinfo ---- */
 
+/* The folders of a module that runs are where they belong */
+static bool
+check_stopped(struct cli *c)
+{
+	struct rpt_module m;
+	bool found = false;
+
+	return c->conn == NULL || (cli_module_report(c, c->module, &m, &found) && (!found || m.state == RS_STOP));
+}
+
 static int
 check_only(struct stage *s)
 {
@@ -415,7 +431,7 @@ check_only(struct stage *s)
 
 	if (!c->json)
 		show_findings(&s->errs);
-	ok = ok && stage_script(s, "confcheck", c->json);
+	ok = ok && (!check_stopped(c) || replicated_check(c->module, &s->conf)) && stage_script(s, "confcheck", c->json);
 	if (c->json) {
 		json_t *text = s->output != NULL ? json_string(s->output) : NULL;
 

@@ -32,15 +32,40 @@ ask_patiently(struct cli *c, json_t *req)
 	return reply;
 }
 
+/* What the words ask for besides the action; false: told */
+static bool
+action_options(const struct cli *c, json_t **options)
+{
+	const char *date = c->opt['d'];
+	int64_t ms;
+
+	*options = NULL;
+	if (c->nwords > 0) {
+		*options = json_pack("{s:b}", c->words[0], 1);	/* fullsync, nosync: the table has seen to the words */
+	} else if (strcmp(c->verb->name, "secondforce") == 0) {
+		if (date == NULL || !cli_date(date, &ms) || ms > clock_wall_us() / 1000) {
+			cli_error("safekit secondforce: option -d expects a date of the past, " CLI_DATES "%s%.60s%s", date != NULL ? ", not \"" : "",
+			    date != NULL ? date : "", date != NULL ? "\"" : "");
+			return false;
+		}
+		*options = json_pack("{s:I}", "date_ms", (json_int_t)ms);
+	}
+	return true;
+}
+
 int
 do_action(struct cli *c)
 {
-	json_t *req, *args = json_array(), *reply;
+	json_t *req, *args, *reply, *options;
 	int i;
 
+	if (!action_options(c, &options))
+		return EXIT_TYPING;
+	args = json_array();
 	for (i = 0; i < c->nwords; i++)
 		json_array_append_new(args, json_string(c->words[i]));
-	req = json_pack("{s:s,s:s,s:s,s:s,s:o}", "op", "action", "module", c->module, "verb", c->verb->name, "by", c->by, "args", args);
+	req = json_pack("{s:s,s:s,s:s,s:s,s:o,s:o*}", "op", "action", "module", c->module, "verb", c->verb->name, "by", c->by, "args", args, "options",
+	    options);
 	if (c->detector)
 		json_object_set_new(req, "identity", json_string(c->by));
 	reply = ask_patiently(c, req);

@@ -229,6 +229,10 @@ copy_files(struct dump *d)
 		copy_outputs(d, path);
 	if (path_format(path, sizeof(path), "%s/modules/%s/heart.json", path_safevar(), d->c->module))
 		copy_tail(d, path, "heart.json", FILE_BYTES, false);
+	if (path_format(path, sizeof(path), "%s/modules/%s/rfs/state.json", path_safevar(), d->c->module))
+		copy_tail(d, path, "rfs_state.json", FILE_BYTES, false);
+	if (path_format(path, sizeof(path), "%s/modules/%s/rfs/folders.json", path_safevar(), d->c->module))
+		copy_tail(d, path, "rfs_folders.json", FILE_BYTES, false);
 	if (path_format(path, sizeof(path), "%s/cluster/cluster.xml", path_safevar()))
 		copy_tail(d, path, "cluster/cluster.xml", FILE_BYTES, true);
 	if (path_format(path, sizeof(path), "%s/cluster/state.json", path_safevar()))
@@ -250,6 +254,7 @@ begin_readme(struct dump *d)
 	fputs("log.txt, log.json         messages of the module, verbose\n"
 	    "safeadmin.txt             messages of safeadmin\n"
 	    "state.txt, state.json     the module and its resources; explain.txt: why it is in this state\n"
+	    "rfs_state.json            what this server knows of its replicated data (not the map of changes); rfs_folders.json: its folders\n"
 	    "cluster/                  configuration and state of the cluster, without its key\n"
 	    "configuration_active/     what runs (SAFE/private/modules/AM); configuration_current/: SAFE/modules/AM\n"
 	    "outputs/                  last outputs of the scripts\n"

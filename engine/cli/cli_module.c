@@ -296,7 +296,7 @@ uninstall(struct cli *c)
 		cli_error("module %s is not installed", c->module);
 		return EXIT_FAILED;
 	}
-	if (!module_is_stopped(c, "module uninstall"))
+	if (!module_is_stopped(c, "module uninstall") || !replicated_can_leave(c->module))
 		return EXIT_FAILED;
 	status = config_remove(c);
 	if (!module_dir(dir, sizeof(dir), c->module) || !path_format(old, sizeof(old), "%s/modules/.%s.old", path_safe(), c->module)
@@ -422,6 +422,8 @@ add_used(struct cli *c, json_t *rows, uint32_t id)
 	}
 	for (i = 0; i < conf.hb_count; i++)
 		add_port(rows, "heart", "port", "UDP", conf.hb[i].port != 0 ? conf.hb[i].port : PORT_HEART + id - 1);
+	if (conf.has_rfs)
+		add_port(rows, "rfs", "safenfs_port", "TCP", PORT_RFS + (id - 1) * 4);
 	if (conf.has_farm)
 		add_port(rows, "farm", "port", "UDP", conf.farm.port != 0 ? conf.farm.port : PORT_FARM + (id - 1) * 3);
 	conf_module_free(&conf);

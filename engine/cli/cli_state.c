@@ -203,6 +203,26 @@ get_rows(struct cli *c, const char *what)
 	return picked;
 }
 
+/* A bar for each module that synchronizes its replicated directories */
+static void
+show_syncs(struct cli *c, const json_t *modules, const json_t *resources)
+{
+	json_t *row, *own = NULL;
+	size_t i;
+
+	json_array_foreach(modules, i, row) {
+		const char *name = json_string_value(json_object_get(row, "name")), *mode = json_string_value(json_object_get(row, "mode"));
+		const char *state = json_string_value(json_object_get(row, "state"));
+
+		if (name == NULL || state == NULL || mode == NULL || strcmp(mode, "mirror") != 0 || strcmp(state, "STOP") == 0)
+			continue;
+		if (resources == NULL && (resources = own = get_rows(c, "resources")) == NULL)
+			break;
+		sync_show(resources, name, state);
+	}
+	json_decref(own);
+}
+
 int
 do_state(struct cli *c)
 {
@@ -230,6 +250,7 @@ do_state(struct cli *c)
 		show_json(c->module != NULL ? json_array_get(modules, 0) : modules);
 	} else {
 		show_modules(modules);
+		show_syncs(c, modules, resources);
 		json_array_foreach(modules, i, row)
 			if (resources != NULL)
 				show_verbose(c, row, resources, shares);

@@ -219,6 +219,8 @@ do_man(struct cli *c)
 	    "each process, for the <proc> tags of userconfig.xml");
 	puts(".TP\n.B SAFE/private/bin/gencron\ngencron del|add USER all|COMMAND \\-c COMMENT comments entries of the user's crontab out, or "
 	    "in again, in stop_prim and start_prim");
+	puts(".TP\n.B SAFE/private/bin/flatlogdump\nflatlogdump \\-O stdout|FILE makes text of the XML log of rfsverify or rfsdiff on its standard input");
+	puts(".TP\n.B SAFEVAR/modules/AM/rfsverifylog.xml, rfsdifflog.xml\nwhat rfsverify and rfsdiff have found last");
 	return EXIT_DONE;
 }
 

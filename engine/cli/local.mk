@@ -13,7 +13,7 @@ libcli_a_SOURCES = \
 	engine/cli/cli_control.c engine/cli/cli_state.c engine/cli/cli_log.c engine/cli/cli_module.c \
 	engine/cli/cli_config.c engine/cli/cli_cluster.c engine/cli/cli_misc.c engine/cli/cli_explain.c \
 	engine/cli/cli_keep.c engine/cli/cli_key.c engine/cli/wrapper.c engine/cli/rules_check.c engine/cli/exec_check.c \
-	engine/cli/networks.c \
+	engine/cli/networks.c engine/cli/replicated.c engine/cli/cli_rfs.c \
 	engine/cli/redact.h engine/cli/redact.c engine/cli/dump.h engine/cli/cli_dump.c engine/cli/dump_commands.c \
 	engine/cli/plist.h engine/cli/plist.c engine/cli/cli_proc.c engine/cli/vhost.c
 libcli_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS) $(ZIP_CFLAGS)
@@ -34,6 +34,10 @@ errdpoll_running_SOURCES = engine/cli/errdpoll_running.c engine/cli/plist.h engi
 errdpoll_running_LDADD = libbase.a
 gencron_SOURCES = engine/cli/gencron.c
 gencron_LDADD = libbase.a
+safebin_PROGRAMS += flatlogdump
+flatlogdump_SOURCES = engine/cli/flatlogdump.c
+flatlogdump_CPPFLAGS = $(AM_CPPFLAGS) $(XML_CFLAGS)
+flatlogdump_LDADD = $(XML_LIBS) libbase.a
 
 # made by the program from its own table
 nodist_safeman8_DATA = safekit.8

@@ -14,11 +14,11 @@
 static const struct { const char *name; char key; } options[] = {
 	{ "-m", 'm' }, { "-i", 'i' }, { "-u", 'u' }, { "-s", 's' }, { "-t", 't' }, { "-l", 'l' }, { "-M", 'M' }, { "-A", 'A' },
 	{ "-I", 'I' }, { "-v", 'v' }, { "-lq", 'q' }, { "-r", 'r' }, { "-h", 'h' }, { "--help", 'h' }, { "--json", 'J' },
-	{ "--from", 'F' }, { "-name=", 'N' }, { "-argregex=", 'R' }, { "-level=", 'L' },	/* "=": its value is in the same word */
+	{ "--from", 'F' }, { "-d", 'd' }, { "-name=", 'N' }, { "-argregex=", 'R' }, { "-level=", 'L' },	/* "=": its value is in the same word */
 };
 
 /* Options that take a value whatever the verb: those may be skipped in search of the verb */
-#define ALWAYS_VALUED	"miustMF"
+#define ALWAYS_VALUED	"miustMFd"
 
 const char *
 option_name(char key)

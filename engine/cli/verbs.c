@@ -20,12 +20,20 @@ const struct verb verbs[] = {
 	    "name with -i: the log then says who called, and the maxloop counter counts."),
 	ACTION("restart", "-m AM [-i identity]", 0, "", "Runs the stop and the start scripts of the application, without failover", ""),
 	ACTION("swap", "[nosync] -m AM [-i identity]", 1, "nosync", "Exchanges the roles of primary and secondary (mirror)",
-	    "nosync: without synchronizing the replicated directories."),
+	    "nosync: without synchronizing the replicated directories: for when the synchronization cannot be done."),
 	ACTION("stopstart", "-m AM [-i identity]", 0, "", "Stops a module and starts it again, with failover of a primary", ""),
 	ACTION("prim", "[fullsync] -m AM [-i identity]", 1, "fullsync", "Forces a module to start as primary (mirror)",
-	    "Fails if the other server is primary. fullsync: the other server copies all replicated directories when it starts."),
+	    "Fails if the other server is primary, and if the replicated directories of this one may be inconsistent. fullsync: the other server "
+	    "copies all replicated directories when it starts."),
+	ACTION("primforce", "-m AM [-i identity]", 0, "", "Forces a module to start as primary, also with inconsistent data (mirror)",
+	    "For a server that was stopped during a synchronization and whose data is valid all the same. The other server copies all replicated "
+	    "directories when it starts."),
 	ACTION("second", "[fullsync] -m AM [-i identity]", 1, "fullsync", "Forces a module to start as secondary (mirror)",
 	    "Fails if the other server is not primary. fullsync: all replicated directories are copied."),
+	{ "secondforce", "-d date -m AM [-i identity]", "m:i:d:J", 0, 0, "", CTL, do_action,
+	    "Starts a module as secondary and copies only what was modified after a date (mirror)",
+	    "-d: YYYY-MM-DD[Z], \"YYYY-MM-DD hh:mm:ss[Z]\" or YYYY-MM-DDThh:mm:ss[Z]; local time without Z. Files of the primary that were modified "
+	    "after it are copied; that the others are the same here, as after restoring a backup of that date, is for you to know." },
 	ACTION("forcestop", "-m AM [-i identity]", 0, "", "Stops a module even if some of its resources are frozen", ""),
 	ACTION("stopwait", "-m AM [-i identity]", 0, "", "Stops the application and puts the module in state WAIT", ""),
 	{ "waitstart", "-m AM [-t seconds]", "m:t:", 0, 0, "", V_ADMIN | V_MODULE, do_waitstart, "Waits for the end of the start",
@@ -58,6 +66,18 @@ const struct verb verbs[] = {
 	{ "resetloop", "-m AM [-i handler]", "m:i:J", 0, 0, "", CTL, do_loop, "Sets the maxloop counter to 0", "" },
 	{ "checkloop", "-m AM", "m:J", 0, 0, "", V_ADMIN | V_MODULE | V_ANSWERS, do_loop, "Checks the maxloop counter",
 	    "Exit status 1 when the limit is reached and the last increment is within loop_interval, else 0." },
+
+	/* replication */
+	{ "rfssync", "[full | external prim|second uid | -d prim|second uid] -m AM [-i identity]", "m:i:d:J", 0, 3, "full external prim second /",
+	    V_ADMIN | V_MODULE, do_rfssync, "Sets or shows how the next synchronization of replicated directories is done (mirror)",
+	    "Without a word: shows it. full: all files are copied. external: this server is the source (prim) or the destination (second) of a backup "
+	    "called uid (at most 24 characters) that is carried from one to the other; then only what was modified since is copied. -d: without "
+	    "looking for changes between backup, restore and the start of the module: with caution. After a synchronization it is the default again." },
+	{ "rfsverify", "-m AM", "m:J", 0, 0, "", V_ADMIN | V_MODULE, do_rfscheck, "Compares the replicated directories of both servers (mirror)",
+	    "On the secondary. Details: cat SAFEVAR/modules/AM/rfsverifylog.xml | safekit -r flatlogdump -O stdout." },
+	{ "rfsdiff", "-m AM", "m:J", 0, 0, "", V_ADMIN | V_MODULE, do_rfscheck,
+	    "Estimates what a synchronization of the other server would have to copy (mirror)",
+	    "On the server that is ALONE. Details: cat SAFEVAR/modules/AM/rfsdifflog.xml | safekit -r flatlogdump -O stdout." },
 
 	/* what is */
 	{ "state", "[-m AM] [-v|-lq]", "m:vqJ", 0, 0, "", V_ANSWERS, do_state, "Shows the state of modules",

@@ -685,7 +685,7 @@ group_rivals(const struct group *g, uint32_t mask, int64_t now)
 			if ((g->claim_members[i] & BIT(k)) != 0 && (g->claim_word[i][k] & mask) != 0)
 				rivals |= BIT(k);
 	}
-	return rivals;
+	return rivals & ~self;	/* an older view of theirs may have our name: we are no rival of ourselves */
 }
 
 uint32_t

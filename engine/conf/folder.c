@@ -77,14 +77,31 @@ sync_parent(const struct names *n, char *err, size_t errsize)
 	return ok;
 }
 
-bool
-folder_is_mount(const char *path)
+/* What stands there, without a question to a file system that may not answer (FUSE without its server).  -1: errno */
+static int
+stand(const char *path, mode_t *mode, bool *mount)
 {
 	struct statx st;
 
-	if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_TYPE, &st) == -1)
-		return errno == ENOTCONN;	/* a FUSE mount that nobody serves any more */
-	return (st.stx_attributes_mask & st.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+	if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, STATX_TYPE, &st) == -1) {
+		if (errno != ENOTCONN)
+			return -1;
+		*mode = S_IFDIR;	/* a FUSE mount whose server is gone for good */
+		*mount = true;
+		return 0;
+	}
+	*mode = st.stx_mode;
+	*mount = (st.stx_attributes_mask & st.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+	return 0;
+}
+
+bool
+folder_is_mount(const char *path)
+{
+	mode_t mode;
+	bool mount;
+
+	return stand(path, &mode, &mount) == 0 && mount;
 }
 
 /* Is this a link to the backing folder, as we write it (its name) or as somebody has restored it (its path)?  text has PATH_MAX. */
@@ -128,31 +145,29 @@ static enum folder_form
 look(const struct names *n, char *err, size_t errsize)
 {
 	char text[PATH_MAX];
-	struct stat dir, backing;
-	bool has_backing = lstat(n->backing, &backing) == 0;
+	mode_t dir, backing;
+	bool mount, ignored, has_backing = stand(n->backing, &backing, &ignored) == 0;
 
 	if (!has_backing && errno != ENOENT) {
 		fail(err, errsize, n->backing);
-	} else if (has_backing && !S_ISDIR(backing.st_mode)) {
+	} else if (has_backing && !S_ISDIR(backing)) {
 		snprintf(err, errsize, "%.300s is no folder: expected nothing there, or the folder with the files", n->backing);
-	} else if (lstat(n->dir, &dir) == -1) {
+	} else if (stand(n->dir, &dir, &mount) == -1) {
 		if (errno == ENOENT)
 			return has_backing ? FOLDER_HALF : FOLDER_NONE;
-		if (errno == ENOTCONN)
-			return FOLDER_MOUNTED;
 		fail(err, errsize, n->dir);
-	} else if (S_ISLNK(dir.st_mode)) {
+	} else if (S_ISLNK(dir)) {
 		if (!leads_to(n->dir, n->backing, text))
 			snprintf(err, errsize, "%.200s is a link to %.200s: expected a folder, or a link to %s", n->dir, text, base_of(n->backing));
 		else if (has_backing)
 			return FOLDER_LINKED;
 		else
 			snprintf(err, errsize, "%.200s is a link to %s, which is not there: expected the folder with the files", n->dir, base_of(n->backing));
-	} else if (!S_ISDIR(dir.st_mode)) {
+	} else if (!S_ISDIR(dir)) {
 		snprintf(err, errsize, "%.300s is a file: expected a folder", n->dir);
 	} else if (!has_backing) {
 		return FOLDER_PLAIN;
-	} else if (folder_is_mount(n->dir)) {
+	} else if (mount) {
 		return FOLDER_MOUNTED;
 	} else if (is_empty(n->dir)) {
 		return FOLDER_OPEN;

@@ -31,7 +31,7 @@ enum folder_form folder_look(const char *dir, const char *suffix, char *err, siz
 bool folder_link(const char *dir, const char *suffix, char *err, size_t errsize);	/* -> LINKED; from NONE: a new empty folder */
 bool folder_open(const char *dir, const char *suffix, char *err, size_t errsize);	/* LINKED, HALF -> OPEN */
 bool folder_restore(const char *dir, const char *suffix, char *err, size_t errsize);	/* -> PLAIN; NONE stays */
-bool folder_is_mount(const char *path);		/* is something mounted on it? */
+bool folder_is_mount(const char *path);		/* is something mounted on it?  Asks no FUSE server */
 /* The file system names its files by 8 bytes, as replication needs it (ext4); path: an existing folder.  false: err */
 bool folder_handles(const char *path, char *err, size_t errsize);
 

@@ -40,6 +40,7 @@ const struct fsm_state_row fsm_states[S_COUNT] = {
 	[S_TAKEBACK]	= { "TAKEBACK", RS_ALONE, ST_TRANSIENT, F_HELD, "swap failed: start_prim runs again" },
 	[S_SWAP_TAKE]	= { "SWAP_TAKE", RS_SECOND, ST_TRANSIENT, F_SECOND | F_CLAIM, "swap: the primary has released, waits for its word" },
 	[S_SWAP_IN]	= { "SWAP_IN", RS_PRIM, ST_TRANSIENT, F_HELD, "swap: stop_second, start_prim run" },
+	[S_SWAP_SYNC]	= { "SWAP_SYNC", RS_SECOND, ST_TRANSIENT, F_SECOND, "swap: replicated files follow the new primary's" },
 	[S_SWAP_SECOND]	= { "SWAP_SECOND", RS_SECOND, ST_TRANSIENT, F_SECOND, "swap: start_second runs" },
 	[S_TO_UP]	= { "TO_UP", RS_UP, ST_TRANSIENT, 0, "start_both runs" },
 	[S_UP]		= { "UP", RS_UP, ST_READY, F_STABLE, "application started" },

@@ -23,7 +23,7 @@ enum fsm_state {
 	S_CLAIM, S_TO_ALONE, S_ALONE, S_LEAVE_ALONE, S_RESTART_ALONE,	/* mirror */
 	S_TO_PRIM, S_PRIM, S_LOSE_SECOND, S_LEAVE_PRIM, S_RESTART_PRIM,
 	S_SYNC, S_TO_SECOND, S_SECOND, S_SECOND_CLAIM, S_TAKEOVER, S_LEAVE_SECOND, S_RESTART_SECOND,
-	S_SWAP_OUT, S_SWAP_GIVEN, S_SWAP_CLAIM, S_TAKEBACK, S_SWAP_TAKE, S_SWAP_IN, S_SWAP_SECOND,
+	S_SWAP_OUT, S_SWAP_GIVEN, S_SWAP_CLAIM, S_TAKEBACK, S_SWAP_TAKE, S_SWAP_IN, S_SWAP_SYNC, S_SWAP_SECOND,
 	S_TO_UP, S_UP, S_RESTART_UP, S_LEAVE_UP,		/* light */
 	S_COUNT
 };
@@ -171,8 +171,8 @@ enum fsm_cond {
 	C_NOWITNESS	= 1 << 25,	/* a splitbrain witness is configured and does not answer, or has not yet: the peer's silence may be ours */
 	C_PENDING	= 1 << 26,	/* a rule that may hold the module has resources without a first verdict */
 	C_TOLD		= 1 << 24,	/* peer has seen our present state, or we hear it for so long that it had the time to */
-	/* where files are replicated (without <rfs>: C_WHOLE while in S_SYNC, nothing else) */
-	C_WHOLE		= 1 << 27,	/* in S_SYNC: our files are the primary's, and it tells that it needs us; as primary: nothing is acknowledged alone */
+	/* where files are replicated (without <rfs>: C_WHOLE while in S_SYNC and S_SWAP_SYNC, nothing else) */
+	C_WHOLE		= 1 << 27,	/* syncing: our files are the primary's, and it tells that it needs us; as primary: nothing is acknowledged alone */
 	C_APART		= 1 << 28,	/* as primary: writes are acknowledged without the other one; else: the primary does that, or wants to */
 	C_INCONSISTENT	= 1 << 29,	/* prim was ordered, and the files are half old, half new */
 	C_STALE		= 1 << 30,	/* we did not run for so long that the other one may have gone on without us */

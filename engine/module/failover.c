@@ -100,6 +100,7 @@ mod_set_rules(struct mod *m, struct rules *rules)
 		m->fo.since_wall_ms[i] = wall;
 	}
 	mod_failover_remote(m);
+	mod_rfs_tell_rules(m);
 	if (m->fo.hold == HOLD_RULE)
 		m->fo.hold = HOLD_PENDING;	/* its number may mean another rule now: judged anew */
 	m->fo.candidate = m->fo.hold_rule = NO_RULE;

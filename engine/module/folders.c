@@ -19,17 +19,23 @@
 
 #define UPTODATE	"rfs.uptodate"
 
-/* In these states another server's word may make us primary or let us stay one; and the files are those of the pair */
 static bool
-follows(const struct mod *m)
+syncs(const struct mod *m)
 {
-	return (fsm_states[m->state].flags & F_SECOND) != 0;
+	return m->state == S_SYNC || m->state == S_SWAP_SYNC;
 }
 
 static bool
 gives(const struct mod *m)
 {
 	return m->state == S_SWAP_GIVEN || m->state == S_SWAP_CLAIM;
+}
+
+/* A secondary whose files are the primary's: it may take over */
+static bool
+follows(const struct mod *m)
+{
+	return (fsm_states[m->state].flags & F_SECOND) != 0 && !syncs(m) && !gives(m);
 }
 
 static bool
@@ -51,7 +57,7 @@ mod_rfs_flags(const struct mod *m, unsigned flags)
 {
 	if (!m->conf.rfs)
 		return flags;
-	if (m->rfs.dropped)
+	if (m->rfs.dropped || m->state == S_SWAP_SYNC)
 		flags &= ~(unsigned)(F_SECOND | F_GIVEN);
 	if (m->rfs.paired)
 		flags |= F_PAIRED;
@@ -79,13 +85,15 @@ mod_rfs_conditions(const struct mod *m)
 	bool heard = m->peer.view == BEAT_KNOWN;
 	unsigned c = 0;
 
-	if (m->state == S_SYNC && m->run_seq == 0 && (!m->conf.rfs || (f->synced && heard && pair_primary(b))))
+	if (syncs(m) && m->run_seq == 0 && (!m->conf.rfs || (f->synced && heard && pair_primary(b))))
 		c |= C_WHOLE;
 	if (!m->conf.rfs)
 		return c;
 	if (mod_holds(m))
 		c |= f->paired ? C_WHOLE : C_APART;
 	else if (f->dropped || (m->state == S_WAIT && heard && (b->flags & F_DROP) != 0))
+		c |= C_APART;
+	else if (gives(m) && f->taken && (!heard || (b->flags & (F_SECOND | F_HELD)) == 0))
 		c |= C_APART;
 	if (m->forced_prim && f->inconsistent && !f->primforce)
 		c |= C_INCONSISTENT;
@@ -103,6 +111,15 @@ mod_rfs_eligible(const struct mod *m)
 	return !m->conf.rfs || m->forced_prim || m->rfs.uptodate == RH_UP;
 }
 
+/* Was it primary last?  Its data knows better than what heart remembers, where there is data. */
+int
+mod_rfs_lastprim(const struct mod *m)
+{
+	if (!m->conf.rfs || (m->rfs.lastprim != RH_UP && m->rfs.lastprim != RH_DOWN))
+		return m->rec.lastprim;
+	return m->rfs.lastprim == RH_UP;
+}
+
 /* prim says that this server's data counts; to the disk it goes when the claim is won. */
 void
 mod_rfs_tell_rules(struct mod *m)
@@ -114,6 +131,8 @@ mod_rfs_tell_rules(struct mod *m)
 bool
 mod_rfs_resource(struct mod *m, const char *name, int health)
 {
+	if (m->conf.rfs && strcmp(name, "rfs.lastprimstate") == 0)
+		m->rfs.lastprim = health;
 	if (!m->conf.rfs || strcmp(name, UPTODATE) != 0)
 		return false;
 	m->rfs.uptodate = health;
@@ -125,7 +144,7 @@ mod_rfs_resource(struct mod *m, const char *name, int health)
 void
 mod_rfs_clock(struct mod *m, int64_t now)
 {
-	if (m->conf.rfs && now - m->now >= m->lease_ms / 2 && (follows(m) || gives(m) || m->state == S_SYNC || m->rfs.paired)) {
+	if (m->conf.rfs && now - m->now >= m->lease_ms / 2 && (follows(m) || gives(m) || syncs(m) || m->rfs.paired)) {
 		m->rfs.stale = true;
 		mod_tell(m);	/* an answer to this is one of now */
 	}
@@ -142,10 +161,12 @@ mod_rfs_heard(struct mod *m)
 
 	if (!m->conf.rfs)
 		return;
-	if (m->state == S_SYNC)
+	if (syncs(m))
 		drop = (b->flags & F_DROP) != 0 || (f->synced && primary && answered(m) && (b->flags & F_PAIRED) == 0);
 	else if (follows(m))	/* who leaves acknowledges nothing more: heart may have died there, and not know yet */
 		drop = primary && ((b->flags & F_DROP) != 0 || (b->flags & (F_PAIRED | F_LEAVING)) == 0);
+	if (gives(m) && (b->flags & (F_SECOND | F_HELD)) != 0)	/* whose claim we acknowledged may have taken, without our hearing of it */
+		f->taken = (b->flags & (F_CLAIM | F_HELD)) != 0;
 	if (drop && !f->dropped) {
 		f->dropped = true;
 		mod_say(m, MSG_RFS_OUT, "the primary goes on without this server");
@@ -172,7 +193,7 @@ is_free(const struct mod *m)
 static void
 part(struct mod *m)
 {
-	m->rfs.parting = m->rfs.parting || m->rfs.paired;
+	m->rfs.parting = true;
 	m->rfs.paired = m->rfs.ask = false;
 }
 
@@ -207,13 +228,21 @@ mod_rfs_grant(struct mod *m)
 void
 mod_rfs_plan(struct mod *m, enum fsm_plan plan)
 {
-	switch (m->conf.rfs ? fsm_plan_rfs_before(plan) : RF_NONE) {
+	enum fsm_rfs role = m->conf.rfs ? fsm_plan_rfs_before(plan) : RF_NONE, was = m->rfs.role;
+
+	if (role != RF_NONE)
+		m->rfs.role = role;
+	if (m->conf.rfs && fsm_plan_rfs_after(plan) != RF_NONE)
+		m->rfs.role = fsm_plan_rfs_after(plan);
+	switch (role) {
 	case RF_ALONE:
+		if (was == RF_ALONE && !m->rfs.paired)
+			break;		/* it is so already; it may just become paired */
 		part(m);
+		m->rfs.ordered = true;
 		break;
 	case RF_PRIM:
-		m->rfs.paired = true;
-		m->rfs.parting = false;
+		m->rfs.paired = true;	/* only ordered where it is so */
 		break;
 	case RF_SYNC:
 		m->rfs.synced = m->rfs.dropped = m->rfs.stale = m->rfs.paired = false;
@@ -232,16 +261,24 @@ void
 mod_rfs_become(struct mod *m, enum fsm_state next)
 {
 	struct mod_rfs *f = &m->rfs;
+	bool given = next == S_SWAP_GIVEN || next == S_SWAP_CLAIM, leaves = (fsm_states[next].flags & (F_HELD | F_SECOND)) == 0;
 
+	/* Half of a pair is up to date only as long as it is one; rfsd says so itself in a moment. */
+	if (leaves && m->conf.rfs && (follows(m) || gives(m) || f->paired)) {
+		f->uptodate = RH_DOWN;
+		mod_rfs_tell_rules(m);
+	}
 	if ((fsm_states[next].flags & F_HELD) == 0) {
 		f->ask = false;
-		if (next != S_SWAP_GIVEN && next != S_SWAP_CLAIM)
-			f->paired = f->parting = false;
+		if (!given)
+			f->paired = f->parting = f->ordered = f->said_paired = false;
 	}
-	if ((fsm_states[next].flags & (F_HELD | F_SECOND)) == 0 && next != S_SYNC)
+	if (leaves && next != S_SYNC)
 		f->dropped = f->stale = f->synced = false;
+	if (next == S_SWAP_OUT)
+		f->taken = false;
 	if (next == S_STOP)
-		*f = (struct mod_rfs){ .uptodate = RH_UNKNOWN };
+		*f = (struct mod_rfs){ .uptodate = RH_UNKNOWN, .lastprim = RH_UNKNOWN };
 }
 
 /* ---- what an operator says ---- */
@@ -267,12 +304,12 @@ mod_rfs_wish(struct mod *m, enum rpt_verb verb, const struct mod_options *o)
 	m->rfs.date_ms = verb == VERB_SECONDFORCE ? o->date_ms : 0;
 }
 
-/* ---- what rfsd says ---- */
+/* ---- what rfsd says, and has logged ---- */
 
 void
 mod_rfs_synced(struct mod *m)
 {
-	if (m->state != S_SYNC || m->rfs.synced)
+	if (!syncs(m) || m->rfs.synced)
 		return;
 	m->rfs.synced = true;
 	mod_tell(m);		/* what is said in answer to this is said by one who knows */
@@ -281,9 +318,8 @@ mod_rfs_synced(struct mod *m)
 void
 mod_rfs_failed(struct mod *m, const char *why, bool again)
 {
-	if (m->state != S_SYNC)
+	if (!syncs(m))
 		return;
-	mod_say(m, MSG_RFS_SYNC_FAILED, why);
 	snprintf(m->cause, sizeof(m->cause), "Reintegration failed: %.*s", SK_TEXT_MAX / 2, why);
 	mod_post(m, again ? E_SYNC_AGAIN : E_SYNC_FAILED);
 }
@@ -299,7 +335,6 @@ mod_rfs_ask(struct mod *m, const char *why)
 	}
 	if (m->rfs.ask)
 		return;
-	mod_say(m, MSG_RFS_PEER_DOWN, m->report.peer, why);
 	m->rfs.ask = true;
 	mod_tell(m);
 }
@@ -318,9 +353,8 @@ mod_rfs_out(struct mod *m, const char *why)
 {
 	char err[SK_TEXT_MAX];
 
-	if (!follows(m) && m->state != S_SYNC)
+	if (!follows(m) && !syncs(m))
 		return;
-	mod_say(m, MSG_RFS_OUT, why);
 	mod_action(m, VERB_STOPSTART, "nfsadmin", "nfsadmin", m->now, err, sizeof(err));
 }
 
@@ -334,10 +368,22 @@ mod_rfs_inconsistent(struct mod *m, bool yes)
 void
 mod_rfs_paired(struct mod *m, bool yes)
 {
+	m->rfs.said_paired = yes;
 	if (!yes)
 		m->rfs.parting = false;
 	if (!yes || m->rfs.parting || m->rfs.paired || !mod_holds(m))
 		return;
 	m->rfs.paired = true;
 	mod_tell(m);
+}
+
+/* rfsd has answered the newest order (a plan that has ended says that as well): what it said last is so. */
+void
+mod_rfs_acked(struct mod *m)
+{
+	if (!m->rfs.parting || !m->rfs.ordered)
+		return;
+	m->rfs.parting = m->rfs.ordered = false;
+	if (m->rfs.said_paired)
+		mod_rfs_paired(m, true);
 }

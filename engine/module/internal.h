@@ -31,6 +31,7 @@ unsigned mod_rfs_flags(const struct mod *m, unsigned flags);	/* what our beats s
 int mod_rfs_rank(const struct mod *m);
 unsigned mod_rfs_conditions(const struct mod *m);
 bool mod_rfs_eligible(const struct mod *m);
+int mod_rfs_lastprim(const struct mod *m);
 void mod_rfs_tell_rules(struct mod *m);		/* forced_prim has changed */
 bool mod_rfs_resource(struct mod *m, const char *name, int health);	/* true: it was one that folders.c hands to the rules itself */
 void mod_rfs_clock(struct mod *m, int64_t now);	/* m->now = now */

@@ -67,7 +67,7 @@ failover_on(const struct mod *m)
 unsigned
 mod_bid(const struct mod *m)
 {
-	unsigned bid = fsm_bid(m->state, m->forced_prim, m->forced_second, failover_on(m), m->rec.lastprim, m->conf.defaultprim == DP_ME);
+	unsigned bid = fsm_bid(m->state, m->forced_prim, m->forced_second, failover_on(m), mod_rfs_lastprim(m), m->conf.defaultprim == DP_ME);
 
 	return bid < BID_OF_PAIR && !mod_rfs_eligible(m) ? 0 : bid;
 }
@@ -156,6 +156,8 @@ mod_waits_for(const struct mod *m)
 		return "the end of stopwait";
 	if ((c & (C_LOST | C_NOWITNESS)) == (C_LOST | C_NOWITNESS))
 		return "the other server or the splitbrain witness, or the command prim";
+	if ((c & C_PENDING) != 0)
+		return "what is known of the replicated directories";
 	if ((c & C_NOBID) != 0 && !mod_rfs_eligible(m))
 		return "the other server to become primary, or the command prim (data may be not uptodate)";
 	if ((c & C_NOBID) != 0)
@@ -348,8 +350,8 @@ become(struct mod *m, enum fsm_state next)
 	struct rpt_module *r = &m->report;
 	bool was_running = m->rec.running;
 
-	m->state = next;
 	mod_rfs_become(m, next);
+	m->state = next;
 	mod_tell(m);
 	m->ask = false;
 	if (next == S_TO_SECOND)
@@ -414,8 +416,10 @@ apply(struct mod *m, enum fsm_event e)
 		m->run_seq = 0;
 		m->hooks.kill(m->hooks.ctx);
 	}
-	if (e == E_TAKE && m->forced_prim && m->conf.rfs)
+	if (e == E_TAKE && m->forced_prim && m->conf.rfs) {
+		m->rfs.uptodate = RH_UP;	/* as rfsd will say in a moment */
 		m->hooks.rfs_force(m->hooks.ctx, m->rfs.primforce || m->rfs.fullsync_prim);
+	}
 	remember_acts(m, row->acts);
 	say_acts(m, row->acts);
 	if (row->acts & A_ASK)
@@ -468,7 +472,7 @@ mod_eval(struct mod *m)
 		if (m->deferred != E_NONE && (fsm_step(m->conf.mode, m->state, m->deferred, NULL)->acts & A_DEFER) == 0) {
 			e = m->deferred;
 			m->deferred = E_NONE;
-		} else if (m->run_seq == 0 || (m->state == S_SYNC && m->conf.rfs)) {
+		} else if (m->run_seq == 0 || ((m->state == S_SYNC || m->state == S_SWAP_SYNC) && m->conf.rfs)) {
 			e = fsm_perceive(m->conf.mode, m->state, mod_conditions(m));
 		}
 		if (e == E_NONE)
@@ -500,6 +504,7 @@ mod_script_done(struct mod *m, uint32_t seq, int failures, int64_t now)
 		return;		/* of an act that was given up */
 	m->run_seq = 0;
 	m->run_failures += failures;
+	mod_rfs_acked(m);
 	switch (m->state) {
 	case S_LEAVE_ALONE: case S_LEAVE_PRIM: case S_LEAVE_SECOND: case S_LEAVE_UP: case S_FORCE: case S_FORCE_HELD: case S_POSTSTOP:
 		e = m->goal == A_GOAL_AGAIN ? E_DONE_AGAIN : m->goal == A_GOAL_WAIT ? E_DONE_WAIT : E_DONE_STOP;
@@ -653,9 +658,10 @@ take_action(struct mod *m, enum rpt_verb verb, const char *by, const char *ident
 void
 mod_break_off(struct mod *m, bool again, const char *why)
 {
-	bool restart = again && !mod_loop(m, LOOP_INC);
+	bool stops = m->deferred == E_STOP || (m->goal == A_GOAL_STOP && (fsm_step(m->conf.mode, m->state, E_STOP, NULL)->next == SAME));
+	bool restart = again && !stops && !mod_loop(m, LOOP_INC);
 
-	if (again && !restart) {
+	if (again && !stops && !restart) {
 		mod_say(m, MSG_STOPPING_LOOP);
 		m->hooks.notice(m->hooks.ctx, NT_MAXLOOP, "stopstart", "", "rfs", "Stopping loop");
 	}

@@ -114,6 +114,7 @@ mod_born(struct mod *m, bool revive)
 		mod_persist(m);
 		return;
 	}
+	m->rfs.stale = m->conf.rfs;	/* for how long was it dead? */
 	/* our predecessor died under a running application: stop what may run, then start again; counted like a detector's stopstart */
 	if (mod_loop(m, LOOP_INC)) {
 		char err[SK_TEXT_MAX];

@@ -42,7 +42,7 @@ struct frame_hello {
 	uint64_t session;		/* of the sender's term */
 	uint64_t peer_session;		/* the other side's that it knows, 0 none */
 	int	 conn, conns;
-	uint64_t applied;		/* second: last seq applied on this connection in that session */
+	uint64_t applied;		/* second: last seq applied on this connection in that session; primary: last that it will not send any more */
 	char	*json;			/* state and options, at most 64 KiB, the decoder's caller frees */
 };
 /* bytes of the head; out has FRAME_HEAD */

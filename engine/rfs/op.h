@@ -15,7 +15,7 @@
 enum rfs_op_type {
 	OP_CREATE = 1,	/* parent, name, mode (with type: regular, fifo, socket, device), rdev, umask, uid, gid; child */
 	OP_MKDIR,	/* parent, name, mode, umask, uid, gid; child */
-	OP_SYMLINK,	/* parent, name, data: target; uid, gid; child */
+	OP_SYMLINK,	/* parent, name, data: target (data_len bytes, no NUL); uid, gid; child */
 	OP_LINK,	/* node; parent, name */
 	OP_UNLINK,	/* parent, name; node: the file that it was (0 not known); orphan: it stays open here (never sent with orphan set) */
 	OP_RMDIR,	/* parent, name; node likewise */
@@ -29,7 +29,11 @@ enum rfs_op_type {
 	OP_REMOVEXATTR,	/* node, name */
 	OP_TYPES
 };
-enum { OP_SET_MODE = 1, OP_SET_UID = 2, OP_SET_GID = 4, OP_SET_SIZE = 8, OP_SET_ATIME = 16, OP_SET_MTIME = 32 };
+enum { OP_SET_MODE = 1, OP_SET_UID = 2, OP_SET_GID = 4, OP_SET_SIZE = 8, OP_SET_ATIME = 16, OP_SET_MTIME = 32,
+	OP_SET_KILL = 64 };		/* with OP_SET_SIZE: the one who does it loses the file's setuid and setgid bits */
+#define OP_WRITE_KILL	1u		/* flags of OP_WRITE: likewise */
+#define OP_XATTR_KILL	0x100u		/* flags of OP_SETXATTR (an ACL): likewise the setgid bit */
+#define OP_FSYNC_DATA	1u
 
 struct rfs_op {
 	uint8_t	 type;
@@ -42,20 +46,23 @@ struct rfs_op {
 	uint64_t off, off2, len, size;
 	const void *data;		/* borrowed */
 	uint32_t data_len;
-	int64_t	 atime_ns, mtime_ns;	/* SETATTR: to set.  Others: of the changed file as the primary had it after the change, 0 = leave: so that times
-					 * are equal on both; */
+	/* SETATTR: to set.  WRITE: to set on both sides, 0 leave (chosen by the primary before it is sent).  Others: of the changed file as the primary
+	 * had it after the change, 0 leave: so that times are equal on both */
+	int64_t	 atime_ns, mtime_ns;
 	int64_t	 parent_mtime_ns, newparent_mtime_ns;	/* of the folders likewise */
 };
 struct rfs_result {
 	int	 err;			/* 0 or an errno */
+	size_t	 done;			/* of WRITE: bytes, all of them unless err */
 	uint64_t child;			/* of CREATE, MKDIR, SYMLINK, LINK: in this tree */
 	struct stat st;			/* of the child, or of node after SETATTR */
 	bool	 has_st;
 };
-/* On the primary (primary true) fills in op's child, node, other and times for the one who gets it next.  On the secondary sets these
- * times.  again: this very change may have been applied before by a worker that was killed in its midst: what it would find done counts as success
+/* On the primary (primary true) fills in op's child, node and times for the one who gets it next, and for what was made its mode, uid and gid as they
+ * came out (umask 0: default ACLs and setgid folders have been regarded).  On the secondary makes these so and sets the times.  What op->orphan
+ * preserves goes to RFS_HIDDEN/orphan; op->orphan false afterwards: it was not possible (disk full), the file is gone but for open descriptors.  again: this very change may have been applied before by a worker that was killed in its midst: what it would find done counts as success
  * (pre: node under op->name before, pre2: under newname; 0 none), by the rules of op.c's table. */
-struct rfs_again { bool maybe; uint64_t pre, pre2; };
+struct rfs_again { bool maybe; uint64_t pre, pre2; };	/* xattrs: pre 1: was there.  FALLOCATE: pre: size before */
 void op_apply(struct tree *t, struct rfs_op *op, bool primary, const struct rfs_again *again, struct rfs_result *res);
 /* Do both name the same file, or does one change a name that the other needs?  For the order in which they are sent. */
 bool op_same_file(const struct rfs_op *a, const struct rfs_op *b);

@@ -14,10 +14,11 @@
 
 #include "rfs/map.h"
 #include "rfs/stream.h"
+#include <jansson.h>
 
 /* In the shared memory, so that the next worker goes on with the same numbers */
 #define REPL_CONNS_MAX	64
-struct repl_shm { uint64_t session; uint64_t next_seq[REPL_CONNS_MAX]; uint32_t paired; uint32_t conns; };
+struct repl_shm { uint64_t session; uint64_t next_seq[REPL_CONNS_MAX]; uint32_t paired; uint32_t conns; uint64_t peer_session; /* paired: the secondary's */ };
 struct repl_ticket {			/* of one request: in its slot of the shared memory */
 	uint64_t seq;			/* 0: not sent */
 	uint32_t conn;
@@ -39,8 +40,13 @@ struct repl_conf {
 };
 struct repl_hooks {
 	void *ctx;
-	void (*done)(void *ctx, struct repl_ticket *t);	/* of a REPL_WAIT: the secondary has it, or nobody needs it any more.  From any thread */
+	/* of a REPL_WAIT: the secondary has it, or nobody needs it any more.  From any thread, also before repl_submit() has returned; t is not
+	 * touched afterwards */
+	void (*done)(void *ctx, struct repl_ticket *t);
 	void (*event)(void *ctx, json_t *event);	/* to the keeper, stolen.  From any thread */
+	/* serve_settle(): returns when what was prepared before is applied.  Between map_cut_begin() and the syncfs() of that cut: a change that was
+	 * prepared before the cut and applied after the syncfs would be forgotten by its commit.  NULL: nothing to wait for */
+	void (*settle)(void *ctx);
 };
 struct repl *repl_new(const struct repl_conf *conf, const struct repl_hooks *hooks);
 void repl_set_sync(struct repl *r, struct psync *ps);
@@ -51,12 +57,14 @@ enum repl_sent { REPL_LOCAL, REPL_WAIT };
 /* The caller holds what keeps other changes of the same file or name out until this returns.  t->op is filled in.  WRITE: before it is applied here (what then
  * fails here is repaired with repl_repair()); the others after.  t->seq != 0 (of a worker that was killed): sent again under its number. */
 enum repl_sent repl_submit(struct repl *r, struct repl_ticket *t);
-void repl_repair(struct repl *r, uint8_t dir, uint64_t node, uint64_t off, uint64_t len);	/* sent, but it failed here: the secondary gets what is here */
+/* Sent, but it failed here: the secondary gets what is here.  Waits until it has it; the caller holds the node, and answers afterwards. */
+void repl_repair(struct repl *r, uint8_t dir, uint64_t node, uint64_t off, uint64_t len);
 void repl_alone(struct repl *r, uint64_t gen);
 void repl_paired(struct repl *r, uint64_t gen);
 void repl_give(struct repl *r);
 struct stream *repl_stream(struct repl *r);
 bool repl_wait_idle(struct repl *r, int64_t ms);	/* nothing unacknowledged */
+void repl_stop(struct repl *r);		/* nobody waits in repl_sync_end() any more: before psync_free(), which is before repl_free() */
 void repl_free(struct repl *r);
 
 /* ---- psync.c asks and is asked ---- */

@@ -25,6 +25,11 @@
 #define RFS_NAME_LEN	255
 #define RFS_ROOT	UINT64_C(1)	/* node of a tree's root on both sides */
 
+/* A span in which nobody watched the folder: files whose ctime lies in one are compared as a whole.  Kept until both servers are equal again. */
+#define RFS_GAPS_MAX	8
+struct rfs_gap { int64_t from_ms, to_ms; };
+bool rfs_in_gaps(const struct rfs_gap *gaps, int count, int64_t ctime_ms);	/* state.c */
+
 enum rfs_role { ROLE_PRIMARY, ROLE_SECOND };
 /* descriptors a worker is born with */
 #define RFS_FD_LINE	3		/* to the keeper: JSON lines, below */
@@ -34,23 +39,28 @@ enum rfs_role { ROLE_PRIMARY, ROLE_SECOND };
 
 /*
  * keeper -> worker
- *	{"op":"setup", all of rfsline.h's setup, "dirs":[{"dir","backing"}],"state":{state_to_json},"gap":{"from_ms","to_ms"},"degraded":bool,
- *	 "pair":bool,"sync":{...}}	first line.  pair (primary): a former worker of this term had a secondary: nothing is acknowledged without it
- *	{"op":"alone","gen":16 hex}	primary: from now on no secondary is needed; gen: the new generation, on the disk already
- *	{"op":"paired","gen":16 hex}	answer to "pair": on the disk; the secondary may be told
+ *	{"op":"setup", all of rfsline.h's setup, "dirs":[{"dir","backing"}],"state":{state_to_json},"gaps":[{"from_ms","to_ms"}],"session":16 hex (of the term),
+ *	 "degraded":bool,"pair":bool,"sync":{...}}	first line.  pair (primary): a former worker of this term had a secondary: nothing is acknowledged without it
+ *	{"op":"alone","gen":16 hex,"state":{}}	primary: from now on no secondary is needed; gen: the new generation, on the disk already
+ *	{"op":"paired","gen":16 hex,"state":{}}	answer to "pair": on the disk; the secondary may be told
  *	{"op":"config",...}		what a dynamic configuration may change
  *	{"op":"give"}			primary, after the mounts are gone: everything to the secondary, then {"event":"given"}
- *	{"op":"policy"|"verify"|"diff",...}
+ *	{"op":"policy","words":[...],"base":16 hex or ""}	base: as source of an external synchronisation: the maps begin anew at this instant, with that
+ *				generation (map_reset)
+ *	{"op":"verify"|"diff","n":id}
  *	{"op":"quit"}			finish what is at hand, exit 0
  * worker -> keeper: {"event":word,...}
  *	"ready"				serves
  *	"peer" {"up":bool,"node":name,"why"}	the stream
  *	"ask-alone" {"why","degraded"}	writes wait
- *	"pair" {"gen"}			the secondary has all: write down that it is needed, answer "paired"
+ *	"pair"				the secondary has all: write down that it is needed, answer "paired"
  *	"synced" {"gen"}		second: the primary has written it down
+ *	"begin" {"from":gen}		second: its first change is about to be made, from the primary's generation; state_begin_sync() has been called
  *	"sync-failed" {"why","again"} | "out" {"why"}	second
  *	"given" | "taken"		primary: all is there and the stream is closed; second: the primary has given
  *	"progress" {...} | "bandwidth" {"rep_kbs","rei_kbs","in_kbs","out_kbs"} | "log" {"key","origin","text"} | "reply" {...} | "told" {...}
+ *	"full-begun"			primary: the maps know that everything is to be copied; an interruption goes on from there
+ *	"again"				after "policy": a worker with the new state is to take its place
  */
 
 #endif

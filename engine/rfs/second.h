@@ -24,17 +24,20 @@ struct second_conf {
 	struct map *maps[RFS_DIRS_MAX];
 	struct match *matches[RFS_DIRS_MAX];
 	const char *names[RFS_DIRS_MAX];
+	const char *folder;		/* VAR/rfs: for state_begin_sync() */
 	bool	 on_disk;		/* async="none" */
 	bool	 acl;
 	uint32_t zone;
 	struct rfs_state state;
 	json_t	*sync;			/* of the want, or NULL: continues (after "given", or a killed worker of a synchronised one) */
-	int64_t	 gap_from_ms, gap_to_ms;
+	int	 gaps_count;
+	struct rfs_gap gaps[RFS_GAPS_MAX];
 	void	(*event)(void *ctx, json_t *event);
 	void	*ctx;
 };
 struct second *second_new(const struct second_conf *conf, char *err, size_t errsize);
 bool second_start(struct second *s, char *err, size_t errsize);
+bool second_verify(struct second *s, const char *xml, char *text, size_t textsize);	/* rfsverify, by any thread: ssync_verify() */
 void second_free(struct second *s);		/* what was received whole is applied first */
 
 /* ---- for ssync.c ---- */
@@ -44,7 +47,9 @@ uint64_t second_node(struct second *s, uint8_t dir, uint64_t primary_node);	/* 0
 void second_pair(struct second *s, uint8_t dir, uint64_t primary_node, uint64_t node);
 void second_unpair(struct second *s, uint8_t dir, uint64_t primary_node);
 void second_unpair_all(struct second *s);
+/* The tree is whole and on the disk (before the primary is told so): from now on operations are applied strictly, a break is continued and does not
+ * begin anew; false: a synchronisation begins (again). */
+void second_whole(struct second *s, bool whole);
 void second_out(struct second *s, const char *why);
-void second_paired(struct second *s, uint64_t gen);	/* FR_PAIRED has come */
 
 #endif

@@ -22,7 +22,6 @@ struct serve_conf {
 	struct match *matches[RFS_DIRS_MAX];
 	int	 fuse_fd[RFS_DIRS_MAX];
 	int	 shm_fd;
-	bool	 resend;		/* this kernel knows FUSE_NOTIFY_RESEND: tried first, for what a killed worker had read but not noted */
 };
 /* Maps the shared memory (makes it where it is empty); repl_shm for repl_conf is in it. */
 struct serve *serve_new(const struct serve_conf *conf, char *err, size_t errsize);
@@ -31,11 +30,13 @@ void serve_done(void *serve, struct repl_ticket *t);	/* repl_hooks.done */
 bool serve_start(struct serve *s, struct repl *r, struct psync *ps, char *err, size_t errsize);	/* first what the former worker left, then new ones */
 void serve_lock(void *serve, uint8_t dir, uint64_t node);
 void serve_unlock(void *serve, uint8_t dir, uint64_t node);
+/* Returns when every change that was prepared (repl_prepare) before the call is applied here or has failed: between map_cut_begin() and syncfs() */
+void serve_settle(void *serve);
 void serve_stop(struct serve *s);	/* the mounts are gone, or the process ends */
 
-/* What the keeper needs of the protocol (serve_init.c): answers INIT on a new descriptor before any worker is there; opens and closes the root once so
- * that OPEN's ENOSYS is known.  0 or -errno.  options for mount(2) are made by the keeper. */
+/* What the keeper needs of the protocol (serve_init.c): answers INIT on a new descriptor before any worker is there.  mounted: where it is mounted, there
+ * a folder and a file are opened once so that ENOSYS of OPEN is known (NULL: not done).  0 or -errno.  options for mount(2) are made by the keeper. */
 #define SERVE_MOUNT_OPTIONS "fd=%d,rootmode=40000,user_id=0,group_id=0,default_permissions,allow_other,max_read=1048576"
-int serve_init(int fuse_fd);
+int serve_init(int fuse_fd, const char *mounted);
 
 #endif

@@ -28,12 +28,26 @@ struct rfs_state {
 	int64_t	 synced_ms;	/* wall clock: last instant at which both were known to be equal (syncdelta) */
 	int64_t	 open_ms, alive_ms;	/* this term's begin; last sign of life: between a term's last sign and the next one's begin nobody watched */
 	char	 policy[12], policy_role[12], policy_uid[25];	/* usersetting.rfssync*: "default" | "full" | "external" */
+	char	 boot[48];	/* path_node_boot_id() of that sign of life */
 	int64_t	 policy_ms;	/* external: when the source's map began */
+	bool	 nodetect;	/* rfssync -d: what changes until the next start of the module is not looked for */
+	bool	 syncat_down;	/* synchronised as scheduled: rfs.syncat is down until the next time */
+	int	 gaps_count;
+	struct rfs_gap gaps[RFS_GAPS_MAX];
 };
 void state_init(struct rfs_state *s);
 /* false: there, and not readable (err): counts as not up to date and blind.  None: state_init(), true. */
 bool state_load(const char *folder, struct rfs_state *s, char *err, size_t errsize);
 bool state_save(const char *folder, const struct rfs_state *s, char *err, size_t errsize);
+/* The secondary's worker, before its first change of the tree: on the disk that this server is half old, half new from now on (folder/syncing,
+ * read by state_load()).  false: errno.  The keeper ends it when that is over. */
+bool state_begin_sync(const char *folder, uint64_t from);
+void state_end_sync(const char *folder);
+void state_alive(const char *folder);	/* now: the time of folder/alive, not forced to the disk: after a loss of power the gap begins earlier */
+void state_gap(struct rfs_state *s, int64_t from_ms, int64_t to_ms);	/* one more; to before from: the clock went back, everything counts */
+uint64_t state_generation(void);	/* a new one, never 0 */
+uint64_t state_generation_of(const char *uid);	/* of an external synchronisation */
+void state_next(struct rfs_state *s, uint64_t gen);	/* gen is the generation from now on, the former one history */
 json_t *state_to_json(const struct rfs_state *s);
 bool state_from_json(const json_t *o, struct rfs_state *s, char *err, size_t errsize);	/* strict */
 

@@ -29,13 +29,17 @@ struct stream_conf {
 };
 struct stream_hooks {
 	void *ctx;
-	/* All connections are there.  hello: the other side's, with its state as JSON text. */
+	/* All connections are there.  hello: the other side's, one for each connection, with its state as JSON text.  Nothing is read before it
+	 * returns, and nothing after down() was called; both are called in the stream's own thread. */
 	void (*up)(void *ctx, const struct frame_hello *hello);
 	void (*down)(void *ctx, const char *why);	/* one of them broke: all are closed; the secondary connects again by itself */
 	void (*frame)(void *ctx, int conn, const struct frame *f);	/* in the reader thread of that connection; f and its body are borrowed */
+	void (*idle)(void *ctx, int conn);	/* likewise, or NULL: what had come is told, before it waits for more */
+	void (*reader)(void *ctx);		/* or NULL: a reader thread begins */
 };
 struct stream *stream_new(const struct stream_conf *conf, const struct stream_hooks *hooks);
-void stream_hello(struct stream *s, const struct frame_hello *mine);	/* what is said first; before stream_start() and whenever it changes */
+/* What is said first: of connection mine->conn, -1 all; before stream_start() and whenever it changes (module, node, role, session, conns are filled in) */
+void stream_hello(struct stream *s, const struct frame_hello *mine);
 bool stream_start(struct stream *s, char *err, size_t errsize);
 /* Into the connection of that node's hash (conn -1: by node).  Copies.  false: down (the caller keeps what must not be lost). */
 bool stream_send(struct stream *s, int conn, const struct frame *f);

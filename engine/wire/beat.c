@@ -86,6 +86,6 @@ beat_decode(const uint8_t *buf, size_t len, struct beat *b)
 		b->word[i].key = (uint32_t)get(&p, 4);
 		b->word[i].healths = (uint8_t)get(&p, 1);
 	}
-	return b->from < SK_NODES_MAX && b->state < RS_COUNT && b->status < ST_COUNT && b->rank <= 2 && b->sees <= BEAT_LOST &&
+	return b->from < SK_NODES_MAX && b->state < RS_COUNT && b->status < ST_COUNT && b->rank <= BEAT_RANK_MAX && b->sees <= BEAT_LOST &&
 	    b->failover <= 1;
 }

@@ -14,6 +14,7 @@
 
 #define BEAT_VERSION	1
 #define BEAT_LEN	52			/* without words */
+#define BEAT_RANK_MAX	3			/* 0..2, and one more for who replicates and needs no secondary (module/folders.c) */
 #define BEAT_WORDS_MAX	200			/* = RULES_REMOTE_MAX */
 #define BEAT_MAX	(BEAT_LEN + 1 + 5 * BEAT_WORDS_MAX)
 

@@ -44,7 +44,8 @@
  *		said so or is lost.
  *	{"out":n,"why":text}	as secondary: cannot follow (disk full, an error that cannot be repaired): leave SECOND, stopstart
  *	{"facts":{"inconsistent":bool,"paired":bool}}	on change, and once after setup: heart's conditions for prim; paired: true before the
- *		worker is told "paired", and once after a setup where it is so; false is of no interest
+ *		worker is told "paired", and once after a setup where it is so; false when "alone" or "alone-granted" has been carried out after
+ *		true (heart takes a true that comes between its order and that for an older one)
  *	{"resource":"rfs.uptodate","value":"up","by":"nfsadmin","why":"","log":bool}	also rfs.lastprimstate, rfs.swapping, rfs.degraded, rfs.synced,
  *		rfs.syncat, rfs.rfssync, usersetting.rfssyncmode..., rfs_bandwidth.replication...; log: worth a row in the log
  *	{"resource-gone":name}

@@ -120,14 +120,19 @@ def op_action(req):
     return {"seq": 7}
 
 
+def op_rfs(req):
+    return {"text": {"verify": "4 files compared\nno difference\x1b[2J", "diff": "2 files to copy"}.get(req["verb"], "policy: " + " ".join(req.get("words") or ["default"]))}
+
+
 OPS = {
     "hello": lambda r: {"node": "node1", "version": "0.1.0", "safe": os.environ["SAFE"], "safevar": os.environ["SAFEVAR"]},
     "get": op_get, "log": op_log, "command": op_command, "loop": op_loop, "boot": op_boot, "print": op_print, "action": op_action,
     "set": lambda r: {}, "failover": lambda r: {}, "clean": lambda r: {}, "checker": lambda r: {}, "errd": lambda r: {"procs": stored("procs")} if r["verb"] == "list" else {},
     "explain": lambda r: {"explain": stored("explain")}, "module-changed": lambda r: {}, "cluster-changed": lambda r: {},
+    "rfs": op_rfs,
     "cmdlog": lambda r: {"rows": commands[-r["last"]:]}, "confinfo": lambda r: {"rows": stored("confinfo")},
 }
-NEED_MODULE = {"action", "set", "loop", "failover", "boot", "clean", "print", "checker", "errd", "explain"}
+NEED_MODULE = {"action", "set", "loop", "failover", "boot", "clean", "print", "checker", "errd", "explain", "rfs"}
 
 
 def answer(req):
@@ -154,6 +159,8 @@ async def client(reader, writer):
                 send(writer, {"id": req["id"], "ok": True, "notice_seq": 0, "engine": [],
                               **{w: stored(w) for w in ("modules", "resources", "nodes", "remotes")}})
             else:
+                if req.get("told"):
+                    send(writer, {"id": req["id"], "told": "1 of 4 files"})
                 send(writer, dict(answer(req), id=req["id"]))
             await writer.drain()
     except (asyncio.IncompleteReadError, ConnectionError):

@@ -3,7 +3,7 @@
 #
 # vipd.py: virtual addresses with real interfaces, sockets, a neighbour.  Started by t-vipd in namespaces of its own.
 # v0 (10.9.0.1) is our end of a cable, v1 (10.9.0.2) is the end of another server, a network namespace of its own; likewise w0 (10.8.0.1).
-import ctypes, fcntl, json, os, re, signal, socket, struct, subprocess, sys, time
+import ctypes, fcntl, json, os, re, select, signal, socket, struct, subprocess, sys, time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from vipd_lib import LONG, Vipd, Wire, addresses, advert, garp, run, seen
 
@@ -173,8 +173,8 @@ def rerouting():
     end = time.monotonic() + 4
     wire.collect(lambda f: time.monotonic() > end, 4)
     ok(3 <= len(seen(wire.frames, garp("10.9.0.101"))) <= 3, "without arpreroute: three in the first second and no more")
-    last = max(t for t, _ in seen(wire.frames, garp("10.9.0.100")))
-    ok(last - times[0] < 3.5, "none after arpelapse", last - times[0])
+    got = len(seen(wire.frames, garp("10.9.0.100")))
+    ok(got <= 5, "none after arpelapse: three, those after 2 and 3 s, and no more", got)
     wire.close()
     d.end()
 
@@ -371,8 +371,7 @@ def frozen():     # heart has died, and its vipd cannot hear it: stopped, or stu
     d.start()
     d.setup(one)
     ok(d.want(False) == "" and "10.9.0.100/24" not in addresses("v0"), "a former one that does not end: what it has set is taken down")
-    gone = former.poll()
-    ok(gone == -signal.SIGKILL, "... and it is killed: it would take down what is set later", gone)
+    ok(until(lambda: former.poll() == -signal.SIGKILL), "... and it is killed: it would take down what is set later", former.poll())
     ok(d.want(True) == "" and "10.9.0.100/24" in addresses("v0"), "... set again")
     former.send_signal(signal.SIGCONT)
     former.kill()
@@ -582,8 +581,13 @@ def loaded_at(dev):     # when the BPF program that is attached there was loaded
 
 
 def programs(pid):      # that a process has loaded
-    fds = "/proc/%d/fd/" % pid
-    return sum(os.readlink(fds + fd) == "anon_inode:bpf-prog" for fd in os.listdir(fds))
+    fds, n = "/proc/%d/fd/" % pid, 0
+    for fd in os.listdir(fds):
+        try:
+            n += os.readlink(fds + fd) == "anon_inode:bpf-prog"
+        except FileNotFoundError:   # closed by now: while it loads a program it opens others
+            pass
+    return n
 
 
 def prepared():
@@ -643,9 +647,9 @@ def vlans():    # a frame of a VLAN is for the interface above
         return int(re.search(r"frames: .*\bno_rule (\d+)", d.ctrl("-l", "-v")[1]).group(1))
     first = taken()
     tagged(5, 100)
-    tagged(0, 1000)
-    ok(until(lambda: taken() - first >= 1000), "frames with a priority are filtered as others", taken() - first)
-    ok(taken() - first < 1100, "those of a VLAN are not", taken() - first)
+    tagged(0, 500)      # fewer than the kernel keeps for a CPU that is busy (netdev_max_backlog, 1000)
+    ok(until(lambda: taken() - first >= 500), "frames with a priority are filtered as others", taken() - first)
+    ok(taken() - first < 600, "those of a VLAN are not", taken() - first)
     d.end()
 
 
@@ -676,6 +680,7 @@ class Node:     # of a farm: a vipd in a network namespace of its own, on the cl
 
     def end(self):
         got = self.d.end()
+        run("ip", "link", "del", "port%d" % self.number)    # the kernel takes a namespace down when it has time; the next farm has the same names
         self.ns.stdin.close()
         self.ns.wait()
         return got
@@ -713,7 +718,7 @@ def farm(kind):
     run("ip", "neigh", "flush", "dev", "lan")
     services = [in_ns(n.ns.pid, lambda: socket.create_server(("10.5.0.100", 9010))) for n in (a, b)]
     held = [socket.create_connection(("10.5.0.100", 9010), timeout=LONG) for _ in range(24)]
-    taken = [accept_all(s) for s in services]
+    taken = accept_from(services, 24)
     ok(len(taken[0]) + len(taken[1]) == 24 and min(len(t) for t in taken) > 0, "24 connections, some to each", [len(t) for t in taken])
     ok(b.d.want(True, serve=False) == "", "node 2 leaves")
     ok(a.d.until(lambda: a.d.now.get("lbgroup.FarmProto_0") == "100.0 %") and b.d.until(lambda: b.d.now.get("lbgroup.FarmProto_0") == "0.0 %"),
@@ -728,8 +733,9 @@ def farm(kind):
             good += c.recv(1) == b"x"
     ok(good == 24, "... no connection is lost", good)
     more = [socket.create_connection(("10.5.0.100", 9010), timeout=LONG) for _ in range(8)]
-    taken[0] += accept_all(services[0], 8)      # kept: what nobody holds is closed
-    ok(len(taken[0]) + len(taken[1]) == 32, "... new ones go to node 1", [len(t) for t in taken])
+    new = accept_from(services, 8)
+    ok([len(t) for t in new] == [8, 0], "... new ones go to node 1", [len(t) for t in new])
+    taken = [t + n for t, n in zip(taken, new)]     # kept: what nobody holds is closed
     a.d.kill()
     a.d.start()
     a.setup(text)
@@ -762,14 +768,11 @@ def in_ns(pid, what):
         os.close(other)
 
 
-def accept_all(s, count=None):      # what waits; count: so many come
-    got = []
-    s.settimeout(LONG if count else 0.2)
-    try:
-        while count is None or len(got) < count:
-            got.append(s.accept()[0])
-    except (TimeoutError, BlockingIOError):
-        pass
+def accept_from(services, count):       # the connections of each, when so many have come
+    got, end = [[] for _ in services], time.monotonic() + LONG
+    while sum(map(len, got)) < count and time.monotonic() < end:
+        for s in select.select(services, [], [], end - time.monotonic())[0]:
+            got[services.index(s)].append(s.accept()[0])
     return got
 
 

@@ -8,7 +8,10 @@ LONG = 30
 
 
 def run(*cmd, **more):
-    return subprocess.run(cmd, check=True, capture_output=True, text=True, **more).stdout
+    p = subprocess.run(cmd, capture_output=True, text=True, **more)
+    if p.returncode != 0:
+        raise Exception("%s: status %d: %s" % (" ".join(cmd), p.returncode, p.stderr.strip()))
+    return p.stdout
 
 
 def addresses(dev):     # {"10.1.0.100/24", ...} of a device

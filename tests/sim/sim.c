@@ -5,11 +5,15 @@
  * heart process, and operators and detectors that do anything at any time; failover rules over resources that flap, told to the other
  * server, and a splitbrain witness that only some can see.  After every step the invariants of doc/STATES.md.
  *
+ * Built a second time as rfs_sim, where the module replicates files (rfs_model.h).  Half of its histories are strict: no packet between the
+ * hearts is lost, but servers lose power and freeze, hearts die and the stream breaks: nothing that was acknowledged may ever be lost.
+ *
  * usage: sim [-n HISTORIES] [-s FIRST_SEED] [-v]     -v tells the story of each history (use with -n 1)
  */
 #include "config.h"
 #include "conf/conf.h"
 #include "module/module.h"
+#include "sim/rfs_model.h"
 #include "sim/rng.h"
 
 #include <getopt.h>
@@ -42,7 +46,12 @@ static const char *const rule_sets[] = {
 
 #define CALM_MS		400000	/* after healing: enough for two timeouts, slow scripts and a stop in between */
 
-enum what { W_PACKET, W_SCRIPT, W_WAKE, W_CHAOS, W_HEART_BORN, W_PERSIST };
+#ifndef WITH_RFS
+#define WITH_RFS 0
+#endif
+#define LINES_MAX	64
+
+enum what { W_PACKET, W_SCRIPT, W_WAKE, W_CHAOS, W_HEART_BORN, W_PERSIST, W_RFSD, W_LINE, W_FAULT };
 struct item { int64_t at; uint64_t order; int what, node, hb, life; uint32_t seq; int failures; struct beat *beat; struct mod_record *rec; };
 
 struct node {
@@ -67,6 +76,15 @@ struct node {
 	bool		 on, told;	/* as the operator wants it in the end; stop said */
 	struct rules	*rules;
 	int		 health[RESOURCES];
+	/* replicated files */
+	struct told_line line[LINES_MAX];	/* from rfsd, on their way */
+	int		 lines;
+	uint32_t	 want_seq, last_want;	/* of the plan that waits */
+	enum fsm_rfs	 want;
+	bool		 want_waits, want_after, want_done, granted;
+	int		 failures;
+	int64_t		 stepped_ms;
+	bool		 shown, froze_all, lastprim_said;
 };
 
 static struct {
@@ -84,8 +102,9 @@ static struct {
 	char		 rules[4096];	/* the same on both servers */
 	bool		 witness;
 	long		 rule_actions;
-	int64_t		 rest_ms;
-	bool		 calm, verbose, failed;
+	int64_t		 rest_ms, quiet_ms;	/* quiet: the applications write nothing more */
+	bool		 calm, verbose, failed, strict;
+	long		 stuck;
 	char		 why[256];
 	long		 holds, splits, swaps, takeovers;
 } S;
@@ -194,16 +213,39 @@ beat_copy(const struct beat *b)
 static void
 hook_send(void *ctx, int hb, const struct beat *b)
 {
+	static struct beat told;
 	int me = index_of(ctx), copies = 1 + (rng_below(&S.rng, 100) < (unsigned)S.dup);
+	uint8_t bytes[BEAT_MAX];
+	size_t len;
 
+	len = beat_encode(b, bytes);
+	if (!beat_decode(bytes, len, &told))
+		broken("n%d tells what the other one does not understand", me + 1);
 	if (S.cut[me][hb] || rng_below(&S.rng, 100) < (unsigned)S.drop)
 		return;
 	while (copies-- > 0) {
 		struct item it = { .at = S.now + 1 + rng_below(&S.rng, (unsigned)S.delay + 1), .what = W_PACKET, .node = 1 - me, .hb = hb,
-		    .beat = beat_copy(b) };
+		    .beat = beat_copy(&told) };
 
 		push(it);
 	}
+}
+
+static void maybe_fault(void);
+
+/* False: it is so already, as heart knows */
+static bool
+order(struct node *n, enum fsm_rfs role, bool after)
+{
+	if (role == n->want && role != RF_SYNC && n->want_done && !n->granted)
+		return false;
+	n->want_done = n->granted = false;
+	n->want = role;
+	n->want_waits = true;
+	n->want_after = after;
+	n->want_seq = ++n->last_want;
+	model_want(index_of(n), role, n->want_seq);
+	return true;
 }
 
 static void
@@ -214,9 +256,19 @@ hook_run(void *ctx, enum fsm_plan plan, uint32_t seq, const char *action)
 	int64_t ms;
 	unsigned slow;
 
-	if (plan == P_SYNC) {	/* without <rfs>: nothing to do */
+	if (plan == P_SYNC && !WITH_RFS) {	/* nothing to do */
 		mod_script_done(&n->mod, seq, 0, node_now(n));
 		return;
+	}
+	n->want_waits = n->want_after = false;
+	if (WITH_RFS && (plan == P_SWAP_OUT || plan == P_SWAP_IN || plan == P_SYNC))
+		maybe_fault();
+	if (WITH_RFS && seq != n->script_seq && fsm_plan_rfs_before(plan) != RF_NONE) {	/* again when rfsd has done it */
+		story(index_of(ctx), "rfsd shall be %s", fsm_rfs_names[fsm_plan_rfs_before(plan)]);
+		n->script_seq = seq;
+		n->script_plan = plan;
+		if (order(n, fsm_plan_rfs_before(plan), false))
+			return;
 	}
 	slow = rng_below(&S.rng, 100);
 	ms = slow < 70 ? rng_below(&S.rng, 300) : slow < 97 ? rng_below(&S.rng, 5000) : rng_below(&S.rng, 60000);
@@ -239,6 +291,7 @@ static void
 hook_kill(void *ctx)
 {
 	((struct node *)ctx)->script_seq = 0;
+	((struct node *)ctx)->want_waits = false;
 }
 
 static void
@@ -258,6 +311,8 @@ hook_report(void *ctx, const struct rpt_module *r)
 static void
 hook_resource(void *ctx, const char *name, const char *value, const char *by)
 {
+	if (strcmp(name, "rfs.uptodate") == 0 && strcmp(by, "lastprim_server") == 0)
+		model_assign(index_of(ctx));
 }
 
 static void
@@ -269,7 +324,7 @@ hook_notice(void *ctx, int type, const char *object, const char *from, const cha
 	S.takeovers += type == NT_FAILOVER_BEGIN;
 	/* invariant 3: who leaves a split brain does not outrank a primary that really is there and stays */
 	if (type == NT_SPLITBRAIN && strcmp(to, "exiting") == 0 && other->power && other->heart && !other->frozen &&
-	    (fsm_states[other->mod.state].flags & (F_HELD | F_LEAVING)) == F_HELD && me->mod.peer.beat.sc == other->mod.sc && me->mod.rank > other->mod.rank)
+	    (fsm_states[other->mod.state].flags & (F_HELD | F_LEAVING)) == F_HELD && me->mod.peer.beat.sc == other->mod.sc && me->mod.rank > other->mod.rank && !me->mod.rfs.paired)
 		broken("n%d leaves the split brain with rank %d, the other has %d", index_of(ctx) + 1, me->mod.rank, other->mod.rank);
 }
 
@@ -292,11 +347,16 @@ hook_reboot(void *ctx)
 static void
 hook_rfs_alone(void *ctx)
 {
+	story(index_of(ctx), "rfsd may go on alone");
+	maybe_fault();
+	((struct node *)ctx)->granted = true;
+	model_grant(index_of(ctx));
 }
 
 static void
 hook_rfs_force(void *ctx, bool primforce)
 {
+	model_force(index_of(ctx), primforce);
 }
 
 static int64_t
@@ -342,7 +402,7 @@ look(void)
 		}
 		n->was_holding = holds;
 		if (n->power && n->heart) {
-			n->lastprim_before = n->mod.rec.lastprim;
+			n->lastprim_before = WITH_RFS ? model_lastprim(i) : n->mod.rec.lastprim;
 			n->forced_before = n->mod.forced_prim;
 			n->witness_before = n->mod.witness;
 		}
@@ -375,7 +435,15 @@ see_witness(int i, bool sees)
 static void
 compile(struct node *n)
 {
-	static const char split[] = "splitbrain_failure: if (splitbrain.uptodate == down) then wait();";
+	static const char split[] = "splitbrain_failure: if (splitbrain.uptodate == down) then wait();"
+#if WITH_RFS
+	    "notuptodate_server: if ((rfs.uptodate == down && remote.rfs.uptodate == down) ||"
+	    "(rfs.swapping == down && rfs.uptodate == down && remote.rfs.uptodate == unknown) ||"
+	    "(rfs.uptodate == unknown && remote.rfs.uptodate == down)) then wait();"
+	    "lastprim_server: if (rfs.uptodate == down && remote.rfs.uptodate == down && rfs.lastprimstate == up &&"
+	    "remote.rfs.lastprimstate == down) then rfs.uptodate=up;"
+#endif
+	    ;
 	struct rules_part parts[2] = { { S.rules, 1, 1, RULES_USER }, { split, 1, 1, RULES_DEFAULT } };
 	struct rules_error err;
 	struct rules *old = n->rules;
@@ -390,8 +458,14 @@ compile(struct node *n)
 	rules_free(old);
 	for (r = 0; r < RESOURCES; r++)
 		mod_resource(&n->mod, resource_names[r], rpt_health_names[n->health[r]], n->health[r], false, "sim");
+	if (WITH_RFS) {
+		mod_resource(&n->mod, "rfs.swapping", "down", RH_DOWN, false, "sim");
+		mod_resource(&n->mod, "rfs.lastprimstate", n->lastprim_said ? "up" : "down", n->lastprim_said ? RH_UP : RH_DOWN, false, "sim");
+	}
 	mod_resource(&n->mod, "splitbrain.uptodate", n->mod.rec.split_out ? "down" : "up", n->mod.rec.split_out ? RH_DOWN : RH_UP, false, "sim");
 }
+
+static void rfsd_live(int i);
 
 static void
 heart_born(int i, bool revive)
@@ -404,6 +478,9 @@ heart_born(int i, bool revive)
 	n->heart = true;
 	n->life++;
 	n->script_seq = 0;
+	n->want_waits = n->want_after = n->want_done = n->shown = false;
+	n->lines = 0;
+	n->want = RF_NONE;
 	/* safeadmin saw the last state of the dead process, even where its record did not reach the disk */
 	if (revive && n->mod.report.state != RS_STOP)
 		n->disk.running = true;
@@ -411,6 +488,7 @@ heart_born(int i, bool revive)
 	mod_init(&n->mod, &conf, &h, &n->disk, (uint64_t)S.now * 1000 + (uint64_t)n->life, node_now(n));
 	compile(n);
 	mod_born(&n->mod, revive);
+	rfsd_live(i);
 }
 
 static void
@@ -419,10 +497,38 @@ power_off(int i)
 	struct node *n = &S.n[i];
 
 	story(i, "POWER OFF in %s", fsm_states[n->mod.state].name);
-	n->power = n->heart = n->app = n->frozen = false;
+	n->power = n->heart = n->app = n->frozen = n->froze_all = false;
+	model_power_off(i);
 	while (n->nheld > 0)
 		free(n->held[--n->nheld].beat);
 	n->life++;
+}
+
+static void
+heart_dies(int i)
+{
+	struct node *n = &S.n[i];
+	struct item it = { .at = S.now + rng_below(&S.rng, 3000), .what = W_HEART_BORN, .node = i };
+
+	if (!n->power || !n->heart || n->frozen)
+		return;
+	story(i, "HEART DIES in %s", fsm_states[n->mod.state].name);
+	n->heart = false;
+	it.life = ++n->life;
+	push(it);
+}
+
+static void
+freeze(int i)
+{
+	struct node *n = &S.n[i];
+
+	if (!n->power || !n->heart || n->frozen)
+		return;
+	n->frozen = true;
+	n->froze_all = WITH_RFS && rng_below(&S.rng, 2) == 0;
+	model_freeze(i, n->froze_all);
+	story(i, "FREEZES%s", n->froze_all ? " with all that runs on it" : "");
 }
 
 static void
@@ -458,6 +564,8 @@ deliver(struct item *it)	/* it keeps its beat, or the frozen node does */
 	mod_receive(&n->mod, it->hb, it->beat, node_now(n));
 }
 
+static void hear_lines(int i);
+
 static void
 thaw(int i)
 {
@@ -465,7 +573,10 @@ thaw(int i)
 	int k;
 
 	story(i, "THAWS with %d packets waiting", n->nheld);
-	n->frozen = false;
+	n->frozen = n->froze_all = false;
+	model_freeze(i, false);
+	if (rng_below(&S.rng, 2) == 0)
+		hear_lines(i);
 	for (k = 0; k < n->nheld; k++) {
 		deliver(&n->held[k]);
 		free(n->held[k].beat);
@@ -473,6 +584,7 @@ thaw(int i)
 	n->nheld = 0;
 	if (n->power && n->heart)
 		mod_settle(&n->mod, node_now(n));
+	hear_lines(i);
 }
 
 static void
@@ -480,6 +592,12 @@ script_over(struct node *n, uint32_t seq, int failures)
 {
 	if (seq != n->script_seq)
 		return;
+	if (WITH_RFS && !n->want_after && fsm_plan_rfs_after(n->script_plan) != RF_NONE) {
+		n->failures = failures;
+		if (order(n, fsm_plan_rfs_after(n->script_plan), true))
+			return;
+	}
+	n->want_after = false;
 	n->script_seq = 0;
 	switch (n->script_plan) {
 	case P_FORCE: case P_SWAP_OUT: case P_LEAVE_ALONE_WAIT: case P_LEAVE_PRIM_WAIT:
@@ -492,6 +610,8 @@ script_over(struct node *n, uint32_t seq, int failures)
 		mod_script_failed(&n->mod);
 	mod_script_done(&n->mod, seq, failures, node_now(n));
 }
+
+#include "sim/sim_rfs.h"
 
 static void
 operate(int i)
@@ -520,7 +640,18 @@ chaos(void)
 	struct node *n = &S.n[i];
 	char err[SK_TEXT_MAX];
 
-	switch (rng_below(&S.rng, 26)) {
+	int what = (int)rng_below(&S.rng, 26);
+
+	if (WITH_RFS && rng_below(&S.rng, 5) == 0) {
+		bool up = rng_below(&S.rng, 2) == 0;
+
+		story(-1, "replication's network %s", up ? "up" : "DOWN");
+		model_link(up);
+		return;
+	}
+	if (S.strict && (what == 6 || what == 7 || what == 8 || what == 11 || what == 24))
+		return;
+	switch (what) {
 	case 0: case 1:
 		if (n->power)
 			power_off(i);
@@ -535,14 +666,7 @@ chaos(void)
 		}
 		break;
 	case 5:
-		if (n->power && n->heart && !n->frozen) {
-			struct item it = { .at = S.now + rng_below(&S.rng, 3000), .what = W_HEART_BORN, .node = i };
-
-			story(i, "HEART DIES in %s", fsm_states[n->mod.state].name);
-			n->heart = false;
-			it.life = ++n->life;
-			push(it);
-		}
+		heart_dies(i);
 		break;
 	case 6: case 7:
 		S.cut[i][l] = true;
@@ -565,10 +689,7 @@ chaos(void)
 		story(-1, "network drops %d %%, doubles %d %%, delays to %d ms", S.drop, S.dup, S.delay);
 		break;
 	case 12:
-		if (n->power && n->heart && !n->frozen) {
-			n->frozen = true;
-			story(i, "FREEZES");
-		}
+		freeze(i);
 		break;
 	case 13: case 14:
 		if (n->frozen)
@@ -603,154 +724,8 @@ chaos(void)
 	}
 }
 
-/* Everything is repaired; whoever is stopped is started: what then? */
-static void
-calm_down(void)
-{
-	int i, r;
-
-	S.calm = true;
-	memset(S.cut, 0, sizeof(S.cut));
-	S.drop = S.dup = 0;
-	S.delay = 5;
-	story(-1, "---- calm ----");
-	for (i = 0; i < 2; i++) {
-		struct node *n = &S.n[i];
-
-		if (n->frozen)
-			thaw(i);
-		if (!n->power) {
-			n->power = true;
-			heart_born(i, false);
-		}
-		n->on = rng_below(&S.rng, 8) != 0;
-		for (r = 0; r < RESOURCES; r++)
-			set_health(i, r, RH_UP);
-	}
-}
-
-static void
-keep_wish(void)
-{
-	char err[SK_TEXT_MAX];
-	int i;
-
-	for (i = 0; i < 2; i++) {
-		struct node *n = &S.n[i];
-
-		if (S.calm && n->heart && !n->on && !n->told) {
-			n->told = true;
-			mod_action(&n->mod, VERB_STOP, "SYSTEM/root", NULL, node_now(n), err, sizeof(err));
-		}
-		if (S.calm && n->heart && n->on && n->mod.state == S_STOP && n->mod.run_seq == 0)
-			mod_action(&n->mod, VERB_START, "SYSTEM/root", NULL, node_now(n), err, sizeof(err));
-	}
-}
-
-/* What the end should be; NULL when it is so, else what is wrong */
-static const char *
-not_settled(void)
-{
-	static char why[128];
-	enum fsm_state a = S.n[0].mod.state, b = S.n[1].mod.state;
-	int on = S.n[0].on + S.n[1].on, i;
-
-	for (i = 0; i < 2; i++) {
-		struct node *n = &S.n[i];
-
-		snprintf(why, sizeof(why), "n%d was stopped and is %s", i + 1, fsm_states[n->mod.state].name);
-		if (!n->on && n->mod.state != S_STOP)
-			return why;
-		snprintf(why, sizeof(why), "n%d: application %s in state %s", i + 1, n->app ? "runs" : "does not run", fsm_states[n->mod.state].name);
-		if (n->app != mod_holds(&n->mod))
-			return why;
-		snprintf(why, sizeof(why), "the only started server is %s", fsm_states[n->mod.state].name);
-		if (on == 1 && n->on && n->mod.state != S_ALONE &&
-		    !(n->mod.state == S_BLOCKED && (mod_conditions(&n->mod) & C_NOBID) != 0))
-			return why;
-	}
-	snprintf(why, sizeof(why), "no pair after healing: n1 %s, n2 %s", fsm_states[a].name, fsm_states[b].name);
-	if (on == 2 && !((a == S_PRIM && b == S_SECOND) || (a == S_SECOND && b == S_PRIM)) &&
-	    !(a == S_BLOCKED && b == S_BLOCKED && S.n[0].mod.rec.lastprim == 0 && S.n[1].mod.rec.lastprim == 0))
-		return why;
-	return NULL;
-}
-
-static void
-judge_end(void)
-{
-	const char *why = not_settled();
-
-	story(-1, "end: n1 %s, n2 %s", fsm_states[S.n[0].mod.state].name, fsm_states[S.n[1].mod.state].name);
-	if (why != NULL)
-		broken("%s", why);
-}
-
-/* The end may come as soon as it has been as it should for long enough to show that nothing is on its way. */
-static bool
-rests(void)
-{
-	if (!S.calm || not_settled() != NULL) {
-		S.rest_ms = S.now;
-		return false;
-	}
-	return S.now - S.rest_ms > 2 * S.timeout + 2000;
-}
-
-static void PRINTFLIKE(2, 3)
-add_text(size_t *len, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	*len += (size_t)vsnprintf(S.rules + *len, sizeof(S.rules) - *len, fmt, ap);
-	va_end(ap);
-}
-
-/* One thing that is not so while everything is well: what a calm end has to come to */
-static void
-random_atom(size_t *len)
-{
-	static const char *const classes[] = { "ping", "tcp", "intf", "custom", "heartbeat", "?" }, *const ids[] = { "a", "b", "c", "?" };
-	const char *class_name = classes[rng_below(&S.rng, ARRAY_LEN(classes))], *id = ids[rng_below(&S.rng, ARRAY_LEN(ids))];
-	const char *where = rng_below(&S.rng, 3) == 0 ? "remote." : rng_below(&S.rng, 4) == 0 ? "local." : "";
-
-	switch (rng_below(&S.rng, 6)) {
-	case 0:
-		add_text(len, "cluster() == down");
-		break;
-	case 1:
-		add_text(len, "(hostname() == \"n%u\" && %stcp.a == down)", 1 + rng_below(&S.rng, 2), where);
-		break;
-	case 2:
-		add_text(len, "!(ping.%s == up || ping.%s == unknown)", id[0] == '?' ? "a" : "b", "zz");
-		break;
-	case 3:
-		add_text(len, "(%s%s.%s == init && TRUE)", where, class_name, id);
-		break;
-	default:
-		add_text(len, "%s%s.%s == %s", where, class_name, id, rng_below(&S.rng, 3) == 0 ? "DOWN" : "down");
-	}
-}
-
-static void
-random_rules(void)
-{
-	static const char *const actions[] = { "wait()", "wait()", "restart()", "stopstart()", "swap()", "stop()", "custom.d = up", "ping.b = up" };
-	size_t len = 0;
-	int i, k, n = 1 + (int)rng_below(&S.rng, 6), atoms;
-
-	for (i = 0; i < n; i++) {
-		add_text(&len, "r%d: if (", i);
-		atoms = 1 + (int)rng_below(&S.rng, 3);
-		for (k = 0; k < atoms; k++) {
-			if (k > 0)
-				add_text(&len, rng_below(&S.rng, 2) == 0 ? " && " : " || ");
-			random_atom(&len);
-		}
-		add_text(&len, ") then %s;\n", actions[rng_below(&S.rng, ARRAY_LEN(actions))]);
-	}
-}
+#include "sim/sim_calm.h"
+#include "sim/sim_rules.h"
 
 static void
 setup(uint64_t seed)
@@ -760,7 +735,13 @@ setup(uint64_t seed)
 	    .loop_interval_ms = 86400000, .signature = "00112233445566778899aabbccddeeff" };
 	int i, l, r, defaultprim;
 
+	static const struct model_world world = { &S.rng, rfsd_tells, rfsd_broken, rfsd_story };
+
 	rng_seed(&S.rng, seed);
+	S.strict = WITH_RFS && seed % 2 == 0;
+	S.quiet_ms = INT64_MAX;
+	model_start(&world, S.strict);
+	conf.rfs = WITH_RFS;
 	S.seed = seed;
 	S.now = 1000000;
 	S.order = 0;
@@ -782,7 +763,7 @@ setup(uint64_t seed)
 	else
 		random_rules();
 	story(-1, "rules: %s", S.rules);
-	S.witness = rng_below(&S.rng, 3) == 0;
+	S.witness = !S.strict && rng_below(&S.rng, 3) == 0;
 	conf.period_ms = 500;
 	conf.handle_ms = (int64_t)rng_below(&S.rng, 4) * 500;
 	if (S.witness)
@@ -804,7 +785,10 @@ setup(uint64_t seed)
 		S.n[i].heard_ms = -1000000;
 		for (r = 0; r < RESOURCES; r++)
 			S.n[i].health[r] = rng_below(&S.rng, 8) == 0 ? RH_INIT : RH_UP;
+		S.n[i].stepped_ms = S.now;
 		heart_born(i, false);
+		if (WITH_RFS)
+			rfsd_step(i);
 	}
 }
 
@@ -816,7 +800,13 @@ history(uint64_t seed)
 
 	setup(seed);
 	chaos_until = S.now + 20000 + rng_below(&S.rng, 120000);
-	for (i = 0; i < 2; i++)
+	if (WITH_RFS) {
+		char err[SK_TEXT_MAX];
+
+		mod_action(&S.n[0].mod, VERB_PRIM, "SYSTEM/root", NULL, node_now(&S.n[0]), err, sizeof(err));
+		mod_action(&S.n[1].mod, VERB_SECOND, "SYSTEM/root", NULL, node_now(&S.n[1]), err, sizeof(err));
+	}
+	for (i = 0; i < 2 && !WITH_RFS; i++)
 		if (rng_below(&S.rng, 5) != 0)
 			operate(i);
 	{
@@ -873,6 +863,20 @@ history(uint64_t seed)
 					n->disk = *it.rec;
 				free(it.rec);
 				break;
+			case W_FAULT:
+				fault(it.node);
+				break;
+			case W_RFSD:
+				rfsd_step(it.node);
+				break;
+			case W_LINE:
+				if (it.life == n->life && n->lines > 0 && n->power && n->heart && !n->frozen) {
+					struct told_line l = n->line[0];
+
+					memmove(n->line, n->line + 1, (size_t)--n->lines * sizeof(l));
+					hear_line(it.node, l);
+				}
+				break;
 			case W_CHAOS:
 				if (!S.calm) {
 					struct item again = { .at = S.now + rng_below(&S.rng, 6000), .what = W_CHAOS };
@@ -885,12 +889,16 @@ history(uint64_t seed)
 				break;
 			}
 			look();
+			rfsd_live(0);
+			rfsd_live(1);
 		}
 		for (i = 0; i < 2; i++)
 			tick(i);
 		look();
 		keep_wish();
 		look();
+		rfsd_live(0);
+		rfsd_live(1);
 		if (rests())
 			break;
 	}
@@ -934,6 +942,9 @@ main(int argc, char **argv)
 	}
 	printf("ok %llu - %llu histories: %ld became primary, %ld takeovers, %ld split brains met, %ld actions of rules\n", (unsigned long long)++batch,
 	    (unsigned long long)(seed - first), S.holds, S.takeovers, S.splits, S.rule_actions);
+	if (WITH_RFS)
+		printf("# %ld writes acknowledged by both, %ld pairings, %ld takeovers, %ld primaries let alone; %ld times an operator had to choose\n", model_count(0),
+		    model_count(1), model_count(2), model_count(3), S.stuck);
 	if (n >= 1000 && (S.takeovers == 0 || S.splits == 0 || S.rule_actions == 0))
 		printf("not ok %llu - the histories have no takeover, no split brain or no rule that acts: they test nothing\n", (unsigned long long)++batch);
 	printf("1..%llu\n", (unsigned long long)batch);

@@ -34,7 +34,8 @@ struct side {
 	int64_t	 script_end;
 	int	 script_failures;	/* what the next plans report */
 	int	 kills, reboots;
-	int	 alones, forces;
+	int	 alones, forces;	/* what rfsd was told */
+	bool	 slow_rfsd;
 	enum fsm_plan plans[LOG_MAX];
 	int	 plans_count;
 	char	 words[LOG_MAX][16];	/* third argument of each plan */
@@ -60,13 +61,15 @@ hook_send(void *ctx, int hb, const struct beat *b)
 {
 	struct side *s = ctx;
 	struct flying *f;
+	uint8_t bytes[BEAT_MAX];
 
-	s->last_beat = *b;
+	if (!beat_decode(bytes, beat_encode(b, bytes), &s->last_beat))
+		fail_msg("n%d tells what the other one does not understand", s->index + 1);
 	if (s->w->cut[s->index][hb] || !s->w->s[1 - s->index].alive)
 		return;
 	assert_true(s->w->wire_count < WIRE_MAX);
 	f = &s->w->wire[s->w->wire_count++];
-	*f = (struct flying){ s->w->now + NET_MS, s->index, hb, *b };
+	*f = (struct flying){ s->w->now + NET_MS, s->index, hb, s->last_beat };
 }
 
 static void
@@ -78,6 +81,8 @@ hook_run(void *ctx, enum fsm_plan plan, uint32_t seq, const char *action)
 		mod_script_done(&s->m, seq, 0, s->w->now);
 		return;
 	}
+	if (s->m.conf.rfs && fsm_plan_rfs_before(plan) == RF_ALONE && !s->slow_rfsd)
+		mod_rfs_paired(&s->m, false);
 	assert_true(s->plans_count < LOG_MAX);
 	str_copy(s->words[s->plans_count], sizeof(s->words[0]), action);
 	s->plans[s->plans_count++] = plan;
@@ -154,7 +159,11 @@ hook_reboot(void *ctx)
 static void
 hook_rfs_alone(void *ctx)
 {
-	((struct side *)ctx)->alones++;
+	struct side *s = ctx;
+
+	s->alones++;
+	if (!s->slow_rfsd)
+		mod_rfs_paired(&s->m, false);
 }
 
 static void

@@ -84,7 +84,7 @@ test_ranges(void **state)
 {
 	static const struct { size_t off; unsigned good, bad; } cases[] = {
 		{ 0, BEAT_VERSION, BEAT_VERSION + 1 }, { 0, BEAT_VERSION, 0 }, { 1, SK_NODES_MAX - 1, SK_NODES_MAX }, { 1, 0, 255 },
-		{ 38, RS_COUNT - 1, RS_COUNT }, { 38, 0, 255 }, { 39, ST_COUNT - 1, ST_COUNT }, { 39, 0, 255 }, { 41, 2, 3 }, { 41, 0, 255 },
+		{ 38, RS_COUNT - 1, RS_COUNT }, { 38, 0, 255 }, { 39, ST_COUNT - 1, ST_COUNT }, { 39, 0, 255 }, { 41, BEAT_RANK_MAX, BEAT_RANK_MAX + 1 }, { 41, 0, 255 },
 		{ 42, BEAT_LOST, BEAT_LOST + 1 }, { 42, 0, 255 }, { 43, 1, 2 }, { 43, 0, 255 },
 	};
 	uint8_t buf[BEAT_MAX];

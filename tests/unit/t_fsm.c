@@ -133,13 +133,13 @@ follow(struct walk *w, struct node n)
 		events[count++] = E_REVIVE;
 	if (n.plan != P_NONE)
 		events[count++] = done_event(&n);
-	if (n.state == S_SYNC) {
+	if (n.state == S_SYNC || n.state == S_SWAP_SYNC) {
 		events[count++] = E_SYNC_FAILED;
 		events[count++] = E_SYNC_AGAIN;
 	}
 	for (i = 0; i < t->nsee && count < E_COUNT; i++)
 		if ((t->see[i].states & BIT(n.state)) != 0 && t->see[i].event != E_NONE &&
-		    (n.plan == P_NONE || (n.state == S_SYNC && t->see[i].event != E_SYNCED)))
+		    (n.plan == P_NONE || ((n.state == S_SYNC || n.state == S_SWAP_SYNC) && t->see[i].event != E_SYNCED)))
 			events[count++] = t->see[i].event;
 	for (i = 0; i < count; i++) {
 		const struct fsm_row *row = must_step(w->mode, &n, events[i]);
@@ -532,7 +532,9 @@ args_argued(int plan, const struct node *from)
 	case P_PRESTART:	/* started again without showing STOP */
 		return from->state == S_POSTSTOP;
 	case P_SWAP_SECOND:	/* the second half of PRIM -> SECOND: users see SECOND since the release */
-		return from->state == S_SWAP_GIVEN || from->state == S_SWAP_CLAIM;
+		return from->state == S_SWAP_SYNC;
+	case P_SYNC:		/* has no scripts */
+		return true;
 	case P_START_SECOND:	/* users see SECOND since the synchronisation began; the scripts learn that it was WAIT before */
 		return from->state == S_SYNC;
 	case P_TAKEBACK:	/* the swap did not happen: it was PRIM */

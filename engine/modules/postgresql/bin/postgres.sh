@@ -35,6 +35,10 @@ pg_check() {
 		echo "macro PGOWNER: $PGOWNER is no user of this server" >&2
 		good=1
 	fi
+	if [ -n "$PGFILES" ] && [ $good = 0 ] && [ "$(readlink -f "$PGFILES")" != "$(data_directory)" ]; then
+		echo "macro PGFILES: $PGFILES is not where the files of this database are; expected $(data_directory)" >&2
+		good=1
+	fi
 	if [ -e "$PGDATA/start.conf" ] && grep -q '^[[:space:]]*auto' "$PGDATA/start.conf"; then
 		echo "note: $PGDATA/start.conf starts this database at boot; the module does that: make it \"manual\"" >&2
 	fi
