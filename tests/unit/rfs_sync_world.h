@@ -677,8 +677,8 @@ change_attr(struct world *w, struct rng *r, uint8_t type)
 		snprintf(name, sizeof(name), "user.x%u", rng_below(r, 3));
 		op.name = name;
 		op.name_len = (uint16_t)strlen(name);
-		op.data = "some value of it";
-		op.data_len = rng_below(r, 16);
+		op.data = type == OP_SETXATTR ? "some value of it" : NULL;
+		op.data_len = type == OP_SETXATTR ? rng_below(r, 16) : 0;
 	}
 	do_op(w, &op, NULL);
 }
