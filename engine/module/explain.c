@@ -174,7 +174,9 @@ release_waiting(const struct mod *m, json_t *list)
 		add_text(list, "when the other server or the splitbrain witness answers; or safekit stop, then safekit prim");
 	if (m->hold)
 		add_text(list, "the end of stopwait, a few seconds after it was ordered");
-	if ((c & C_NOBID) != 0)
+	if ((c & C_NOBID) != 0 && !mod_rfs_eligible(m))
+		add_text(list, "when the other server, which has newer data, is primary; or, if this server's data is to count: safekit stop, then safekit prim");
+	else if ((c & C_NOBID) != 0)
 		add_text(list, "when the other server is primary; or safekit stop, then safekit prim (failover is off)");
 }
 

@@ -156,6 +156,8 @@ mod_waits_for(const struct mod *m)
 		return "the end of stopwait";
 	if ((c & (C_LOST | C_NOWITNESS)) == (C_LOST | C_NOWITNESS))
 		return "the other server or the splitbrain witness, or the command prim";
+	if ((c & C_PENDING) != 0)
+		return "what is known of the replicated directories";
 	if ((c & C_NOBID) != 0 && !mod_rfs_eligible(m))
 		return "the other server to become primary, or the command prim (data may be not uptodate)";
 	if ((c & C_NOBID) != 0)
@@ -502,7 +504,7 @@ mod_script_done(struct mod *m, uint32_t seq, int failures, int64_t now)
 		return;		/* of an act that was given up */
 	m->run_seq = 0;
 	m->run_failures += failures;
-	mod_rfs_plan_done(m);
+	mod_rfs_acked(m);
 	switch (m->state) {
 	case S_LEAVE_ALONE: case S_LEAVE_PRIM: case S_LEAVE_SECOND: case S_LEAVE_UP: case S_FORCE: case S_FORCE_HELD: case S_POSTSTOP:
 		e = m->goal == A_GOAL_AGAIN ? E_DONE_AGAIN : m->goal == A_GOAL_WAIT ? E_DONE_WAIT : E_DONE_STOP;

@@ -120,7 +120,7 @@ keep_go_alone(struct keeper *k, const char *why)
 		    k->alone_why[0] != '\0' ? k->alone_why : "nfsbox cannot go on");
 		keep_log(k, MSG_RFS_DEGRADED, text);
 		if (k->term && !k->w.on)
-			(void)keep_spawn(k);
+			keep_spawn_sure(k);
 		else
 			keep_worker_replace(k);
 	} else {
@@ -206,6 +206,7 @@ start_job(struct keeper *k, enum mount_kind to, bool flush)
 	}
 	j->to = to;
 	j->flush = flush;
+	j->served = k->fuse_fd[0] != -1;
 	k->job = j;
 	k->work.data = k;
 	keep_check_stop(k);
@@ -255,7 +256,8 @@ static void
 leave_primary(struct keeper *k)
 {
 	if (k->mounts == MOUNT_FUSE) {
-		start_job(k, k->goal == KEEP_OFF ? MOUNT_LINK : MOUNT_BIND, k->fuse_fd[0] != -1);
+		/* without a worker nobody would answer; umount() writes back what there is as well */
+		start_job(k, k->goal == KEEP_OFF ? MOUNT_LINK : MOUNT_BIND, k->w.on && !k->nosync);
 		if (k->asked)
 			keep_leave_late(k, GRANT_MS);
 	} else if (k->goal == KEEP_GIVEN && !k->given && k->w.on) {
@@ -406,8 +408,8 @@ order_setup(struct keeper *k, const json_t *o)
 		keep_worker_replace(k);	/* nobody notices; it is born with the new words */
 	k->listen_known = true;
 	keep_publish(k);
-	if (k->term && !k->w.on && !keep_spawn(k))
-		keep_fail(k, "the process nfsbox cannot be started");
+	if (k->term && !k->w.on && !uv_is_active((uv_handle_t *)&k->spawn_timer))
+		keep_spawn_sure(k);	/* an adopted one that died before anybody knew its words */
 	keep_advance(k);
 	return NULL;
 }
@@ -423,6 +425,8 @@ set_want(struct keeper *k, int64_t seq, enum keep_role role, json_t *sync)
 	k->acked = false;
 	k->seq = seq;
 	k->want = k->goal = role;
+	k->nosync = k->nosync_next;
+	k->nosync_next = false;
 	k->why[0] = '\0';
 	if (role != KEEP_SECOND || k->role == KEEP_GIVEN) {
 		json_decref(k->sync);
@@ -449,6 +453,7 @@ order_want(struct keeper *k, const json_t *o)
 			break;
 	if (!json_is_integer(seq) || i == KEEP_ROLES)
 		return "want: seq and a role of wire/rfsline.h";
+	k->nosync_next = json_is_true(json_object_get(o, "nosync"));
 	set_want(k, json_integer_value(seq), (enum keep_role)i, json_object_get(o, "sync"));
 	return NULL;
 }

@@ -49,7 +49,7 @@ struct keeper {
 	bool	 pair_waits, alone_waits;	/* to be written before it is told */
 	char	 alone_why[SK_TEXT_MAX];
 	/* what shall be so */
-	bool	 has_want, acked, resync, quitting;
+	bool	 has_want, acked, resync, quitting, nosync, nosync_next;
 	int64_t	 seq;
 	enum keep_role want, goal;	/* goal: of the moment; off after a failure */
 	json_t	*sync;
@@ -109,6 +109,7 @@ void keep_check_stop(struct keeper *k);
 
 /* keeper_worker.c */
 bool keep_spawn(struct keeper *k);
+void keep_spawn_sure(struct keeper *k);		/* now, or as soon as it can be */
 void keep_worker_send(struct keeper *k, json_t *line);	/* stolen */
 void keep_worker_quit(struct keeper *k);
 void keep_worker_replace(struct keeper *k);	/* killed, and another one at once: with other words */

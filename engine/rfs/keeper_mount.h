@@ -22,7 +22,8 @@ struct mount_job {
 	char	 source[SK_NAME_MAX + 16];	/* first column of /proc/mounts */
 	int	 dirs;
 	struct mount_dir d[RFS_DIRS_MAX];
-	bool	 flush;			/* what is mounted is served: it is synced before it is taken away */
+	bool	 served;		/* FUSE that is mounted is ours, not of a former life, */
+	bool	 flush;			/* and has a worker: it is synced before it is taken away */
 	int	 fuse_fd[RFS_DIRS_MAX];	/* MOUNT_FUSE: out, one for each folder; -1 none */
 	char	 why[SK_TEXT_MAX];	/* out: "" done; else nothing of what was to be mounted is */
 	int	 said;

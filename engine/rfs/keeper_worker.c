@@ -224,8 +224,7 @@ died(struct keeper *k, bool replaced)
 			return;
 		}
 	}
-	if (!keep_spawn(k))
-		uv_timer_start(&k->spawn_timer, on_spawn_again, BACKOFF_MS, 0);
+	keep_spawn_sure(k);
 }
 
 static void
@@ -233,7 +232,15 @@ on_spawn_again(uv_timer_t *t)
 {
 	struct keeper *k = t->data;
 
-	if (k->term && !k->w.on && !keep_spawn(k))
+	if (k->term && !k->w.on)
+		keep_spawn_sure(k);
+}
+
+void
+keep_spawn_sure(struct keeper *k)
+{
+	uv_timer_stop(&k->spawn_timer);
+	if (!keep_spawn(k))
 		uv_timer_start(&k->spawn_timer, on_spawn_again, BACKOFF_MS, 0);
 }
 

@@ -136,13 +136,20 @@ done_marks(struct psync *p, const struct wheres *w)
 {
 	uint8_t body[4096];
 	struct sync_out o = { .buf = body, .size = sizeof(body) };
+	bool twice;
 	size_t i;
 
 	for (i = 0; i < w->n; i++) {
-		map_done(p->c.maps[w->w[i].dir], w->w[i].node);
-		out_64(&o, w->w[i].node);
+		pthread_mutex_lock(&p->lock);
+		twice = nodeset_has(&p->twice[w->w[i].dir], w->w[i].node);
+		pthread_mutex_unlock(&p->lock);
+		if (!twice) {
+			map_done(p->c.maps[w->w[i].dir], w->w[i].node);
+			out_64(&o, w->w[i].node);
+		}
 		if (o.len == sizeof(body) || i + 1 == w->n || w->w[i + 1].dir != w->w[i].dir) {
-			psync_send(p, 0, SY_DONE, w->w[i].dir, 0, 0, body, o.len, NULL, 0);
+			if (o.len > 0)
+				psync_send(p, 0, SY_DONE, w->w[i].dir, 0, 0, body, o.len, NULL, 0);
 			o.len = 0;
 		}
 	}
@@ -227,7 +234,7 @@ drive(struct psync *p)
 			psync_wait(p, 100);
 		pthread_mutex_unlock(&p->lock);
 		if (m != NULL) {
-			psync_listed(p, m);
+			psync_message(p, m);
 			free(m);
 		} else if (p->folders.n > 0) {
 			psync_walk(p);
@@ -435,6 +442,7 @@ forget(struct psync *p)
 		nodeset_clear(&p->paired[i]);
 		nodeset_clear(&p->forwarded[i]);
 		nodeset_clear(&p->suspect[i]);
+		nodeset_clear(&p->twice[i]);
 	}
 	while (p->requests != NULL) {
 		struct request *r = p->requests;

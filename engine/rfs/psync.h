@@ -61,10 +61,10 @@ void ssync_free(struct ssync *y);
 void ssync_down(struct ssync *y);
 void ssync_frame(struct ssync *y, int conn, const struct frame *f);	/* FR_SYNC from the primary, in order with the operations of its connection */
 bool ssync_busy(const struct ssync *y);		/* not paired yet: second.c applies operations leniently (ssync_before()) */
-/* op: its node, parent, newparent, other are ours (0: not known here), child is the primary's.
+/* theirs: the operation as the primary sent it; op: its node, parent, newparent, other are ours (0: not known here).
  * Before an operation is applied while synchronising: what stands in its way (a stale file of that name) is moved away; what it names and is not there
  * is not an error.  false: skip it. */
-bool ssync_before(struct ssync *y, struct rfs_op *op);
+bool ssync_before(struct ssync *y, const struct rfs_op *theirs, struct rfs_op *op);
 void ssync_after(struct ssync *y, const struct rfs_op *op, const struct rfs_result *res);
 bool ssync_verify(struct ssync *y, const char *xml, char *text, size_t textsize);	/* rfsverify on this side */
 

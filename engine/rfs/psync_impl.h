@@ -52,7 +52,7 @@ struct hashes {				/* of a data thread */
 	int64_t	 at_ms;
 	uint8_t	 hash[SYNC_ZONES_MAX][SYNC_HASH];
 };
-struct msg { struct msg *next; uint8_t kind, dir; uint64_t aux; size_t len; uint8_t body[]; };
+struct msg { struct msg *next; uint8_t kind, dir; uint64_t node, aux; size_t len; uint8_t body[]; };
 
 enum sync_mode { MODE_MAPS, MODE_FULL, MODE_DATE, MODE_EXTERNAL };
 struct sync_stats { uint64_t files, files_total, bytes, bytes_total, sent, copied; int64_t begun_ms; };
@@ -73,6 +73,7 @@ struct psync {
 	enum state_match match;
 	int64_t	 date_ns;
 	struct nodeset paired[RFS_DIRS_MAX], forwarded[RFS_DIRS_MAX], suspect[RFS_DIRS_MAX];
+	struct nodeset twice[RFS_DIRS_MAX];	/* files whose first data went to a file that is gone there: not done by that */
 	struct wheres folders;		/* to walk, last first */
 	struct wheres again;		/* files to compare once more as a whole */
 	struct wheres completed;	/* files done, not committed yet */
@@ -123,10 +124,11 @@ struct msg *psync_inbox_take(struct psync *p);	/* p->lock is held; NULL: nothing
 /* psync_walk.c */
 bool psync_entry(struct psync *p, uint8_t dir, int dirfd, const char *name, struct sync_out *o, uint8_t *xattrs, struct sync_entry *e, struct listed *l);
 void psync_walk(struct psync *p);		/* one folder of p->folders */
-void psync_listed(struct psync *p, const struct msg *m);
+void psync_message(struct psync *p, const struct msg *m);	/* SY_LISTED, SY_ASK */
 void psync_late(struct psync *p);		/* a list that is not answered for too long ends the run */
-bool psync_send_attr(struct psync *p, uint8_t dir, uint64_t node);
-bool psync_one(struct psync *p, uint8_t dir, uint64_t parent, const char *name, int64_t mtime_ns, uint64_t from, const char *from_name);
+bool psync_send_attr(struct psync *p, uint8_t dir, uint64_t node, bool locked);	/* locked: the caller has the lock of the node */
+/* moved: where it came from, NULL nowhere */
+bool psync_one(struct psync *p, uint8_t dir, uint64_t parent, const char *name, int64_t mtime_ns, const struct rfs_op *moved);
 /* psync_data.c */
 void psync_job(struct psync *p, uint8_t dir, uint64_t node, uint64_t size, enum job_how how);
 void *psync_data(void *thread);

@@ -39,7 +39,7 @@ look(struct psync *p, const struct rfs_op *op)
 	s.running = p->running && !p->stop;
 	s.on = op->parent != 0 && nodeset_has(&p->forwarded[op->dir], op->parent);
 	s.to_on = op->newparent != 0 && nodeset_has(&p->forwarded[op->dir], op->newparent);
-	s.paired = op->node != 0 && nodeset_has(&p->paired[op->dir], op->node);
+	s.paired = s.all || (op->node != 0 && nodeset_has(&p->paired[op->dir], op->node));
 	s.other_paired = op->other != 0 && nodeset_has(&p->paired[op->dir], op->other);
 	pthread_mutex_unlock(&p->lock);
 	return s;
@@ -59,7 +59,7 @@ once_more(struct psync *p, uint8_t dir, uint64_t node)
 {
 	map_add(p->c.maps[dir], node, UINT32_MAX);
 	pthread_mutex_lock(&p->lock);
-	if (!wheres_add(&p->again, dir, node))
+	if (!wheres_add(&p->again, dir, node) || !nodeset_add(&p->twice[dir], node))
 		p->stop = true;
 	pthread_mutex_unlock(&p->lock);
 }
@@ -88,9 +88,9 @@ route_exchange(struct psync *p, const struct rfs_op *op, const struct sets *s)
 	if (s->to_on)
 		leaves(p, op->dir, op->newparent, op->newparent_mtime_ns, op->newname, op->other);
 	if (s->on)
-		psync_one(p, op->dir, op->parent, op->name, op->parent_mtime_ns, 0, NULL);
+		psync_one(p, op->dir, op->parent, op->name, op->parent_mtime_ns, NULL);
 	if (s->to_on)
-		psync_one(p, op->dir, op->newparent, op->newname, op->newparent_mtime_ns, 0, NULL);
+		psync_one(p, op->dir, op->newparent, op->newname, op->newparent_mtime_ns, NULL);
 	return ROUTE_SKIP;
 }
 
@@ -104,7 +104,7 @@ route_rename(struct psync *p, const struct rfs_op *op, const struct sets *s)
 	if (s->on && s->to_on && s->paired)
 		return ROUTE_SEND;
 	if (s->to_on)
-		psync_one(p, op->dir, op->newparent, op->newname, op->newparent_mtime_ns, op->parent, op->name);
+		psync_one(p, op->dir, op->newparent, op->newname, op->newparent_mtime_ns, op);
 	else if (s->on)
 		leaves(p, op->dir, op->parent, op->parent_mtime_ns, op->name, op->node);
 	return ROUTE_SKIP;
@@ -114,8 +114,9 @@ enum psync_route
 psync_route(struct psync *p, const struct rfs_op *op)
 {
 	struct sets s = look(p, op);
+	struct stat st;
 
-	if (s.all)
+	if (s.all && op->type != OP_SETATTR && op->type != OP_SETXATTR && op->type != OP_REMOVEXATTR)
 		return ROUTE_SEND;
 	if (!s.running || op->dir >= p->c.dirs)
 		return ROUTE_SKIP;
@@ -124,7 +125,7 @@ psync_route(struct psync *p, const struct rfs_op *op)
 		if (!s.on)
 			return ROUTE_SKIP;
 		if (op->child == 0) {
-			psync_one(p, op->dir, op->parent, op->name, op->parent_mtime_ns, 0, NULL);
+			psync_one(p, op->dir, op->parent, op->name, op->parent_mtime_ns, NULL);
 			return ROUTE_SKIP;
 		}
 		add(p, &p->paired[op->dir], op->child);
@@ -134,20 +135,28 @@ psync_route(struct psync *p, const struct rfs_op *op)
 	case OP_LINK:
 		if (!s.on || s.paired)
 			return s.on ? ROUTE_SEND : ROUTE_SKIP;
-		psync_one(p, op->dir, op->parent, op->name, op->parent_mtime_ns, 0, NULL);
+		psync_one(p, op->dir, op->parent, op->name, op->parent_mtime_ns, NULL);
 		return ROUTE_SKIP;
 	case OP_UNLINK: case OP_RMDIR:
 		return s.on ? ROUTE_SEND : ROUTE_SKIP;
 	case OP_RENAME:
 		return route_rename(p, op, &s);
 	case OP_FALLOCATE:
-		if (s.paired && (op->flags & (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE)) != 0)
-			once_more(p, op->dir, op->node);	/* zones that differ still move to where was looked already */
-		return s.paired ? ROUTE_SEND : ROUTE_SKIP;
-	case OP_COPY:
+		if (!s.paired || (op->flags & (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE)) == 0)
+			return s.paired ? ROUTE_SEND : ROUTE_SKIP;
+		/* fall through */
+	case OP_COPY:	/* what the secondary would move or copy may not be there yet: compared once more as a whole */
 		if (s.paired)
-			once_more(p, op->dir, op->node);	/* the secondary's source may be stale still */
-		return s.paired && s.other_paired ? ROUTE_SEND : ROUTE_SKIP;
+			once_more(p, op->dir, op->node);
+		return ROUTE_SKIP;
+	case OP_SETATTR: case OP_SETXATTR: case OP_REMOVEXATTR:
+		if (!s.paired)
+			return ROUTE_SKIP;
+		/* a folder's: in order with its names, over connection 0 */
+		if (tree_stat(p->c.trees[op->dir], op->node, &st) != 0 || !S_ISDIR(st.st_mode))
+			return ROUTE_SEND;
+		psync_send_attr(p, op->dir, op->node, true);
+		return ROUTE_SKIP;
 	default:
 		return s.paired ? ROUTE_SEND : ROUTE_SKIP;
 	}

@@ -129,7 +129,7 @@ into_inbox(struct psync *p, const struct frame *f)
 		stream_drop(repl_stream(p->c.repl), "no memory");
 		return;
 	}
-	*m = (struct msg){ .kind = f->flags, .dir = f->dir, .aux = f->aux, .len = f->body_len };
+	*m = (struct msg){ .kind = f->flags, .dir = f->dir, .node = f->node, .aux = f->aux, .len = f->body_len };
 	if (f->body_len > 0)
 		memcpy(m->body, f->body, f->body_len);
 	pthread_mutex_lock(&p->lock);
@@ -176,7 +176,7 @@ psync_frame(struct psync *p, int conn, const struct frame *f)
 		return;
 	}
 	switch (f->flags) {
-	case SY_LISTED: case SY_CHECKED:
+	case SY_LISTED: case SY_CHECKED: case SY_ASK:
 		into_inbox(p, f);
 		return;
 	case SY_HASHED:

@@ -235,7 +235,7 @@ walk_room(struct psync *p)
 			psync_wait(p, 500);
 		pthread_mutex_unlock(&p->lock);
 		if (m != NULL)
-			psync_listed(p, m);
+			psync_message(p, m);
 		else
 			psync_late(p);
 		free(m);
@@ -306,9 +306,9 @@ psync_walk(struct psync *p)
 
 /* One name by itself, in a folder that is forwarded: as it is now.  Under the lock of its names */
 bool
-psync_one(struct psync *p, uint8_t dir, uint64_t parent, const char *name, int64_t mtime_ns, uint64_t from, const char *from_name)
+psync_one(struct psync *p, uint8_t dir, uint64_t parent, const char *name, int64_t mtime_ns, const struct rfs_op *moved)
 {
-	struct sync_entry e = { .flags = SE_ONE, .parent_mtime_ns = mtime_ns, .from = from, .from_name = from_name };
+	struct sync_entry e = { .flags = SE_ONE, .parent_mtime_ns = mtime_ns };
 	size_t size = SYNC_XATTRS_MAX + 16384;
 	struct tree_fd *f = tree_get(p->c.trees[dir], parent, TREE_DIR);
 	struct request *r = request_new(p, dir, parent, 1);
@@ -316,6 +316,11 @@ psync_one(struct psync *p, uint8_t dir, uint64_t parent, const char *name, int64
 	struct sync_out o = { .buf = buf, .size = buf != NULL ? size : 0 };
 	bool ok = false;
 
+	if (moved != NULL) {
+		e.from = moved->parent;
+		e.from_name = moved->name;
+		e.from_mtime_ns = moved->parent_mtime_ns;
+	}
 	if (f != NULL && r != NULL && buf != NULL && xattrs != NULL && psync_entry(p, dir, f->fd, name, &o, xattrs, &e, &r->item[0])) {
 		r->n = 1;
 		ok = request_send(p, r, &o);
@@ -328,14 +333,14 @@ psync_one(struct psync *p, uint8_t dir, uint64_t parent, const char *name, int64
 	return ok;
 }
 
-/* What a node is like now, over its own connection */
+/* What a node is like now: over its own connection, a folder in order with its names */
 bool
-psync_send_attr(struct psync *p, uint8_t dir, uint64_t node)
+psync_send_attr(struct psync *p, uint8_t dir, uint64_t node, bool locked)
 {
 	uint8_t *buf = malloc(SYNC_XATTRS_MAX * 2 + 16384);
 	struct sync_entry e = { .node = node };
 	struct sync_out o = { .buf = buf, .size = buf != NULL ? SYNC_XATTRS_MAX + 16384 : 0 };
-	uint8_t *xattrs = buf + SYNC_XATTRS_MAX + 16384;
+	uint8_t *xattrs;
 	char path[TREE_PROC_MAX];
 	struct tree_fd *f;
 	struct stat st;
@@ -344,7 +349,9 @@ psync_send_attr(struct psync *p, uint8_t dir, uint64_t node)
 
 	if (buf == NULL)
 		return false;
-	p->c.lock(p->c.ctx, dir, node);
+	xattrs = buf + SYNC_XATTRS_MAX + 16384;
+	if (!locked)
+		p->c.lock(p->c.ctx, dir, node);
 	f = tree_any(p->c.trees[dir], node);
 	if (f != NULL && fstat(f->fd, &st) == 0) {
 		len = sync_xattrs_read(tree_proc(f->fd, path), true, p->c.acl, xattrs, SYNC_XATTRS_MAX);
@@ -352,10 +359,11 @@ psync_send_attr(struct psync *p, uint8_t dir, uint64_t node)
 		e.xattrs = xattrs;
 		e.xattrs_len = len > 0 ? (uint32_t)len : 0;
 		sync_put_entry(&o, &e);
-		ok = psync_send(p, -1, SY_FINAL, dir, node, 0, o.buf, o.len, NULL, 0);
+		ok = psync_send(p, S_ISDIR(st.st_mode) ? 0 : -1, SY_FINAL, dir, node, 0, o.buf, o.len, NULL, 0);
 	}
 	tree_put(p->c.trees[dir], f);
-	p->c.unlock(p->c.ctx, dir, node);
+	if (!locked)
+		p->c.unlock(p->c.ctx, dir, node);
 	free(buf);
 	return ok;
 }
@@ -378,12 +386,16 @@ listed_folder(struct psync *p, const struct request *r, const struct listed *l, 
 	/* a folder that was renamed, here or there, has another one's files behind it; what is made in a folder changes both its times */
 	bool other = r->suspect || (s->flags & (SR_ALL | SR_GAP)) != 0 || map_zones(p->c.maps[r->dir], l->node, &none, 0) != 0 ||
 	    (rfs_in_gaps(p->c.gaps, p->c.gaps_count, l->ctime_ns / 1000000) && l->ctime_ns != l->mtime_ns);
+	bool lost;
 
 	pthread_mutex_lock(&p->lock);
+	lost = (s->flags & SR_PAIRED) == 0 && nodeset_has(&p->forwarded[r->dir], l->node);
 	if (!nodeset_add(&p->paired[r->dir], l->node) || (other && !nodeset_add(&p->suspect[r->dir], l->node)) ||
 	    (!nodeset_has(&p->forwarded[r->dir], l->node) && !wheres_add(&p->folders, r->dir, l->node)))
 		p->stop = true;
 	pthread_mutex_unlock(&p->lock);
+	if (lost)
+		psync_fail(p, true, "the secondary has lost a folder that was told");
 }
 
 /* true: its data are looked at */
@@ -438,7 +450,13 @@ listed_one(struct psync *p, const struct request *r, const struct listed *l, con
 		return;
 	if (S_ISDIR(l->mode)) {
 		listed_folder(p, r, l, s);
-	} else if (S_ISREG(l->mode) && !l->paired) {
+	} else if (S_ISREG(l->mode) && (s->flags & SR_PAIRED) == 0) {
+		if (l->paired) {	/* its last name there went away: what was copied went with it */
+			pthread_mutex_lock(&p->lock);
+			if (!nodeset_add(&p->twice[r->dir], l->node))
+				p->stop = true;
+			pthread_mutex_unlock(&p->lock);
+		}
 		data = listed_file(p, r, l, s);
 	} else {
 		pthread_mutex_lock(&p->lock);
@@ -449,11 +467,27 @@ listed_one(struct psync *p, const struct request *r, const struct listed *l, con
 	/* Was it changed between being read and being paired?  (A clock that stands still for a moment tells nothing.) */
 	if (!data && tree_stat(p->c.trees[r->dir], l->node, &st) == 0 &&
 	    (sync_ctime_ns(&st) != l->ctime_ns || sync_ctime_ns(&st) > r->wall_ns - SYNC_TICK_NS || (S_ISREG(l->mode) && s->mtime_ns != sync_mtime(&st))))
-		psync_send_attr(p, r->dir, l->node);
+		psync_send_attr(p, r->dir, l->node, false);
 }
 
-void
-psync_listed(struct psync *p, const struct msg *m)
+/* An operation named what the secondary does not have any more (it had another name only, which went) */
+static void
+asked(struct psync *p, const struct msg *m)
+{
+	struct sync_in in = { .buf = m->body, .len = m->len };
+	const char *name = sync_get_name(&in);
+
+	if (name == NULL) {
+		psync_fail(p, true, "a name that is not one");
+		return;
+	}
+	p->c.lock(p->c.ctx, m->dir, m->node);
+	psync_one(p, m->dir, m->node, name, 0, NULL);
+	p->c.unlock(p->c.ctx, m->dir, m->node);
+}
+
+static void
+listed(struct psync *p, const struct msg *m)
 {
 	struct sync_in in = { .buf = m->body, .len = m->len };
 	struct request **at, *r;
@@ -482,4 +516,13 @@ psync_listed(struct psync *p, const struct msg *m)
 		listed_one(p, r, &r->item[i], &s);
 	}
 	free(r);
+}
+
+void
+psync_message(struct psync *p, const struct msg *m)
+{
+	if (m->kind == SY_ASK)
+		asked(p, m);
+	else
+		listed(p, m);
 }

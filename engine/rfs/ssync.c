@@ -203,7 +203,7 @@ ssync_frame(struct ssync *y, int conn, const struct frame *f)
 	default:
 		break;
 	}
-	if (!atomic_load(&y->busy)) {
+	if (!atomic_load(&y->busy) && f->flags != SY_FINAL) {	/* attributes of a folder may come a little late */
 		ssync_bad(y, "synchronisation that did not begin");
 		return;
 	}
@@ -248,36 +248,65 @@ ssync_frame(struct ssync *y, int conn, const struct frame *f)
 }
 
 /* ---- operations while it goes on ---- */
-static bool
-before_rename(struct ssync *y, struct rfs_op *op, int from, int to)
+/* The primary tells it anew */
+static void
+ask(struct ssync *y, const struct rfs_op *theirs, uint64_t folder, const char *name)
 {
-	struct tree *t = y->c->trees[op->dir];
-	uint64_t have = 0, there = 0;
-	struct stat st;
-	int rc;
+	ssync_answer(y, 0, SY_ASK, theirs->dir, folder, 0, name, strlen(name) + 1);
+}
 
-	if ((op->flags & 2) != 0)	/* RENAME_EXCHANGE */
+static uint64_t
+named(struct ssync *y, uint8_t dir, int dirfd, const char *name)
+{
+	uint64_t node;
+
+	return tree_lookup(y->c->trees[dir], dirfd, name, &node, NULL) == 0 ? node : 0;
+}
+
+static void
+free_name(struct ssync *y, uint8_t dir, int dirfd, const char *name)
+{
+	int rc = ssync_displace(y, dir, dirfd, name);
+
+	if (rc != 0)
+		ssync_error(y, dir, name, rc);
+}
+
+static bool
+before_exchange(struct ssync *y, const struct rfs_op *theirs, const struct rfs_op *op, int from, int to)
+{
+	uint64_t a = named(y, op->dir, from, op->name), b = named(y, op->dir, to, op->newname);
+
+	if (a != 0 && b != 0 && a == op->node && b == op->other)
 		return true;
-	if (tree_lookup(t, to, op->newname, &there, &st) == 0 && there != op->node) {
-		rc = ssync_displace(y, op->dir, to, op->newname);
-		if (rc != 0)
-			ssync_error(y, op->dir, op->newname, rc);
-	}
-	if (tree_lookup(t, from, op->name, &have, &st) == 0 && have == op->node && there != have)
-		return true;
-	/* not where the primary has it: by what it is */
-	if (op->node != 0 && there != op->node) {
-		rc = ssync_place(y, op->dir, 0, op->node, to, op->newname);
-		if (rc != 0 && rc != -ESTALE && rc != -ENOENT)
-			ssync_error(y, op->dir, op->newname, rc);
-	}
-	if (have != 0 && there == have)
-		ssync_displace(y, op->dir, from, op->name);
+	ssync_out_of(y, op->dir, from, op->name, theirs->node, op->node);
+	ssync_out_of(y, op->dir, to, op->newname, theirs->other, op->other);
+	ask(y, theirs, theirs->parent, op->name);
+	ask(y, theirs, theirs->newparent, op->newname);
 	return false;
 }
 
 static bool
-before(struct ssync *y, struct rfs_op *op, int from, int to)
+before_rename(struct ssync *y, const struct rfs_op *theirs, const struct rfs_op *op, int from, int to)
+{
+	uint64_t have = named(y, op->dir, from, op->name), there = named(y, op->dir, to, op->newname);
+
+	if (have != 0 && have == there && have == op->node)
+		return false;	/* two names of one file, or one name: rename(2) does nothing */
+	if (there != 0 && (there != op->node || op->node == 0))
+		free_name(y, op->dir, to, op->newname);
+	if (have != 0 && have == op->node)
+		return true;
+	/* not where the primary has it: by what it is */
+	if (op->node == 0 || (there != op->node && ssync_place(y, op->dir, theirs->node, op->node, to, op->newname) != 0))
+		ask(y, theirs, theirs->newparent, op->newname);
+	if (have != 0)
+		free_name(y, op->dir, from, op->name);
+	return false;
+}
+
+static bool
+before(struct ssync *y, const struct rfs_op *theirs, struct rfs_op *op, int from, int to)
 {
 	struct tree *t = y->c->trees[op->dir];
 	uint64_t node;
@@ -285,33 +314,41 @@ before(struct ssync *y, struct rfs_op *op, int from, int to)
 	int rc = tree_lookup(t, from, op->name, &node, &st);
 
 	switch (op->type) {
-	case OP_CREATE: case OP_MKDIR: case OP_SYMLINK: case OP_LINK:
-		if (rc == 0 && (rc = ssync_displace(y, op->dir, from, op->name)) != 0)
-			ssync_error(y, op->dir, op->name, rc);
+	case OP_LINK:
+		if (rc == 0 && (op->node == 0 || node != op->node))
+			free_name(y, op->dir, from, op->name);
+		if (op->node == 0)
+			ask(y, theirs, theirs->parent, op->name);
+		return op->node != 0 && (rc != 0 || node != op->node);
+	case OP_CREATE: case OP_MKDIR: case OP_SYMLINK:
+		if (rc == 0)
+			free_name(y, op->dir, from, op->name);
 		return true;
 	case OP_UNLINK:
 		if (rc == 0 && !S_ISDIR(st.st_mode))
 			return true;
 		if (rc == 0)
-			ssync_displace(y, op->dir, from, op->name);
+			free_name(y, op->dir, from, op->name);
 		return false;
 	case OP_RMDIR:
 		if (rc == 0 && S_ISDIR(st.st_mode) && unlinkat(from, op->name, AT_REMOVEDIR) == 0) {
 			tree_forget(t, node);
 			return false;
 		}
-		if (rc == 0 && (rc = ssync_displace(y, op->dir, from, op->name)) != 0)
-			ssync_error(y, op->dir, op->name, rc);
+		if (rc == 0)
+			free_name(y, op->dir, from, op->name);
 		return false;
 	case OP_RENAME:
-		return before_rename(y, op, from, to);
+		if ((op->flags & RENAME_EXCHANGE) != 0)
+			return before_exchange(y, theirs, op, from, to);
+		return before_rename(y, theirs, op, from, to);
 	default:
 		return true;
 	}
 }
 
 bool
-ssync_before(struct ssync *y, struct rfs_op *op)
+ssync_before(struct ssync *y, const struct rfs_op *theirs, struct rfs_op *op)
 {
 	struct tree *t = y->c->trees[op->dir];
 	struct tree_fd *from, *to = NULL;
@@ -331,12 +368,12 @@ ssync_before(struct ssync *y, struct rfs_op *op)
 	if (from != NULL && (op->type != OP_RENAME || to != NULL)) {
 		if (op->type == OP_RENAME) {
 			ssync_told_op(y, op->dir, op->newparent, op->newname);
-			if ((op->flags & 2) != 0)
+			if ((op->flags & RENAME_EXCHANGE) != 0)
 				ssync_told_op(y, op->dir, op->parent, op->name);
 		} else if (op->type != OP_UNLINK && op->type != OP_RMDIR) {
 			ssync_told_op(y, op->dir, op->parent, op->name);
 		}
-		go = before(y, op, from->fd, to != NULL ? to->fd : -1);
+		go = before(y, theirs, op, from->fd, to != NULL ? to->fd : -1);
 		if (!go) {	/* else the operation itself does that */
 			ssync_parent_time(from->fd, op->parent_mtime_ns);
 			if (to != NULL)

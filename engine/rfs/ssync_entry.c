@@ -20,7 +20,7 @@
 
 #define ZONES_TOLD	4096	/* of one file */
 
-struct place { struct ssync *y; struct tree *t; uint8_t dir; int fd; const struct sync_entry *e; uint64_t node; struct stat st; bool there, made; int child; };
+struct place { struct ssync *y; struct tree *t; uint8_t dir; int fd; const struct sync_entry *e; uint64_t node; struct stat st; bool there, made, paired; int child; };
 
 static int
 look(struct place *p)
@@ -109,6 +109,7 @@ bring(struct place *p, uint64_t ours)
 			rc = ssync_displace(p->y, p->dir, d->fd, name);
 		}
 	}
+	ssync_parent_time(d->fd, p->e->from_mtime_ns);
 	tree_put(p->t, d);
 	return rc;
 }
@@ -126,6 +127,7 @@ settle(struct place *p)
 	if (rc != 0)
 		return rc;
 	if (ours != 0) {
+		p->paired = true;
 		if (p->there && p->node == ours)
 			return 0;
 		rc = clear(p);
@@ -135,6 +137,7 @@ settle(struct place *p)
 			return look(p);
 		if (rc != -ESTALE && rc != -ENOENT)
 			return rc;
+		p->paired = false;
 		second_unpair(p->y->s, p->dir, e->node);	/* it is not here any more */
 		rc = look(p);
 		if (rc != 0)
@@ -189,7 +192,7 @@ result(const struct place *p, struct sync_result *r, uint32_t *zones, uint8_t *w
 	struct sync_out o = { .buf = wire, .size = ZONES_TOLD * 4 };
 	int n = 0, i;
 
-	r->flags = p->made ? SR_NEW : 0;
+	r->flags = (uint8_t)((p->made ? SR_NEW : 0) | (p->paired ? SR_PAIRED : 0));
 	r->size = S_ISREG(p->st.st_mode) ? (uint64_t)p->st.st_size : 0;
 	r->mtime_ns = sync_mtime(&p->st);
 	if (p->made || (!S_ISREG(p->st.st_mode) && !S_ISDIR(p->st.st_mode)))

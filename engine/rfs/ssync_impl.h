@@ -65,6 +65,8 @@ void ssync_forget(struct ssync *y);
 uint64_t ssync_owner(struct owners *o, uint64_t ours, uint64_t theirs);	/* whose it is; theirs != 0: from now on, unless it is somebody's */
 int ssync_displace(struct ssync *y, uint8_t dir, int dirfd, const char *name);	/* so that the name is free; 0 or -errno */
 int ssync_place(struct ssync *y, uint8_t dir, uint64_t theirs, uint64_t ours, int dirfd, const char *name);	/* a file we have gets that name */
+/* The name goes: into limbo if it is that of a file which the primary still has elsewhere; 0 or -errno */
+int ssync_out_of(struct ssync *y, uint8_t dir, int dirfd, const char *name, uint64_t theirs, uint64_t ours);
 void ssync_limbo(struct ssync *y, const struct frame *f);
 void ssync_limbo_name(uint64_t theirs, char buf[24]);
 int ssync_parent_time(int dirfd, int64_t mtime_ns);

@@ -255,17 +255,33 @@ ssync_place(struct ssync *y, uint8_t dir, uint64_t theirs, uint64_t ours, int di
 	return rc;
 }
 
+int
+ssync_out_of(struct ssync *y, uint8_t dir, int dirfd, const char *name, uint64_t theirs, uint64_t ours)
+{
+	uint64_t node;
+	char to[24];
+	int rc = tree_lookup(y->c->trees[dir], dirfd, name, &node, NULL);
+
+	if (rc != 0)
+		return rc == -ENOENT ? 0 : rc;
+	ssync_limbo_name(theirs, to);
+	if (ours != 0 && node == ours && renameat2(dirfd, name, tree_hidden(y->c->trees[dir], "limbo"), to, RENAME_NOREPLACE) == 0)
+		return 0;
+	rc = ssync_displace(y, dir, dirfd, name);	/* it has another name there already, or is not what was told */
+	if (rc != 0)
+		ssync_error(y, dir, name, rc);
+	return rc;
+}
+
 void
 ssync_limbo(struct ssync *y, const struct frame *f)
 {
 	struct sync_in in = { .buf = f->body, .len = f->body_len };
 	struct tree *t = y->c->trees[f->dir];
-	uint64_t folder = second_node(y->s, f->dir, in_64(&in)), node, ours = second_node(y->s, f->dir, f->node);
+	uint64_t folder = second_node(y->s, f->dir, in_64(&in));
 	int64_t mtime_ns = (int64_t)in_64(&in);
 	const char *name = sync_get_name(&in);
 	struct tree_fd *d;
-	char to[24];
-	int rc;
 
 	if (name == NULL) {
 		ssync_bad(y, "a name that is not one");
@@ -274,18 +290,8 @@ ssync_limbo(struct ssync *y, const struct frame *f)
 	d = folder != 0 ? tree_get(t, folder, TREE_DIR) : NULL;
 	if (d == NULL)
 		return;
-	if (tree_lookup(t, d->fd, name, &node, NULL) == 0) {
-		ssync_limbo_name(f->node, to);
-		if (ours != 0 && node == ours)
-			rc = renameat2(d->fd, name, tree_hidden(t, "limbo"), to, RENAME_NOREPLACE) == 0 ? 0 : -errno;
-		else
-			rc = -ENOENT;
-		if (rc != 0)	/* it has other names there already, or is not what was told */
-			rc = ssync_displace(y, f->dir, d->fd, name);
-		if (rc != 0)
-			ssync_error(y, f->dir, name, rc);
-		ssync_parent_time(d->fd, mtime_ns);
-	}
+	ssync_out_of(y, f->dir, d->fd, name, f->node, second_node(y->s, f->dir, f->node));
+	ssync_parent_time(d->fd, mtime_ns);
 	tree_put(t, d);
 }
 

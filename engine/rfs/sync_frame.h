@@ -38,6 +38,7 @@ enum sync_kind {
 	SY_LISTED,	/* aux: of the request, body: a result for each entry */
 	SY_HASHED,	/* aux, body: a hash (16) for each zone */
 	SY_PONG, SY_COMMITTED, SY_FINISHED,
+	SY_ASK,		/* node: folder, body: name: what an operation named is not here, so it is to be told again */
 	SY_VERIFY,	/* asks for a verification */
 	SY_CHECKED,	/* aux, body: for SY_CHECK_END names, else a result for each */
 	SY_KINDS
@@ -59,6 +60,7 @@ struct sync_entry {
 	const char *name, *target;	/* with NUL; target "" but of a symbolic link */
 	uint64_t from;			/* SE_ONE: the folder it came from, 0 none */
 	const char *from_name;
+	int64_t	 from_mtime_ns;
 	const uint8_t *xattrs;		/* of sync_xattrs_*() */
 	uint32_t xattrs_len;
 };
@@ -79,6 +81,7 @@ enum {
 	SR_ALL = 2,	/* the secondary's map: the whole file */
 	SR_GAP = 4,	/* changed while the secondary did not watch */
 	SR_SKIPPED = 8,	/* the folder is not known: nothing was done */
+	SR_PAIRED = 16,	/* SY_LISTED: it was known by another name already */
 	SR_DIFFERS = 16, SR_MISSING = 32, SR_TYPE = 64, SR_ATTR = 128	/* SY_CHECKED */
 };
 struct sync_zone { uint64_t node, off; uint32_t len; };
