@@ -208,6 +208,8 @@ want_done(const char *why)
 {
 	R.acked = true;
 	R.failed = why[0] != '\0';
+	if (!R.failed)
+		mod_rfs_acked(&H.mod);
 	if (R.force != FORCE_NONE && R.force_seq < R.seq && !R.failed)
 		R.force = FORCE_NONE;	/* the later answer is for both */
 	R.died_said = false;

@@ -228,8 +228,16 @@ mod_rfs_grant(struct mod *m)
 void
 mod_rfs_plan(struct mod *m, enum fsm_plan plan)
 {
-	switch (m->conf.rfs ? fsm_plan_rfs_before(plan) : RF_NONE) {
+	enum fsm_rfs role = m->conf.rfs ? fsm_plan_rfs_before(plan) : RF_NONE, was = m->rfs.role;
+
+	if (role != RF_NONE)
+		m->rfs.role = role;
+	if (m->conf.rfs && fsm_plan_rfs_after(plan) != RF_NONE)
+		m->rfs.role = fsm_plan_rfs_after(plan);
+	switch (role) {
 	case RF_ALONE:
+		if (was == RF_ALONE && !m->rfs.paired)
+			break;		/* it is so already; it may just become paired */
 		part(m);
 		m->rfs.ordered = true;
 		break;
@@ -296,7 +304,7 @@ mod_rfs_wish(struct mod *m, enum rpt_verb verb, const struct mod_options *o)
 	m->rfs.date_ms = verb == VERB_SECONDFORCE ? o->date_ms : 0;
 }
 
-/* ---- what rfsd says ---- */
+/* ---- what rfsd says, and has logged ---- */
 
 void
 mod_rfs_synced(struct mod *m)
@@ -312,7 +320,6 @@ mod_rfs_failed(struct mod *m, const char *why, bool again)
 {
 	if (!syncs(m))
 		return;
-	mod_say(m, MSG_RFS_SYNC_FAILED, why);
 	snprintf(m->cause, sizeof(m->cause), "Reintegration failed: %.*s", SK_TEXT_MAX / 2, why);
 	mod_post(m, again ? E_SYNC_AGAIN : E_SYNC_FAILED);
 }
@@ -328,7 +335,6 @@ mod_rfs_ask(struct mod *m, const char *why)
 	}
 	if (m->rfs.ask)
 		return;
-	mod_say(m, MSG_RFS_PEER_DOWN, m->report.peer, why);
 	m->rfs.ask = true;
 	mod_tell(m);
 }
@@ -349,7 +355,6 @@ mod_rfs_out(struct mod *m, const char *why)
 
 	if (!follows(m) && !syncs(m))
 		return;
-	mod_say(m, MSG_RFS_OUT, why);
 	mod_action(m, VERB_STOPSTART, "nfsadmin", "nfsadmin", m->now, err, sizeof(err));
 }
 
@@ -372,9 +377,9 @@ mod_rfs_paired(struct mod *m, bool yes)
 	mod_tell(m);
 }
 
-/* A plan has ended, so rfsd had answered what was ordered before its scripts: what it said last is so. */
+/* rfsd has answered the newest order (a plan that has ended says that as well): what it said last is so. */
 void
-mod_rfs_plan_done(struct mod *m)
+mod_rfs_acked(struct mod *m)
 {
 	if (!m->rfs.parting || !m->rfs.ordered)
 		return;

@@ -38,7 +38,6 @@ void mod_rfs_clock(struct mod *m, int64_t now);	/* m->now = now */
 void mod_rfs_heard(struct mod *m);
 void mod_rfs_grant(struct mod *m);
 void mod_rfs_plan(struct mod *m, enum fsm_plan plan);
-void mod_rfs_plan_done(struct mod *m);
 void mod_rfs_wish(struct mod *m, enum rpt_verb verb, const struct mod_options *o);	/* an action was accepted */
 void mod_rfs_become(struct mod *m, enum fsm_state next);
 /* module.c: as forcestop; again: and start anew, if maxloop allows */

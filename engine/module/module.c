@@ -504,7 +504,7 @@ mod_script_done(struct mod *m, uint32_t seq, int failures, int64_t now)
 		return;		/* of an act that was given up */
 	m->run_seq = 0;
 	m->run_failures += failures;
-	mod_rfs_plan_done(m);
+	mod_rfs_acked(m);
 	switch (m->state) {
 	case S_LEAVE_ALONE: case S_LEAVE_PRIM: case S_LEAVE_SECOND: case S_LEAVE_UP: case S_FORCE: case S_FORCE_HELD: case S_POSTSTOP:
 		e = m->goal == A_GOAL_AGAIN ? E_DONE_AGAIN : m->goal == A_GOAL_WAIT ? E_DONE_WAIT : E_DONE_STOP;

@@ -90,6 +90,7 @@ struct mod_rfs {
 	int64_t	 date_ms;		/* secondforce -d; 0 none */
 	bool	 fullsync_prim;		/* prim fullsync */
 	/* what the module makes of it */
+	int	 role;			/* enum fsm_rfs: what was ordered last */
 	bool	 known;			/* rfsd has told its facts since the start */
 	int	 uptodate, lastprim;	/* enum rpt_health of rfs.uptodate, rfs.lastprimstate */
 	bool	 paired;		/* primary: writes need the secondary; false from the moment on that it is ordered otherwise */
@@ -202,6 +203,7 @@ void mod_rfs_failed(struct mod *m, const char *why, bool again);	/* this synchro
 void mod_rfs_ask(struct mod *m, const char *why);
 void mod_rfs_out(struct mod *m, const char *why);		/* as secondary: cannot follow */
 void mod_rfs_inconsistent(struct mod *m, bool yes);
+void mod_rfs_acked(struct mod *m);	/* what was ordered last is so */
 void mod_rfs_paired(struct mod *m, bool yes);	/* as primary: the secondary has all and is needed from now on; or no longer */
 /* a folder cannot be served here: as forcestop, or, again, started anew (counted) */
 void mod_rfs_lost(struct mod *m, const char *why, bool again, int64_t now);

@@ -162,6 +162,15 @@ up(void *ctx, const struct frame_hello *hello)
 }
 
 static void
+not_written(struct second *s)
+{
+	char why[SK_TEXT_MAX];
+
+	snprintf(why, sizeof(why), "writing the replicated folders to the disk: %s", strerror(errno));
+	second_leave(s, why, false);
+}
+
+static void
 down(void *ctx, const char *why)
 {
 	struct second *s = ctx;
@@ -170,7 +179,7 @@ down(void *ctx, const char *why)
 	ssync_down(s->sync);
 	/* what the greeting says to be applied is acknowledged with it */
 	if (s->conf.on_disk && !second_flush_all(s))
-		second_leave(s, strerror(errno), false);
+		not_written(s);
 	greet(s);
 	event(s, json_pack("{s:s, s:b, s:s, s:s}", "event", "peer", "up", false, "node", "", "why", why));
 }
@@ -192,10 +201,8 @@ idle(void *ctx, int conn)
 		return;
 	s->lanes[conn].ack = false;
 	f.seq = s->tables.shm->ledger[conn].applied;
-	if (s->conf.on_disk && !second_flush(s, conn)) {
-		second_leave(s, strerror(errno), false);
+	if (s->conf.on_disk && !second_flush(s, conn))
 		return;
-	}
 	stream_send(s->stream, conn, &f);
 }
 
@@ -287,7 +294,7 @@ cutter(void *arg)
 			if (s->conf.maps[i] != NULL)
 				maps[i] = map_cut_begin(s->conf.maps[i]);
 		if (!second_flush_all(s))
-			second_leave(s, strerror(errno), false);
+			not_written(s);
 		pthread_mutex_lock(&s->lock);
 		if (s->cut == f.aux) {
 			memcpy(s->cut_maps, maps, sizeof(maps));

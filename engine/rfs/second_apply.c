@@ -139,7 +139,7 @@ gone(struct second *s, uint8_t dir, uint64_t theirs)
 	uint64_t ours = tables_get(&s->tables, dir, theirs);
 	struct stat st;
 
-	if (ours == 0 || ours == RFS_ROOT || tree_stat(s->conf.trees[dir], ours, &st) == 0)
+	if (ours == 0 || ours == RFS_ROOT || (tree_stat(s->conf.trees[dir], ours, &st) == 0 && st.st_nlink > 0))
 		return;
 	tables_set(&s->tables, dir, theirs, 0);
 	tree_forget(s->conf.trees[dir], ours);
@@ -178,8 +178,8 @@ note(struct second *s, int conn, const struct rfs_op *theirs, const struct rfs_o
 	if (made || op->type == OP_LINK) {
 		if (theirs->child != 0 && res->child != 0 && !tables_set(&s->tables, op->dir, theirs->child, res->child))
 			second_leave(s, "no memory for the table of files", false);
-		if (op->type != OP_SYMLINK)
-			second_pending(s, conn, op->dir, res->child, op->type == OP_MKDIR);
+		if (op->type == OP_MKDIR || S_ISREG(op->mode))	/* others: with their folder */
+			second_pending(s, conn, op->dir, res->child, PENDING_ALL);
 	}
 	if (!touch_name(s, op, res->child))
 		second_leave(s, "the change map cannot be written", false);
@@ -188,10 +188,10 @@ note(struct second *s, int conn, const struct rfs_op *theirs, const struct rfs_o
 	if (op->type == OP_RENAME)
 		gone(s, op->dir, theirs->other);
 	if (of_a_file(op)) {
-		second_pending(s, conn, op->dir, op->node, false);
+		second_pending(s, conn, op->dir, op->node, op->type == OP_WRITE || op->type == OP_FALLOCATE ? PENDING_DATA : PENDING_ALL);
 	} else {
-		second_pending(s, conn, op->dir, op->parent, true);
-		second_pending(s, conn, op->dir, op->newparent, true);
+		second_pending(s, conn, op->dir, op->parent, PENDING_ALL);
+		second_pending(s, conn, op->dir, op->newparent, PENDING_ALL);
 	}
 }
 

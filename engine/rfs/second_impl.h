@@ -47,7 +47,7 @@ void tables_clear(struct tables *t);
 
 /* ---- one connection ---- */
 #define BATCH_MAX	32		/* files to flush one by one; more: the whole file system (ours) */
-struct pending { uint8_t dir; bool folder; uint64_t node; };
+struct pending { uint8_t dir; bool all /* attributes too */; uint64_t node; };
 struct lane {
 	bool	 ack;			/* something is applied and not acknowledged */
 	struct pending batch[BATCH_MAX];
@@ -76,8 +76,9 @@ struct second {
 void second_apply(struct second *s, int conn, const struct frame *f);
 bool second_strict(const struct second *s);	/* no synchronisation is going on */
 /* ---- second_flush.c ---- */
-void second_pending(struct second *s, int conn, uint8_t dir, uint64_t node, bool folder);
-bool second_flush(struct second *s, int conn);	/* false: errno */
+enum pending_what { PENDING_DATA, PENDING_ALL };
+void second_pending(struct second *s, int conn, uint8_t dir, uint64_t node, enum pending_what what);
+bool second_flush(struct second *s, int conn);	/* false: it leaves */
 bool second_flush_all(struct second *s);
 /* ---- second.c ---- */
 void second_leave(struct second *s, const char *why, bool again);	/* cannot follow: nothing is applied or acknowledged any more */

@@ -203,7 +203,7 @@ ssync_frame(struct ssync *y, int conn, const struct frame *f)
 	default:
 		break;
 	}
-	if (!atomic_load(&y->busy)) {
+	if (!atomic_load(&y->busy) && f->flags != SY_FINAL) {	/* attributes of a folder may come a little late */
 		ssync_bad(y, "synchronisation that did not begin");
 		return;
 	}
@@ -291,12 +291,14 @@ before_rename(struct ssync *y, const struct rfs_op *theirs, const struct rfs_op 
 {
 	uint64_t have = named(y, op->dir, from, op->name), there = named(y, op->dir, to, op->newname);
 
+	if (have != 0 && have == there && have == op->node)
+		return false;	/* two names of one file, or one name: rename(2) does nothing */
 	if (there != 0 && (there != op->node || op->node == 0))
 		free_name(y, op->dir, to, op->newname);
-	if (have != 0 && have == op->node && there != have)
+	if (have != 0 && have == op->node)
 		return true;
 	/* not where the primary has it: by what it is */
-	if ((op->node == 0 || there != op->node) && (op->node == 0 || ssync_place(y, op->dir, theirs->node, op->node, to, op->newname) != 0))
+	if (op->node == 0 || (there != op->node && ssync_place(y, op->dir, theirs->node, op->node, to, op->newname) != 0))
 		ask(y, theirs, theirs->newparent, op->newname);
 	if (have != 0)
 		free_name(y, op->dir, from, op->name);

@@ -244,13 +244,15 @@ stream_connect(struct stream *s)
 
 	while (!stream_stopping(s)) {
 		if (establish(s)) {
-			wait = WAIT_MIN_MS;
+			until = clock_mono_ms();
 			stream_live(s);
 			while (!stream_stopping(s) && !stream_broken(s))
 				stream_rest(s, p, 1, -1);
 			if (stream_stopping(s))
 				return;		/* stream.c ends it */
 			stream_end(s);
+			if (clock_mono_ms() - until >= WAIT_MAX_MS)
+				wait = WAIT_MIN_MS;	/* not one of those whom the other side drops at once, again and again */
 		}
 		until = clock_mono_ms() + wait;
 		while (!stream_stopping(s) && clock_mono_ms() < until)

@@ -73,7 +73,10 @@ class Writer(threading.Thread):     # an application: writes records with fsync,
                 break
             n += 1
             self.acked = n
-        os.close(fd)
+        try:
+            os.close(fd)
+        except OSError:         # the server that it belongs to has died
+            pass
 
     def end(self):
         self.stop = True
@@ -525,8 +528,110 @@ def storm():            # SEED, ROUNDS: of the environment
     b.end()
 
 
+def takeovers():        # SEED, ROUNDS: servers die as a whole, swap, leave, at random; what was ever acknowledged stays
+    seed, rounds = int(os.environ.get("SEED", 1)), int(os.environ.get("ROUNDS", 8))
+    rnd = random.Random(seed)
+    p, s = pair(T + "/takeovers", attrs='sendtimeout="20" ruzone_blocksize="1048576" reipacketsize="1048576"')
+    fill(p.rep)
+    apps, told, n = [], [], 0
+
+    def begin():
+        nonlocal n
+        n += 1
+        apps.append((Writer(p.rep, "w%d" % n), Files(p.rep, 100 + n)))
+
+    def end():              # the applications stop, or are stopped by errors; what they had acknowledged is all that counts
+        for x in apps[-1]:
+            x.stop = True
+        for x in apps[-1]:
+            x.join(LONG)
+
+    def lost(dir):          # records that were acknowledged once and are not there
+        return [(w.name_, w.missing(dir)[:5]) for w, f in apps if w.acked and w.missing(dir)]
+
+    def crash(r):
+        pid = r.worker()
+        r.kill()
+        if pid:
+            os.kill(pid, signal.SIGKILL)
+        until(lambda: r.worker() == 0)
+
+    def disturbed_sync():
+        for _ in range(10):
+            if s.want("sync", sync={"mode": "default"}) != "":
+                return False
+            if rnd.randrange(3) == 0:
+                time.sleep(rnd.random() * 0.2)
+                rnd.choice((p, s)).kill_worker()
+            o = s.wait(lambda o: "synced" in o or "sync-failed" in o or "out" in o)
+            if o is None:
+                return False
+            if "synced" in o:
+                return s.want("second") == "" and p.want("prim") == ""
+            told.append(o)
+            s.want("off")
+        return False
+    begin()
+    good = disturbed_sync()
+    for i in range(rounds):
+        if not good:
+            break
+        time.sleep(rnd.random() * 0.5)
+        what = rnd.choice(("primary dies", "secondary dies", "swap", "both die", "stop"))
+        told.append(what)
+        if what in ("primary dies", "stop", "both die"):
+            if what == "stop":
+                end()
+                p.want("off")
+            else:
+                crash(p)
+                end()
+            if what == "both die":      # the secondary, too: the former primary has everything
+                crash(s)
+                s.again()
+                s.want("off")
+            else:
+                p, s = s, p
+            if what != "stop":
+                (s if what == "primary dies" else p).again()
+                (s if what == "primary dies" else p).want("off")
+            good = p.want("alone") == ""
+        elif what == "secondary dies":
+            crash(s)
+            o = p.wait(lambda o: o.get("ask") == "alone")
+            p.send({"op": "alone-granted", "seq": o["seq"] if o else 0})
+            s.again()
+            s.want("off")
+        else:
+            end()
+            good = p.want("given") == ""
+            p, s = s, p
+            good = good and p.want("alone") == ""
+        if good and (gone := lost(p.back)):
+            told.append(gone)
+            good = False
+        if good and what != "secondary dies":
+            begin()
+        good = good and disturbed_sync()
+    ok(good, "takeovers %d: %d rounds" % (seed, rounds), (told, p.logged[-8:], s.logged[-8:]))
+    end()
+    fd = os.open(p.rep, os.O_RDONLY)
+    os.sync()
+    os.close(fd)
+    ok(lost(p.back) == [] and lost(s.back) == [], "nothing that was acknowledged is lost", (lost(p.back), lost(s.back), told))
+    ok(same(p.back, s.back) == "", "both are equal", (same(p.back, s.back), told))
+    la, lb = listing(p.back), listing(s.back)
+    ok(la == lb, "also in modes, owners, links and times", ([x for x in la if x not in lb][:10], [x for x in lb if x not in la][:10], told))
+    print("# takeovers %d: %s" % (seed, [w.acked for w, f in apps]), [t for t in told if isinstance(t, str)])
+    s.want("off")
+    p.want("alone")
+    p.want("off")
+    p.end()
+    s.end()
+
+
 def main():
-    tests = [alone, policy, degraded, give, checktime, syncing, pairs, external, storm]
+    tests = [alone, policy, degraded, give, checktime, syncing, pairs, external, storm, takeovers]
     for t in tests:
         if t.__name__ in only or not only:
             t()

@@ -10,6 +10,8 @@ hear_line(int i, struct told_line l)
 	switch (l.what) {
 	case TOLD_ACK:
 		n->want_done = n->want_done || l.seq == n->want_seq;
+		if (l.seq == n->want_seq)
+			mod_rfs_acked(&n->mod);
 		if (!waits)
 			break;
 		n->want_waits = false;

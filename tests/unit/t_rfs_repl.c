@@ -208,6 +208,8 @@ make_op(struct rfs_op *op, int *which)
 		op->name = name;
 		op->mode = op->type == OP_MKDIR ? S_IFDIR | 0755 : S_IFREG | (mode_t)(0600 + rand() % 0200);
 		op->uid = (uint32_t)(rand() % 3);
+		if (op->type == OP_CREATE && rand() % 6 == 0)
+			op->mode = S_IFIFO | 0600;
 		if (op->type == OP_SYMLINK) {
 			op->data = "../anything/../at all";
 			op->data_len = (uint32_t)strlen(op->data);
@@ -243,6 +245,15 @@ make_op(struct rfs_op *op, int *which)
 	default:
 		if (f < 0)
 			return false;
+		d = rand() % 4 == 0 ? pick(rand() % 2 == 0 ? OP_MKDIR : OP_SYMLINK) : -1;
+		if (d >= 0 && op->type == OP_SETATTR) {	/* folders, and links, which have no mode and no size */
+			op->node = files[d].node;
+			op->valid = OP_SET_UID | OP_SET_GID | OP_SET_ATIME | OP_SET_MTIME | (files[d].kind == OP_MKDIR ? (uint32_t)OP_SET_MODE : 0);
+			op->mode = (mode_t)(rand() % 01000);
+			op->uid = (uint32_t)(rand() % 5);
+			op->mtime_ns = INT64_C(1600000000000000000) + rand();
+			return true;
+		}
 		op->node = files[f].node;
 		op->off = (uint64_t)(rand() % 300000);
 		op->len = (uint64_t)(1 + rand() % 100000);
@@ -292,7 +303,7 @@ learn(const struct rfs_op *op, int which, uint64_t child)
 	case OP_CREATE:
 	case OP_MKDIR:
 	case OP_SYMLINK:
-		files[which].kind = op->type;
+		files[which].kind = S_ISFIFO(op->mode) ? OP_SYMLINK : op->type;	/* a fifo has no data either */
 		files[which].node = child;
 		break;
 	case OP_LINK:
