@@ -402,3 +402,7 @@ UNIT_TESTS += tests/unit/t_rfs_check
 tests_unit_t_rfs_check_SOURCES = tests/unit/t_rfs_check.c tests/unit/rfs_sync_world.h tests/sim/rng.h
 tests_unit_t_rfs_check_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
 tests_unit_t_rfs_check_LDADD = $(RFS_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/t_rfs_route
+tests_unit_t_rfs_route_SOURCES = tests/unit/t_rfs_route.c
+tests_unit_t_rfs_route_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_rfs_route_LDADD = librfssync.a librfsfs.a librfsstate.a libconf.a $(BASE_LIBS) $(XXHASH_LIBS) $(CMOCKA_LIBS) -lpthread
