@@ -355,6 +355,7 @@ tests_unit_t_vip_SOURCES = tests/unit/t_vip.c
 tests_unit_t_vip_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS)
 tests_unit_t_vip_LDADD = $(VIP_LIBS) $(CMOCKA_LIBS)
 include tests/kernel/local.mk
+include tests/rfs/local.mk
 
 # Histories of a farm; prints the seed of a failing one
 check_PROGRAMS += tests/sim/farm_sim

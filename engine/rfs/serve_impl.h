@@ -73,6 +73,7 @@ struct serve {
 	struct repl	*repl;
 	struct orphans	*orphans;
 	struct stripe	 stripes[STRIPES];
+	bool		 there[SERVE_SLOTS];	/* of a slot: in memory */
 	uint32_t	 turn[SERVE_SLOTS];	/* odd: between repl_prepare() and applied */
 	pthread_mutex_t	 lock;			/* of what follows */
 	pthread_cond_t	 freed;

@@ -285,7 +285,7 @@ ssync_verify_told(struct ssync *y, const struct frame *f)
 bool
 ssync_verify(struct ssync *y, const char *xml, char *text, size_t textsize)
 {
-	const struct frame ask = { .type = FR_SYNC, .flags = SY_VERIFY };
+	const struct frame question = { .type = FR_SYNC, .flags = SY_VERIFY };
 	size_t len = 0;
 	char *log = NULL;
 	bool ok = false, sent;
@@ -301,7 +301,7 @@ ssync_verify(struct ssync *y, const char *xml, char *text, size_t textsize)
 	y->xml_len = 0;
 	str_copy(y->verify_text, sizeof(y->verify_text), "the connection to the primary was lost");
 	pthread_mutex_unlock(&y->lock);
-	sent = stream_send(second_stream(y->s), 0, &ask);	/* if it breaks from here on, ssync_down() says so */
+	sent = stream_send(second_stream(y->s), 0, &question);
 	pthread_mutex_lock(&y->lock);
 	while (sent && !y->verified && !y->stop)
 		pthread_cond_wait(&y->cond, &y->lock);

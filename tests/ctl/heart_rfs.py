@@ -397,4 +397,269 @@ def rebirth():
     h.end()
 
 
-run((order, failing, dying, silent, pictures, questions, rebirth))
+# ---- two servers ----
+
+class Pair:
+    def __init__(self):
+        self.a, self.b = Heart(node=0), Heart(node=1)
+        for h in (self.a, self.b):
+            h.state_file(rfs__uptodate="up" if h is self.a else "down", rfs__lastprimstate="up" if h is self.a else "down")
+            h.start()
+        for h in (self.a, self.b):
+            self.state(h, "STOP", "NotReady")
+            self.until(lambda: "quit" in h.lines())
+            h.rests()
+            h.news()
+
+    def until(self, good, seconds=LONG):
+        end = time.monotonic() + seconds
+        while not good():
+            if time.monotonic() > end:
+                return False
+            for h in (self.a, self.b):
+                while h.s is not None and h.take(time.monotonic() + 0.003) is not None:
+                    pass
+        return True
+
+    def state(self, h, state, status):
+        return self.until(lambda: (h.report.get("state"), h.report.get("status")) == (state, status))
+
+    def seen(self, h, line, n=1):
+        return self.until(lambda: h.lines()[h.at:].count(line) >= n)
+
+    def sync(self, p, s):       # what the workers find out
+        p.say(facts={"inconsistent": False, "paired": True})
+        s.say(synced="$seq")
+
+    def up(self):
+        a, b = self.a, self.b
+        a.act("start")
+        self.state(a, "ALONE", "Ready")
+        b.act("start")
+        self.seen(b, "ack sync")
+        self.sync(a, b)
+        good = self.state(b, "SECOND", "Ready") and self.state(a, "PRIM", "Ready")
+        a.news()
+        b.news()
+        return good
+
+    def end(self):
+        self.a.end()
+        self.b.end()
+
+
+SYNC = 'want sync {"mode": "default"}'
+
+
+def joining():
+    p = Pair()
+    a, b = p.a, p.b
+    a.act("start")
+    ok(p.state(a, "ALONE", "Ready"), "one server is ALONE")
+    a.news()
+    b.act("start")
+    ok(p.seen(b, "ack sync") and p.state(b, "SECOND", "Transient"), "the other one synchronises: SECOND Transient")
+    eq(without(b.news(), "born", "setup"), ["want off", "ack off", "prestart", SYNC, "ack sync"], "without any script")
+    eq(b.ask("explain")["explain"]["rfs"]["role"], "sync", "explain knows")
+    b.say(synced=1)
+    b.say(synced="x")
+    b.say(**{"sync-failed": 1, "why": "of before", "again": False})
+    p.until(lambda: False, 0.3)
+    eq(b.news(), [], "what belongs to a former attempt is not taken for this one's")
+    b.say(synced="$seq")
+    ok(p.seen(b, "ack sync") and p.state(b, "SECOND", "Transient"), "a synchronisation of which the primary does not know: once more")
+    ok("start_second" not in b.news(), "without having been secondary")
+    os.kill(b.pid(), signal.SIGKILL)
+    ok(p.seen(b, "ack sync"), "rfsd dies while it synchronises")
+    eq(b.news(), ["born", "setup n1", SYNC, "ack sync"], "the next one goes on, nobody else notices")
+    a.say(facts={"inconsistent": False, "paired": True})
+    b.say(synced="$seq")
+    ok(p.state(b, "SECOND", "Ready") and p.state(a, "PRIM", "Ready"), "it does: SECOND Ready, PRIM Ready")
+    eq(b.news(), ["want second", "ack second", "start_both", "start_second", "start_sec"], "the role, then the scripts")
+    eq(a.news(), ["want prim", "ack prim", "start_sec"], "on the primary, too")
+    for h, role in ((a, "prim"), (b, "second")):
+        os.kill(h.pid(), signal.SIGKILL)
+        p.seen(h, "ack " + role)
+        peer = "n2" if h is a else "n1"
+        eq(h.news(), ["born", "setup " + peer, "want " + role, "ack " + role], "rfsd dies as %s: the next one is told the same" % role)
+    p.until(lambda: False, 0.5)
+    eq([(h.report["state"], h.report["status"], h.report["loop_count"]) for h in (a, b)], [("PRIM", "Ready", 0), ("SECOND", "Ready", 0)],
+       "and the pair does not notice")
+    eq(a.ask("rfs", verb="diff", by="test").get("code"), "refused", "rfsdiff is not for PRIM")
+    r = b.ask("rfs", verb="verify", by="test")
+    eq((r["ok"], r.get("text")), (True, "verify "), "rfsverify on the secondary")
+    b.news()
+
+    b.act("stop")
+    ok(p.state(b, "STOP", "NotReady") and p.state(a, "ALONE", "Ready"), "the secondary is stopped")
+    p.seen(b, "quit")
+    t = a.news()
+    ok("granted 0" in t, "the primary needs it no more, without being asked", t)
+    eq(without(t, "granted"), ["want alone", "ack alone", "stop_sec", "stop_sec force"], "ALONE before its stop_sec")
+    t = b.news()
+    ok(t.index("stop_second") < t.index("want off") < t.index("poststop"), "there the folders go after the scripts", t)
+    r = b.ask("action", verb="second", by="test", options={"fullsync": True})
+    ok(r["ok"] and p.seen(b, 'want sync {"mode": "full"}'), "second fullsync: told to rfsd", [r, b.lines()[b.at:], b.logs[-10:], a.logs[-10:], a.report, a.p.poll(), open(a.dir + "/stderr").read(), open("/proc/%d/status" % a.p.pid).read()[:300]])
+    b.say(**{"sync-failed": "$seq", "why": "the disk is full", "again": False})
+    ok(p.state(b, "STOP", "NotReady"), "a synchronisation that fails for good: STOP")
+    ok(any("Reintegration failed: the disk is full" in m for m in b.logs), "with the reason")
+    p.seen(b, "quit")
+    b.rests()
+    b.news()
+    r = b.ask("action", verb="secondforce", by="test", options={"date_ms": 1456790400000})
+    ok(r["ok"] and p.seen(b, 'want sync {"date_ms": 1456790400000, "mode": "date"}'), "secondforce -d: told to rfsd", b.lines()[b.at:])
+    b.say(**{"sync-failed": "$seq", "why": "the network is slow", "again": True})
+    ok(p.until(lambda: sum(x.startswith("want sync") for x in b.lines()[b.at:]) >= 2), "one that may succeed is tried again")
+    p.sync(a, b)
+    ok(p.state(b, "SECOND", "Ready"), "until it does")
+    p.end()
+
+
+def apart():
+    p = Pair()
+    a, b = p.a, p.b
+    ok(p.up(), "PRIM and SECOND")
+    b.touch("block.stop_second")
+    a.say(ask="alone", seq=17, why="no answer for 30 s", degraded=False)
+    ok(p.seen(b, "stop_second"), "the primary's rfsd asks to go on alone: the secondary leaves")
+    p.until(lambda: False, 0.3)
+    t = a.news()
+    ok(t == [] or "granted 17" in t, "(granted when it is none any more)", t)
+    ok(b.report["status"] != "Ready", "it is none when that is granted")
+    b.untouch("block.stop_second")
+    ok(p.until(lambda: "granted 17" in a.lines()) and p.state(a, "ALONE", "Ready"), "granted; ALONE")
+    ok(any("no answer for 30 s" in m for m in a.logs), "the log has the reason")
+    ok(p.seen(b, SYNC), "the other one synchronises anew", [b.lines()[b.at:], b.logs[-10:], b.report, a.report, a.resources, b.resources])
+    ok("start_prim" not in b.lines(), "and never was primary")
+    p.sync(a, b)
+    ok(p.state(b, "SECOND", "Ready") and p.state(a, "PRIM", "Ready"), "PRIM and SECOND again")
+    a.news()
+    b.news()
+
+    b.p.send_signal(signal.SIGSTOP)
+    s, b.s = b.s, None
+    a.say(ask="alone", seq=18, why="no answer for 30 s", degraded=False)
+    ok(p.seen(a, "granted 18"), "the other server is lost: granted")
+    b.p.send_signal(signal.SIGCONT)
+    b.s = s
+    ok(p.seen(b, "stop_second"), "it was frozen: it leaves, too")
+    ok("start_prim" not in b.lines(), "and does not take over")
+    ok(p.state(a, "ALONE", "Ready") and a.lines()[a.at:].count("start_prim") == 0, "the primary has gone on all the time")
+    p.seen(b, SYNC)
+    p.sync(a, b)
+    ok(p.state(b, "SECOND", "Ready") and p.state(a, "PRIM", "Ready"), "PRIM and SECOND again")
+    a.news()
+    b.news()
+
+    b.say(out="$seq", why="its disk is full")
+    ok(p.seen(b, "poststop"), "a secondary that cannot follow leaves")
+    ok(any("its disk is full" in m for m in b.logs), "with the reason")
+    ok(p.seen(a, "granted 0") and p.seen(b, SYNC) and p.state(a, "ALONE", "Ready"), "the primary goes on alone, and it tries again")
+    a.mode("prim=fail")
+    p.sync(a, b)
+    ok(p.seen(a, "fails prim"), "a primary that cannot note that it has a secondary")
+    ok(p.seen(a, "want alone") and p.state(a, "ALONE", "Ready"), "goes on alone", a.lines()[a.at:])
+    ok("stop_prim" not in a.lines(), "the application was not stopped")
+    a.mode("")
+    p.end()
+
+
+def handing_over():
+    p = Pair()
+    a, b = p.a, p.b
+    ok(p.up(), "PRIM and SECOND")
+    a.mode("given=hold")
+    b.mode("prim=hold")
+    a.act("swap")
+    p.seen(a, "want given")
+    p.until(lambda: False, 0.5)
+    eq((a.news(), b.news()), (["stop_prim", "stop_prim force", "want given"], []), "swap: nothing is taken before all is given")
+    a.mode("")
+    p.seen(b, "want prim")
+    p.until(lambda: False, 0.3)
+    t = b.news()
+    eq(t[-1], "want prim", "then the other one has its folders mounted")
+    ok("start_prim" not in t, "before its application starts", t)
+    b.mode("")
+    ok(p.state(b, "PRIM", "Ready") and p.state(a, "SECOND", "Ready"), "swapped")
+    t = a.news()
+    ok(t.index("ack given") < t.index("want second") < t.index("start_second"), "the giver follows", t)
+    ok("start_prim" in b.news(), "the taker runs the application")
+
+    a, b = b, a                 # a is primary
+    a.mode("given=fail")
+    a.act("swap")
+    ok(p.seen(a, "fails given") and p.seen(a, "poststop"), "what cannot be given is not taken: the primary is stopped and started anew", [a.lines()[a.at:], a.logs[-10:], b.logs[-10:]])
+    a.mode("")
+    ok(p.until(lambda: a.report["status"] == "Ready" or "want sync" in " ".join(a.lines()[a.at:])), "and comes back", a.lines()[a.at:])
+    ok(any("it is gone" in m for m in a.logs), "the log has the reason")
+    p.end()
+
+
+def taking_over():
+    p = Pair()
+    a, b = p.a, p.b
+    ok(p.up(), "PRIM and SECOND")
+    b.mode("alone=hold")
+    a.p.send_signal(signal.SIGSTOP)
+    s, a.s = a.s, None
+    p.seen(b, "want alone")
+    p.until(lambda: False, 0.5)
+    t = b.news()
+    ok(t[-1] == "want alone" and "start_prim" not in t, "the primary is lost: its files first", t)
+    os.kill(b.pid(), signal.SIGKILL)
+    p.until(lambda: b.lines()[b.at:].count("want alone") >= 1)
+    ok("start_prim" not in b.lines(), "rfsd dies meanwhile: nothing is started without it")
+    b.mode("")
+    ok(p.state(b, "ALONE", "Ready"), "then the application")
+    t = b.news()
+    ok(t.index("ack alone") < t.index("start_prim"), "in this order", t)
+    a.p.send_signal(signal.SIGCONT)
+    a.s = s
+    ok(p.seen(a, "stop_prim"), "the former primary leaves", a.lines()[a.at:])
+    ok(p.seen(a, SYNC), "and synchronises")
+    p.sync(b, a)
+    ok(p.state(a, "SECOND", "Ready") and p.state(b, "PRIM", "Ready"), "PRIM and SECOND", [a.lines()[a.at:], a.logs[-10:], b.logs[-10:], a.report, b.report])
+    a.news()
+    b.news()
+    b.act("stop")
+    ok(p.state(a, "ALONE", "Ready") and p.state(b, "STOP", "NotReady"), "the primary is stopped: the other one takes over")
+    t = b.news()
+    ok(t.index("stop_prim") < t.index("want given") < t.index("ack given") < t.index("want off"), "all is given before it leaves", t)
+    t = a.news()
+    ok(t.index("ack alone") < t.index("start_prim"), "and mounted before the application starts", t)
+    p.seen(b, "quit")
+    eq(b.resources.get("rfs.uptodate"), "up", "(a fake knows nothing of data)")
+    p.end()
+
+
+def forced():
+    p = Pair()
+    a, b = p.a, p.b
+    a.state_file(rfs__uptodate="down", rfs__lastprimstate="down")
+    a.act("start")
+    ok(p.state(a, "WAIT", "NotReady"), "not up to date: WAIT", a.report)
+    ok(any("notuptodate_server" in m for m in a.logs) or "wait" in a.report["reason"], "by the rule", a.report["reason"])
+    a.act("stop")
+    p.state(a, "STOP", "NotReady")
+    p.seen(a, "quit")
+    a.rests()
+    a.news()
+    a.act("prim")
+    ok(p.state(a, "ALONE", "Ready"), "prim")
+    t = a.news()
+    ok(t.index("force prim") < t.index("want alone") < t.index("start_prim"), "this server's data counts, before it is mounted", t)
+    a.act("stop")
+    p.state(a, "STOP", "NotReady")
+    p.seen(a, "quit")
+    a.rests()
+    a.news()
+    a.mode("force=fail")
+    a.act("prim")
+    ok(p.seen(a, "ack force") and p.state(a, "STOP", "NotReady"), "rfsd refuses: STOP")
+    ok(any("data may be inconsistent" in m for m in a.logs), "with its reason")
+    ok("start_prim" not in a.news(), "nothing was started")
+    p.end()
+
+
+run((joining, apart, handing_over, taking_over, forced, order, failing, dying, silent, pictures, questions, rebirth))

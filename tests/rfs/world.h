@@ -3,7 +3,7 @@
  * world.h: a replicated folder without a second server, for tests: a mount, a keeper (the caller) and its worker (a child that can be killed), with
  * stand-ins for repl.h: nothing is sent, or every change is applied to another tree ("the secondary") by a thread that answers later.
  *
- * The caller is root and alone (no threads).  Everything is below one folder, in a mount namespace of its own.
+ * The caller is root and alone (no threads), and has nothing on the mount open when a worker is started: that one would inherit it.  Everything is below one folder, in a mount namespace of its own.
  */
 #ifndef TEST_RFS_WORLD_H
 #define TEST_RFS_WORLD_H

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * t_rfs_serve.c: a real mount, served by a real worker, without a second server (rfs/world.h): what applications see on it is what they see on a bare
+ * folder; what the secondary gets makes an equal tree; and neither is harmed by kills of the worker, at any place.
+ */
+#include "config.h"
+#include "rfs/exercise.h"
+#include "rfs/world.h"
+#include "rfs/rfs.h"
+
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+/* ---- kills at places ---- */
+
+static int kill_at;		/* this place, 0: any */
+static double kill_often;	/* how likely */
+
+void serve_point(int n);
+void
+serve_point(int n)
+{
+	static __thread unsigned seed;
+
+	if (kill_often == 0 || (kill_at != 0 && kill_at != n))
+		return;
+	if (seed == 0)
+		seed = (unsigned)getpid() * 7919u + (unsigned)(uintptr_t)&seed;
+	if (rand_r(&seed) < kill_often * RAND_MAX)
+		kill(getpid(), SIGKILL);
+}
+
+/* ---- as a bare folder ---- */
+
+static void
+t_posix(void **state)
+{
+	struct world w;
+
+	world_begin(&w, WORLD_SECOND, NULL);
+	assert_int_equal(posix_run(w.mounted, w.bare), 0);
+	assert_int_equal(tree_compare(w.backing, w.second, true), 0);
+	world_end(&w);
+}
+
+static void
+t_random(void **state)
+{
+	static const struct { enum world_repl repl; uint64_t seed, ops; } runs[] = { { WORLD_LOCAL, 1, 10000 }, { WORLD_SECOND, 2, 10000 } };
+	struct world w;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(runs); i++) {
+		world_begin(&w, runs[i].repl, NULL);
+		assert_int_equal(random_run(w.mounted, w.bare, runs[i].seed, runs[i].ops), 0);
+		if (runs[i].repl == WORLD_SECOND)
+			assert_int_equal(tree_compare(w.backing, w.second, true), 0);
+		world_end(&w);
+	}
+}
+
+/* ---- kills ---- */
+
+struct load { int64_t ms; uint64_t seed; };
+
+static int
+load(const struct world *w, void *arg)
+{
+	const struct load *l = arg;
+
+	return load_run(w->mounted, 4, l->ms, l->seed, NULL) != 0;
+}
+
+static void
+under_load(enum world_repl repl, int64_t ms, int kill_ms, int at, double often)
+{
+	struct load l = { .ms = ms, .seed = (uint64_t)at + 1 };
+	unsigned deaths;
+	struct world w;
+	int bad;
+
+	kill_at = at;
+	kill_often = often;
+	world_begin(&w, repl, NULL);
+	bad = world_during(&w, load, &l, kill_ms, &deaths);
+	kill_often = 0;
+	world_kill(&w);		/* one that lives on */
+	if (bad != 0 || deaths == 0)
+		print_message("place %d, every %d ms: %u deaths\n", at, kill_ms, deaths);
+	assert_int_equal(bad, 0);
+	assert_true(deaths > 0);
+	/* what the last one had at hand has been finished when it answers */
+	assert_int_equal(access(w.mounted, F_OK), 0);
+	if (repl == WORLD_SECOND)
+		assert_int_equal(tree_compare(w.backing, w.second, true), 0);
+	world_end(&w);
+}
+
+static void
+t_killed(void **state)
+{
+	under_load(WORLD_LOCAL, 3000, 40, 0, 0);
+	under_load(WORLD_WAIT, 3000, 40, 0, 0);
+	under_load(WORLD_SECOND, 3000, 40, 0, 0);
+}
+
+static void
+t_killed_at_each_place(void **state)
+{
+	int at;
+
+	for (at = 1; at <= 12; at++)
+		under_load(WORLD_SECOND, 700, 0, at, 0.02);
+	under_load(WORLD_LOCAL, 2000, 0, 0, 0.002);
+}
+
+/* ---- our own ---- */
+
+#define AT2(buf, w, name) (snprintf(buf, sizeof(buf), "%s/" name, (w)->mounted), buf)
+#define AT(buf, name) AT2(buf, &w, name)
+
+/* What is not replicated stays here, also what is done to it by its descriptor; nothing goes across */
+static void
+t_private(void **state)
+{
+	char path[1200], other[1200];
+	struct world w;
+	int fd;
+
+	world_begin(&w, WORLD_SECOND, "(.*/)?[^/]*\\.tmp|private");
+	fd = open(AT(path, "a.tmp"), O_RDWR | O_CREAT, 0644);
+	assert_int_equal(write(fd, "mine", 4), 4);
+	assert_int_equal(fsync(fd), 0);
+	assert_int_equal(close(fd), 0);
+	assert_int_equal(mkdir(AT(path, "private"), 0755), 0);
+	assert_int_equal(mkdir(AT(path, "private/d"), 0755), 0);
+	fd = open(AT(path, "private/d/file"), O_RDWR | O_CREAT, 0644);
+	assert_int_equal(write(fd, "mine", 4), 4);
+	assert_int_equal(fchmod(fd, 0600), 0);
+	assert_int_equal(close(fd), 0);
+	fd = open(AT(path, "all"), O_RDWR | O_CREAT, 0644);
+	assert_int_equal(write(fd, "ours", 4), 4);
+	assert_int_equal(close(fd), 0);
+	assert_int_equal(rename(AT(path, "all"), AT(other, "all.tmp")), -1);
+	assert_int_equal(errno, EXDEV);
+	assert_int_equal(rename(AT(path, "a.tmp"), AT(other, "a")), -1);
+	assert_int_equal(errno, EXDEV);
+	assert_int_equal(link(AT(path, "all"), AT(other, "private/all")), -1);
+	assert_int_equal(errno, EXDEV);
+	assert_int_equal(link(AT(path, "private/d/file"), AT(other, "file")), -1);
+	assert_int_equal(errno, EXDEV);
+	assert_int_equal(rename(AT(path, "private/d/file"), AT(other, "b.tmp")), 0);
+	assert_int_equal(rename(AT(path, "b.tmp"), AT(other, "a.tmp")), 0);
+	assert_int_equal(link(AT(path, "a.tmp"), AT(other, "private/d/link")), 0);
+	/* the successor knows as well which is which */
+	world_kill(&w);
+	fd = open(AT(path, "a.tmp"), O_RDWR | O_APPEND);
+	assert_int_equal(write(fd, "more", 4), 4);
+	assert_int_equal(fsync(fd), 0);
+	assert_int_equal(close(fd), 0);
+	snprintf(path, sizeof(path), "cd %s && test \"$(find . ! -path './" RFS_HIDDEN "*' | sort | tr '\\n' ' ')\" = '. ./all ' && cmp all %s/all", w.second, w.mounted);
+	assert_int_equal(system(path), 0);
+	snprintf(path, sizeof(path), "test \"$(cat %s/private/d/link)\" = minemore", w.mounted);
+	assert_int_equal(system(path), 0);
+	world_end(&w);
+}
+
+static void
+t_hidden(void **state)
+{
+	char path[1200], other[1200];
+	struct world w;
+
+	world_begin(&w, WORLD_LOCAL, NULL);
+	assert_int_equal(access(AT(path, RFS_HIDDEN), F_OK), -1);
+	assert_int_equal(errno, ENOENT);
+	assert_int_equal(mkdir(AT(path, RFS_HIDDEN), 0755), -1);
+	assert_int_equal(errno, EPERM);
+	assert_int_equal(mkdir(AT(path, "d"), 0755), 0);
+	assert_int_equal(rename(AT(path, "d"), AT(other, RFS_HIDDEN)), -1);
+	assert_int_equal(errno, EPERM);
+	assert_int_equal(mkdir(AT(path, "d/" RFS_HIDDEN), 0755), 0);
+	snprintf(path, sizeof(path), "test \"$(ls -A %s)\" = d && test \"$(stat -c %%h %s)\" = 3", w.mounted, w.mounted);
+	assert_int_equal(system(path), 0);
+	world_end(&w);
+}
+
+/* Holds a file open that has no name, while the worker is killed a few times.  In a process of its own: a worker is forked from the test's */
+static int
+hold_open(const struct world *w, void *arg)
+{
+	char path[1200], buf[8] = "";
+	int fd = open(AT2(path, w, "f"), O_RDWR | O_CREAT, 0644), i, bad = 0;
+
+	bad |= fd == -1 || write(fd, "12345", 5) != 5 || unlink(path) == -1;
+	for (i = 0; i < 20 && !bad; i++) {
+		usleep(10000);
+		bad |= fsync(fd) == -1 || posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) != 0 || pread(fd, buf, 5, 0) != 5 || strcmp(buf, "12345") != 0 ||
+		    pwrite(fd, "67890", 5, 5 + 5 * i) != 5;
+	}
+	snprintf(path, sizeof(path), "test \"$(ls %s/" RFS_HIDDEN "/orphan | wc -l)\" = 1", w->backing);
+	bad |= system(path) != 0;
+	bad |= close(fd) == -1;
+	/* it goes when the kernel has forgotten it */
+	snprintf(path, sizeof(path), "until test -z \"$(ls %s/" RFS_HIDDEN "/orphan)\"; do sleep 0.01; done", w->backing);
+	return bad || system(path) != 0;
+}
+
+static void
+t_orphans(void **state)
+{
+	char path[1200];
+	unsigned deaths;
+	struct world w;
+
+	world_begin(&w, WORLD_LOCAL, NULL);
+	assert_int_equal(world_during(&w, hold_open, NULL, 40, &deaths), 0);
+	assert_true(deaths > 0);
+	/* of a change that was cut off: the file has its name still */
+	snprintf(path, sizeof(path), "touch %s/" RFS_HIDDEN "/orphan/0000000100000002 && ln %s/" RFS_HIDDEN "/orphan/0000000100000002 %s/kept", w.backing,
+		w.backing, w.backing);
+	assert_int_equal(system(path), 0);
+	world_kill(&w);
+	assert_int_equal(access(AT(path, "kept"), F_OK), 0);
+	snprintf(path, sizeof(path), "test -z \"$(ls %s/" RFS_HIDDEN "/orphan)\"", w.backing);
+	assert_int_equal(system(path), 0);
+	world_end(&w);
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(t_posix), cmocka_unit_test(t_random), cmocka_unit_test(t_killed), cmocka_unit_test(t_killed_at_each_place),
+		cmocka_unit_test(t_private), cmocka_unit_test(t_hidden), cmocka_unit_test(t_orphans),
+	};
+
+	if (geteuid() != 0 || access("/dev/fuse", R_OK | W_OK) != 0) {
+		printf("1..0 # SKIP needs root and /dev/fuse\n");
+		return 0;
+	}
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
