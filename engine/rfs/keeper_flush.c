@@ -14,9 +14,15 @@
 struct flush { uv_work_t work; struct keeper *k; struct mount_job job; int err; };
 
 static bool
+is_due(const struct keeper *k)
+{
+	return !k->st.paired && !k->st.uptodate && k->st.lastprim;
+}
+
+static bool
 is_wanted(const struct keeper *k)
 {
-	return k->term && k->kind == ROLE_PRIMARY && !k->st.paired && !k->st.uptodate;
+	return k->term && k->kind == ROLE_PRIMARY && (k->unflushed || is_due(k));
 }
 
 static void
@@ -40,13 +46,30 @@ after_flush(uv_work_t *work, int status)
 	k->flush_runs = false;
 	if (f->err == 0 && status == 0) {
 		k->unflushed = false;
-		if (is_wanted(k)) {
+		if (k->term && k->kind == ROLE_PRIMARY && is_due(k)) {
 			k->st.uptodate = true;
 			(void)keep_save_or(k, &before, err, sizeof(err));
 		}
 	}
 	mount_job_free(&f->job);
 	free(f);
+}
+
+/* At the end of the role, once: somebody waits for it anyway */
+void
+keep_flush_now(struct keeper *k)
+{
+	struct flush f = { .k = k };
+
+	if (!k->unflushed || !mount_job_fill(&f.job, k->module, &k->conf.rfs))
+		return;
+	f.work.data = &f;
+	run_flush(&f.work);
+	if (f.err == 0) {
+		k->unflushed = false;
+		k->st.uptodate = k->st.uptodate || is_due(k);
+	}
+	mount_job_free(&f.job);
 }
 
 void

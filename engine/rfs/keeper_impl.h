@@ -110,6 +110,7 @@ void keep_check_stop(struct keeper *k);
 
 /* keeper_flush.c */
 void keep_flush(struct keeper *k);	/* after a takeover: all on the disk, then "up to date" */
+void keep_flush_now(struct keeper *k);	/* before keep_state_off() saves */
 
 /* keeper_worker.c */
 bool keep_spawn(struct keeper *k);

@@ -271,6 +271,7 @@ keep_state_synced(struct keeper *k, uint64_t gen)
 void
 keep_state_off(struct keeper *k)
 {
+	keep_flush_now(k);
 	k->st.alive_ms = now_ms();
 	if (k->st.paired)
 		k->st.synced_ms = k->st.alive_ms;
