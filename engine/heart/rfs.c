@@ -255,8 +255,12 @@ take_out(const json_t *obj)
 {
 	const char *why = json_string_value(json_object_get(obj, "why"));
 
-	if ((R.role == RF_SECOND || R.role == RF_SYNC) && json_integer_value(json_object_get(obj, "out")) == R.seq)
+	if (json_integer_value(json_object_get(obj, "out")) != R.seq)
+		return;
+	if (R.role == RF_SECOND || R.role == RF_SYNC)
 		mod_rfs_out(&H.mod, why != NULL ? why : "");
+	else if ((R.role == RF_ALONE || R.role == RF_PRIM) && R.acked)
+		lost(why != NULL ? why : "", true);
 }
 
 static void

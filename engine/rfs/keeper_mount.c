@@ -240,8 +240,10 @@ take_mounts(struct mount_job *j, const struct mount_dir *d)
 	while (mounted_on(d->dir, device, &fuse) > 0 && left-- > 0) {
 		if (fuse && j->flush)
 			flush_mount(j, d);
-		else if (fuse && !j->served)
+		else if (fuse && !j->served) {
+			j->broken = true;
 			say(j, MSG_RFS_ERROR, "Replicated directory %s: mounted still by a former life: unmounted", d->dir);
+		}
 		if (umount2(d->dir, UMOUNT_NOFOLLOW) == 0)
 			continue;
 		if (errno != EBUSY)
