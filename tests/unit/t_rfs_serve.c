@@ -40,7 +40,37 @@ serve_point(int n)
 		kill(getpid(), SIGKILL);
 }
 
+/* In a child (world.h): asserts are for the parent */
+#define CHECK(what) do { errno = 0; if (!(what)) { fprintf(stderr, "%s:%d: %s: %s\n", __FILE__, __LINE__, #what, strerror(errno)); return 1; } } while (0)
+
+static void
+on(struct world *w, int (*body)(const struct world *w, void *arg), void *arg)
+{
+	unsigned deaths;
+
+	assert_int_equal(world_during(w, body, arg, 0, &deaths), 0);
+}
+
+/* Once the kernel has told what it had, the mount shows what is in the folder behind it, times too; and the secondary has the same */
+static int
+all_equal(const struct world *w, void *arg)
+{
+	int fd = open(w->mounted, O_RDONLY | O_DIRECTORY);
+
+	CHECK(syncfs(fd) == 0);
+	close(fd);
+	CHECK(tree_compare(w->mounted, w->backing, true) == 0);
+	CHECK(w->repl != WORLD_SECOND || tree_compare(w->backing, w->second, true) == 0);
+	return 0;
+}
+
 /* ---- as a bare folder ---- */
+
+static int
+posix(const struct world *w, void *arg)
+{
+	return posix_run(w->mounted, w->bare) != 0;
+}
 
 static void
 t_posix(void **state)
@@ -48,23 +78,32 @@ t_posix(void **state)
 	struct world w;
 
 	world_begin(&w, WORLD_SECOND, NULL);
-	assert_int_equal(posix_run(w.mounted, w.bare), 0);
-	assert_int_equal(tree_compare(w.backing, w.second, true), 0);
+	on(&w, posix, NULL);
+	on(&w, all_equal, NULL);
 	world_end(&w);
+}
+
+struct random { enum world_repl repl; uint64_t seed, ops; };
+
+static int
+random_ops(const struct world *w, void *arg)
+{
+	const struct random *r = arg;
+
+	return random_run(w->mounted, w->bare, r->seed, r->ops) != 0;
 }
 
 static void
 t_random(void **state)
 {
-	static const struct { enum world_repl repl; uint64_t seed, ops; } runs[] = { { WORLD_LOCAL, 1, 10000 }, { WORLD_SECOND, 2, 10000 } };
+	static struct random runs[] = { { WORLD_LOCAL, 1, 10000 }, { WORLD_SECOND, 2, 10000 } };
 	struct world w;
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(runs); i++) {
 		world_begin(&w, runs[i].repl, NULL);
-		assert_int_equal(random_run(w.mounted, w.bare, runs[i].seed, runs[i].ops), 0);
-		if (runs[i].repl == WORLD_SECOND)
-			assert_int_equal(tree_compare(w.backing, w.second, true), 0);
+		on(&w, random_ops, &runs[i]);
+		on(&w, all_equal, NULL);
 		world_end(&w);
 	}
 }
@@ -99,10 +138,7 @@ under_load(enum world_repl repl, int64_t ms, int kill_ms, int at, double often)
 		print_message("place %d, every %d ms: %u deaths\n", at, kill_ms, deaths);
 	assert_int_equal(bad, 0);
 	assert_true(deaths > 0);
-	/* what the last one had at hand has been finished when it answers */
-	assert_int_equal(access(w.mounted, F_OK), 0);
-	if (repl == WORLD_SECOND)
-		assert_int_equal(tree_compare(w.backing, w.second, true), 0);
+	on(&w, all_equal, NULL);
 	world_end(&w);
 }
 
@@ -126,72 +162,82 @@ t_killed_at_each_place(void **state)
 
 /* ---- our own ---- */
 
-#define AT2(buf, w, name) (snprintf(buf, sizeof(buf), "%s/" name, (w)->mounted), buf)
-#define AT(buf, name) AT2(buf, &w, name)
+#define AT(buf, name) (snprintf(buf, sizeof(buf), "%s/" name, w->mounted), buf)
 
 /* What is not replicated stays here, also what is done to it by its descriptor; nothing goes across */
+static int
+make_private(const struct world *w, void *arg)
+{
+	char path[1200], other[1200];
+	int fd;
+
+	CHECK((fd = open(AT(path, "a.tmp"), O_RDWR | O_CREAT, 0644)) != -1);
+	CHECK(write(fd, "mine", 4) == 4 && fsync(fd) == 0 && close(fd) == 0);
+	CHECK(mkdir(AT(path, "private"), 0755) == 0 && mkdir(AT(path, "private/d"), 0755) == 0);
+	CHECK((fd = open(AT(path, "private/d/file"), O_RDWR | O_CREAT, 0644)) != -1);
+	CHECK(write(fd, "mine", 4) == 4 && fchmod(fd, 0600) == 0 && close(fd) == 0);
+	CHECK((fd = open(AT(path, "all"), O_RDWR | O_CREAT, 0644)) != -1);
+	CHECK(write(fd, "ours", 4) == 4 && close(fd) == 0);
+	CHECK(rename(AT(path, "all"), AT(other, "all.tmp")) == -1 && errno == EXDEV);
+	CHECK(rename(AT(path, "a.tmp"), AT(other, "a")) == -1 && errno == EXDEV);
+	CHECK(link(AT(path, "all"), AT(other, "private/all")) == -1 && errno == EXDEV);
+	CHECK(link(AT(path, "private/d/file"), AT(other, "file")) == -1 && errno == EXDEV);
+	CHECK(rename(AT(path, "private/d/file"), AT(other, "b.tmp")) == 0);
+	CHECK(rename(AT(path, "b.tmp"), AT(other, "a.tmp")) == 0);
+	CHECK(link(AT(path, "a.tmp"), AT(other, "private/d/link")) == 0);
+	return 0;
+}
+
+static int
+write_private(const struct world *w, void *arg)
+{
+	char path[1200];
+	int fd;
+
+	CHECK((fd = open(AT(path, "a.tmp"), O_RDWR | O_APPEND)) != -1);
+	CHECK(write(fd, "more", 4) == 4 && fsync(fd) == 0 && close(fd) == 0);
+	snprintf(path, sizeof(path), "cd %s && test \"$(find . ! -path './" RFS_HIDDEN "*' | sort | tr '\\n' ' ')\" = '. ./all ' && cmp all %s/all", w->second,
+		w->mounted);
+	CHECK(system(path) == 0);
+	snprintf(path, sizeof(path), "test \"$(cat %s/private/d/link)\" = minemore", w->mounted);
+	CHECK(system(path) == 0);
+	return 0;
+}
+
 static void
 t_private(void **state)
 {
-	char path[1200], other[1200];
 	struct world w;
-	int fd;
 
 	world_begin(&w, WORLD_SECOND, "(.*/)?[^/]*\\.tmp|private");
-	fd = open(AT(path, "a.tmp"), O_RDWR | O_CREAT, 0644);
-	assert_int_equal(write(fd, "mine", 4), 4);
-	assert_int_equal(fsync(fd), 0);
-	assert_int_equal(close(fd), 0);
-	assert_int_equal(mkdir(AT(path, "private"), 0755), 0);
-	assert_int_equal(mkdir(AT(path, "private/d"), 0755), 0);
-	fd = open(AT(path, "private/d/file"), O_RDWR | O_CREAT, 0644);
-	assert_int_equal(write(fd, "mine", 4), 4);
-	assert_int_equal(fchmod(fd, 0600), 0);
-	assert_int_equal(close(fd), 0);
-	fd = open(AT(path, "all"), O_RDWR | O_CREAT, 0644);
-	assert_int_equal(write(fd, "ours", 4), 4);
-	assert_int_equal(close(fd), 0);
-	assert_int_equal(rename(AT(path, "all"), AT(other, "all.tmp")), -1);
-	assert_int_equal(errno, EXDEV);
-	assert_int_equal(rename(AT(path, "a.tmp"), AT(other, "a")), -1);
-	assert_int_equal(errno, EXDEV);
-	assert_int_equal(link(AT(path, "all"), AT(other, "private/all")), -1);
-	assert_int_equal(errno, EXDEV);
-	assert_int_equal(link(AT(path, "private/d/file"), AT(other, "file")), -1);
-	assert_int_equal(errno, EXDEV);
-	assert_int_equal(rename(AT(path, "private/d/file"), AT(other, "b.tmp")), 0);
-	assert_int_equal(rename(AT(path, "b.tmp"), AT(other, "a.tmp")), 0);
-	assert_int_equal(link(AT(path, "a.tmp"), AT(other, "private/d/link")), 0);
-	/* the successor knows as well which is which */
-	world_kill(&w);
-	fd = open(AT(path, "a.tmp"), O_RDWR | O_APPEND);
-	assert_int_equal(write(fd, "more", 4), 4);
-	assert_int_equal(fsync(fd), 0);
-	assert_int_equal(close(fd), 0);
-	snprintf(path, sizeof(path), "cd %s && test \"$(find . ! -path './" RFS_HIDDEN "*' | sort | tr '\\n' ' ')\" = '. ./all ' && cmp all %s/all", w.second, w.mounted);
-	assert_int_equal(system(path), 0);
-	snprintf(path, sizeof(path), "test \"$(cat %s/private/d/link)\" = minemore", w.mounted);
-	assert_int_equal(system(path), 0);
+	on(&w, make_private, NULL);
+	world_kill(&w);		/* the successor knows as well which is which */
+	on(&w, write_private, NULL);
 	world_end(&w);
+}
+
+static int
+hidden(const struct world *w, void *arg)
+{
+	char path[1200], other[1200];
+
+	CHECK(access(AT(path, RFS_HIDDEN), F_OK) == -1 && errno == ENOENT);
+	CHECK(mkdir(AT(path, RFS_HIDDEN), 0755) == -1 && errno == EPERM);
+	CHECK(mkdir(AT(path, "d"), 0755) == 0);
+	CHECK(rename(AT(path, "d"), AT(other, RFS_HIDDEN)) == -1 && errno == EPERM);
+	CHECK(mkdir(AT(path, "d/" RFS_HIDDEN), 0755) == 0);
+	snprintf(path, sizeof(path), "test \"$(ls -A %s)\" = d && test \"$(stat -c %%h %s)\" = 3", w->mounted, w->mounted);
+	CHECK(system(path) == 0);
+	return 0;
 }
 
 static void
 t_hidden(void **state)
 {
-	char path[1200], other[1200];
 	struct world w;
 
 	world_begin(&w, WORLD_LOCAL, NULL);
-	assert_int_equal(access(AT(path, RFS_HIDDEN), F_OK), -1);
-	assert_int_equal(errno, ENOENT);
-	assert_int_equal(mkdir(AT(path, RFS_HIDDEN), 0755), -1);
-	assert_int_equal(errno, EPERM);
-	assert_int_equal(mkdir(AT(path, "d"), 0755), 0);
-	assert_int_equal(rename(AT(path, "d"), AT(other, RFS_HIDDEN)), -1);
-	assert_int_equal(errno, EPERM);
-	assert_int_equal(mkdir(AT(path, "d/" RFS_HIDDEN), 0755), 0);
-	snprintf(path, sizeof(path), "test \"$(ls -A %s)\" = d && test \"$(stat -c %%h %s)\" = 3", w.mounted, w.mounted);
-	assert_int_equal(system(path), 0);
+	on(&w, hidden, NULL);
 	world_end(&w);
 }
 
@@ -200,7 +246,7 @@ static int
 hold_open(const struct world *w, void *arg)
 {
 	char path[1200], buf[8] = "";
-	int fd = open(AT2(path, w, "f"), O_RDWR | O_CREAT, 0644), i, bad = 0;
+	int fd = open(AT(path, "f"), O_RDWR | O_CREAT, 0644), i, bad = 0;
 
 	bad |= fd == -1 || write(fd, "12345", 5) != 5 || unlink(path) == -1;
 	for (i = 0; i < 20 && !bad; i++) {
@@ -214,6 +260,17 @@ hold_open(const struct world *w, void *arg)
 	/* it goes when the kernel has forgotten it */
 	snprintf(path, sizeof(path), "until test -z \"$(ls %s/" RFS_HIDDEN "/orphan)\"; do sleep 0.01; done", w->backing);
 	return bad || system(path) != 0;
+}
+
+static int
+kept(const struct world *w, void *arg)
+{
+	char path[1200];
+
+	CHECK(access(AT(path, "kept"), F_OK) == 0);
+	snprintf(path, sizeof(path), "test -z \"$(ls %s/" RFS_HIDDEN "/orphan)\"", w->backing);
+	CHECK(system(path) == 0);
+	return 0;
 }
 
 static void
@@ -231,9 +288,7 @@ t_orphans(void **state)
 		w.backing, w.backing);
 	assert_int_equal(system(path), 0);
 	world_kill(&w);
-	assert_int_equal(access(AT(path, "kept"), F_OK), 0);
-	snprintf(path, sizeof(path), "test -z \"$(ls %s/" RFS_HIDDEN "/orphan)\"", w.backing);
-	assert_int_equal(system(path), 0);
+	on(&w, kept, NULL);
 	world_end(&w);
 }
 
