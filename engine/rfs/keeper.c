@@ -174,6 +174,10 @@ after_job(uv_work_t *work, int status)
 	k->job = NULL;
 	k->mounts_known = true;
 	k->mounts = j->why[0] == '\0' ? j->to : MOUNT_LINK;
+	if (j->on_disk && k->term && k->kind == ROLE_PRIMARY && keep_primary(k->role) && !k->st.paired) {
+		k->st.uptodate = true;	/* keep_state_off() writes it */
+		k->unflushed = false;
+	}
 	k->broken = j->broken && k->mounts == MOUNT_FUSE;
 	for (i = 0; i < j->dirs && j->why[0] == '\0' && j->to == MOUNT_FUSE; i++) {
 		k->fuse_fd[i] = j->fuse_fd[i];

@@ -359,6 +359,7 @@ def pairs():
     w.end()
     acked = w.acked
     ok(b.want("alone") == "", "takeover", b.logged)
+    until(lambda: b.state()["uptodate"])    # when its disk has all
     sb2 = b.state()
     ok(sb2["uptodate"] and sb2["lastprim"] and sb2["gen"] != sb["gen"] and sb2["base"] == sb["gen"], "with a generation of its own, on the disk", sb2)
     ok(acked > 20 and w.missing(b.rep) == [], "all that was acknowledged is there")
@@ -377,7 +378,7 @@ def pairs():
     b.send({"op": "alone-granted", "seq": o["seq"] if o else 0})
     before = w.acked
     ok(until(lambda: w.acked > before + 5 or w.errors) and not w.errors, "granted: goes on alone", w.errors)
-    ok(b.until(lambda: b.facts.get("paired") is False) and b.state()["uptodate"], "and the disk says so", b.state())
+    ok(b.until(lambda: b.facts.get("paired") is False) and until(lambda: b.state()["uptodate"]), "and the disk says so", b.state())
     w.end()
     # swap
     synchronise(b, a, "again")
