@@ -77,6 +77,9 @@ reached(struct keeper *k, enum keep_role role)
 		return;
 	}
 	ack(k, k->why);
+	if (k->broken)		/* keeper and worker died at once under a running application: heart starts it anew */
+		keep_say(k, json_pack("{s:I,s:s}", "out", (json_int_t)k->seq, "why", "for a moment nobody served them; what was open there gives errors"));
+	k->broken = false;
 }
 
 void
@@ -171,6 +174,11 @@ after_job(uv_work_t *work, int status)
 	k->job = NULL;
 	k->mounts_known = true;
 	k->mounts = j->why[0] == '\0' ? j->to : MOUNT_LINK;
+	if (j->on_disk && k->term && k->kind == ROLE_PRIMARY && keep_primary(k->role) && !k->st.paired) {
+		k->st.uptodate = true;	/* keep_state_off() writes it */
+		k->unflushed = false;
+	}
+	k->broken = j->broken && k->mounts == MOUNT_FUSE;
 	for (i = 0; i < j->dirs && j->why[0] == '\0' && j->to == MOUNT_FUSE; i++) {
 		k->fuse_fd[i] = j->fuse_fd[i];
 		j->fuse_fd[i] = -1;

@@ -57,7 +57,7 @@ struct keeper {
 	enum keep_force force;
 	/* what is so */
 	enum keep_role role;
-	bool	 mounts_known;
+	bool	 mounts_known, broken;	/* broken: what the application has open is of a mount that nobody serves any more */
 	enum mount_kind mounts;
 	int	 fuse_fd[RFS_DIRS_MAX], listen_fd, shm_fd;
 	struct mount_job *job;

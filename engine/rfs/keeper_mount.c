@@ -251,8 +251,10 @@ take_mounts(struct mount_job *j, const struct mount_dir *d)
 	while (mounted_on(d->dir, device, &fuse) > 0 && left-- > 0) {
 		if (fuse && j->flush)
 			flush_mount(j, d);
-		else if (fuse && !j->served)
+		else if (fuse && !j->served) {
+			j->broken = true;
 			say(j, MSG_RFS_ERROR, "Replicated directory %s: mounted still by a former life: unmounted", d->dir);
+		}
 		err = apart(unmount, d->dir);	/* it may write to what it unmounts */
 		if (err == 0)
 			continue;
@@ -401,6 +403,21 @@ undo(struct mount_job *j)
 	memcpy(j->why, why, sizeof(why));
 }
 
+/* Nobody writes any more; what has been written is what counts */
+static void
+settle(struct mount_job *j)
+{
+	int i;
+
+	for (i = 0; i < j->dirs; i++)
+		if (!take_mounts(j, &j->d[i]))
+			return;
+	for (i = 0; i < j->dirs; i++)
+		if (apart(apart_sync, j->d[i].backing) != 0)
+			return;
+	j->on_disk = true;
+}
+
 void
 mount_job_run(struct mount_job *j)
 {
@@ -410,6 +427,8 @@ mount_job_run(struct mount_job *j)
 
 	j->why[0] = '\0';
 	if (j->to == MOUNT_LINK) {
+		if (j->served)
+			settle(j);
 		for (i = 0; i < j->dirs; i++)
 			ok = to_link(j, &j->d[i]) && ok;	/* one that stays busy keeps no other */
 		return;

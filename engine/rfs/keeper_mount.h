@@ -25,6 +25,8 @@ struct mount_job {
 	bool	 served;		/* FUSE that is mounted is ours, not of a former life, */
 	bool	 flush;			/* and has a worker: it is synced before it is taken away */
 	int	 fuse_fd[RFS_DIRS_MAX];	/* MOUNT_FUSE: out, one for each folder; -1 none */
+	bool	 on_disk;		/* out: it was ours, and the folders behind are on the disk */
+	bool	 broken;		/* out: a former life's mount was there, and nobody served it */
 	char	 why[SK_TEXT_MAX];	/* out: "" done; else nothing of what was to be mounted is */
 	int	 said;
 	struct { enum message key; char text[SK_TEXT_MAX]; } say[MOUNT_SAID];
