@@ -250,13 +250,28 @@ take_sync(const json_t *obj, bool good)
 		mod_rfs_failed(&H.mod, why != NULL ? why : "", json_is_true(json_object_get(obj, "again")));
 }
 
+/* A mount that does not answer (checktime), or was made anew under the application */
+static void
+break_primary(const char *why)
+{
+	char text[SK_TEXT_MAX];
+
+	snprintf(text, sizeof(text), "Replicated directories are not as they must be for the application: %.*s", SK_TEXT_MAX / 2, why);
+	heart_log(MSG_RFS_LOST, "nfsadmin", text);
+	mod_action(&H.mod, VERB_STOPSTART, "nfsadmin", "nfsadmin", clock_mono_ms(), text, sizeof(text));
+}
+
 static void
 take_out(const json_t *obj)
 {
 	const char *why = json_string_value(json_object_get(obj, "why"));
 
-	if ((R.role == RF_SECOND || R.role == RF_SYNC) && json_integer_value(json_object_get(obj, "out")) == R.seq)
+	if (json_integer_value(json_object_get(obj, "out")) != R.seq)
+		return;
+	if (R.role == RF_SECOND || R.role == RF_SYNC)
 		mod_rfs_out(&H.mod, why != NULL ? why : "");
+	else if (R.role == RF_ALONE || R.role == RF_PRIM)
+		break_primary(why != NULL ? why : "");
 }
 
 static void

@@ -414,8 +414,8 @@ listed_file(struct psync *p, const struct request *r, const struct listed *l, co
 		whole = l->mtime_ns > p->date_ns || s->size != l->size;
 	else if (n == 0 && s->zones_count == 0 && differs)
 		whole = true;		/* no map explains it */
-	/* what follows may be interrupted, and until then the file may become alike in size and times: the map keeps it */
-	if ((s->flags & SR_NEW) == 0 && whole)
+	/* what follows may be interrupted, and until then the file may become alike in size and times: the map keeps it (a blind one does anyway) */
+	if ((whole || (s->flags & SR_NEW) != 0) && (!map_blind(m) || map_is_done(m, l->node)))
 		map_add(m, l->node, UINT32_MAX);
 	for (i = 0; i < s->zones_count && !whole && p->mode != MODE_DATE; i++)
 		map_add(m, l->node, sync_zone(s, i));

@@ -42,7 +42,8 @@
  *	{"ask":"alone","seq":n,"why":text,"degraded":bool}	as primary: the secondary cannot be reached (for sendtimeout or locktimeout) or replication is
  *		out of order; writes wait until granted.  Heart tells the other server that it is dropped (F_DROP) and grants when that one has
  *		said so or is lost.
- *	{"out":n,"why":text}	as secondary: cannot follow (disk full, an error that cannot be repaired): leave SECOND, stopstart
+ *	{"out":n,"why":text}	as secondary: cannot follow (disk full, an error that cannot be repaired): leave SECOND, stopstart.  As
+ *		primary: a mount does not answer, or had to be made anew under the application: stopstart
  *	{"facts":{"inconsistent":bool,"paired":bool}}	on change, and once after setup: heart's conditions for prim; paired: true before the
  *		worker is told "paired", and once after a setup where it is so; false when "alone" or "alone-granted" has been carried out after
  *		true (heart takes a true that comes between its order and that for an older one)

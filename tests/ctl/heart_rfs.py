@@ -181,6 +181,14 @@ def dying():
     ok(h.report["status"] == "Ready" and h.report["loop_count"] == 0, "nothing happens to the module")
 
     h.news()
+    h.say(out=1, why="of a want before")
+    h.say(out="$seq", why="/a did not answer within 220000 ms")
+    ok(h.seen("poststop") and h.state("ALONE", "Ready"), "a mount that does not answer: stopstart")
+    t = h.news()
+    ok(t.index("stop_prim") < t.index("want off") < t.index("poststop") < t.index("want alone"), "with the scripts", t)
+    ok(any("/a did not answer" in m for m in h.logs) and h.report["loop_count"] == 1, "said and counted", h.report)
+
+    h.news()
     h.mode("off=die")
     h.act("stop")
     ok(h.until(lambda: sum(x.startswith("born") for x in h.lines()[h.at:]) >= 2), "one that dies when it is to unmount")
@@ -569,22 +577,24 @@ def handing_over():
     a, b = p.a, p.b
     ok(p.up(), "PRIM and SECOND")
     a.mode("given=hold")
-    b.mode("prim=hold")
+    b.mode("alone=hold")
     a.act("swap")
     p.seen(a, "want given")
     p.until(lambda: False, 0.5)
     eq((a.news(), b.news()), (["stop_prim", "stop_prim force", "want given"], []), "swap: nothing is taken before all is given")
     a.mode("")
-    p.seen(b, "want prim")
+    p.seen(b, "want alone")
     p.until(lambda: False, 0.3)
     t = b.news()
-    eq(t[-1], "want prim", "then the other one has its folders mounted")
-    ok("start_prim" not in t, "before its application starts", t)
+    ok(t[-1] == "want alone" and "start_prim" not in t, "then the other one has its folders mounted, before its application starts", t)
     b.mode("")
-    ok(p.state(b, "PRIM", "Ready") and p.state(a, "SECOND", "Ready"), "swapped")
+    ok(p.seen(b, "start_prim") and p.seen(a, SYNC), "it runs the application, the giver synchronises")
+    p.seen(a, "ack sync")
+    p.sync(b, a)
+    ok(p.state(b, "PRIM", "Ready") and p.state(a, "SECOND", "Ready"), "swapped", [a.lines()[a.at:], b.lines()[b.at:], a.logs[-9:], b.logs[-9:]])
     t = a.news()
-    ok(t.index("ack given") < t.index("want second") < t.index("start_second"), "the giver follows", t)
-    ok("start_prim" in b.news(), "the taker runs the application")
+    ok(t.index("ack given") < t.index(SYNC) < t.index("want second") < t.index("start_second"), "the giver follows", t)
+    b.news()
 
     a, b = b, a                 # a is primary
     a.mode("given=fail")
@@ -662,4 +672,4 @@ def forced():
     p.end()
 
 
-run((joining, apart, handing_over, taking_over, forced, order, failing, dying, silent, pictures, questions, rebirth))
+run((order, failing, dying, silent, pictures, questions, rebirth), on_request=(joining, apart, handing_over, taking_over, forced))
