@@ -355,6 +355,7 @@ tests_unit_t_vip_SOURCES = tests/unit/t_vip.c
 tests_unit_t_vip_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS)
 tests_unit_t_vip_LDADD = $(VIP_LIBS) $(CMOCKA_LIBS)
 include tests/kernel/local.mk
+include tests/rfs/local.mk
 
 # Histories of a farm; prints the seed of a failing one
 check_PROGRAMS += tests/sim/farm_sim
@@ -401,3 +402,7 @@ UNIT_TESTS += tests/unit/t_rfs_check
 tests_unit_t_rfs_check_SOURCES = tests/unit/t_rfs_check.c tests/unit/rfs_sync_world.h tests/sim/rng.h
 tests_unit_t_rfs_check_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
 tests_unit_t_rfs_check_LDADD = $(RFS_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/t_rfs_route
+tests_unit_t_rfs_route_SOURCES = tests/unit/t_rfs_route.c
+tests_unit_t_rfs_route_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_t_rfs_route_LDADD = librfssync.a librfsfs.a librfsstate.a libconf.a $(BASE_LIBS) $(XXHASH_LIBS) $(CMOCKA_LIBS) -lpthread

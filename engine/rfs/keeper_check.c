@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * keeper_check.c: every checkintv seconds a null request at each replicated folder; one without an answer for checktime is said, and heart stops and
- * starts the module (user's guide 13.6.3).  The request is a thread's: what does not answer blocks nobody else.
+ * starts the module (user's guide 13.6.3).  The request is that of a process of its own, waited for by a thread: what does not answer blocks nobody else.
  */
 #include "config.h"
+#include "rfs/apart.h"
 #include "rfs/keeper_impl.h"
 
-#include <sys/statvfs.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -14,9 +14,8 @@ static void
 run_check(uv_work_t *work)
 {
 	const struct keeper *k = work->data;
-	struct statvfs v;
 
-	(void)statvfs(k->check_path, &v);	/* an error is an answer, too */
+	(void)apart(apart_look, k->check_path);	/* an error is an answer, too */
 }
 
 static bool

@@ -73,6 +73,7 @@ struct keeper {
 	int64_t	 died_ms;		/* of the one whose successor is not ready yet; 0 none */
 	char	 died_how[64];
 	int	 listen_ticks, silent;
+	bool	 unflushed, flush_runs;	/* after a takeover: the disk may lack what the primary had acknowledged */
 	/* check of the mounts */
 	uv_work_t check_work;
 	bool	 check_runs;
@@ -106,6 +107,9 @@ void keep_quit_late(struct keeper *k);
 /* keeper_check.c: a null request at each mount now and then */
 void keep_check_start(struct keeper *k);
 void keep_check_stop(struct keeper *k);
+
+/* keeper_flush.c */
+void keep_flush(struct keeper *k);	/* after a takeover: all on the disk, then "up to date" */
 
 /* keeper_worker.c */
 bool keep_spawn(struct keeper *k);

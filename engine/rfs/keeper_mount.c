@@ -2,6 +2,7 @@
 /* keeper_mount.c: links, FUSE mounts and bind mounts at the places of the replicated folders.  See keeper_mount.h. */
 #include "config.h"
 #include "conf/folder.h"
+#include "rfs/apart.h"
 #include "rfs/keeper_mount.h"
 #include "rfs/serve.h"
 
@@ -222,12 +223,22 @@ users_of(const char *place, char *text, size_t size)
 static void
 flush_mount(struct mount_job *j, const struct mount_dir *d)
 {
-	int fd = open(d->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int err = apart(apart_sync, d->dir);
 
-	if (fd == -1 || syncfs(fd) == -1)
-		say(j, MSG_RFS_ERROR, "Replicated directory %s: %s", d->dir, strerror(errno));
-	if (fd != -1)
-		close(fd);
+	if (err != 0)
+		say(j, MSG_RFS_ERROR, "Replicated directory %s: %s", d->dir, strerror(err));
+}
+
+static int
+unmount(const char *path)
+{
+	return umount2(path, UMOUNT_NOFOLLOW) == -1 ? errno : 0;
+}
+
+static int
+detach(const char *path)
+{
+	return umount2(path, UMOUNT_NOFOLLOW | MNT_DETACH) == -1 ? errno : 0;
 }
 
 static bool
@@ -235,21 +246,23 @@ take_mounts(struct mount_job *j, const struct mount_dir *d)
 {
 	char device[32], users[256];
 	bool fuse;
-	int left = STACKED_MAX;
+	int left = STACKED_MAX, err;
 
 	while (mounted_on(d->dir, device, &fuse) > 0 && left-- > 0) {
 		if (fuse && j->flush)
 			flush_mount(j, d);
 		else if (fuse && !j->served)
 			say(j, MSG_RFS_ERROR, "Replicated directory %s: mounted still by a former life: unmounted", d->dir);
-		if (umount2(d->dir, UMOUNT_NOFOLLOW) == 0)
+		err = apart(unmount, d->dir);	/* it may write to what it unmounts */
+		if (err == 0)
 			continue;
-		if (errno != EBUSY)
-			return wrong(j, "%s: umount: %s", d->dir, strerror(errno));
+		if (err != EBUSY)
+			return wrong(j, "%s: umount: %s", d->dir, strerror(err));
 		users_of(d->dir, users, sizeof(users));
 		say(j, MSG_RFS_ERROR, "Replicated directory %s: unmounted while it is used by %s", d->dir, users);
-		if (umount2(d->dir, UMOUNT_NOFOLLOW | MNT_DETACH) == -1)
-			return wrong(j, "%s: umount: %s", d->dir, strerror(errno));
+		err = apart(detach, d->dir);
+		if (err != 0)
+			return wrong(j, "%s: umount: %s", d->dir, strerror(err));
 	}
 	return true;
 }

@@ -2,8 +2,8 @@
 /*
  * keeper_state.c: when what is written down, and what of it is published.
  *
- * The order is the promise.  "Paired, not up to date" is on the primary's disk before its secondary may become one; "up to date, new generation" is on the
- * disk before a write is acknowledged that the other server does not have; the secondary's disk says "not up to date" as long as it follows.
+ * The order is the promise.  "Paired, not up to date" is on the primary's disk before its secondary may become one; a new generation is on the
+ * disk before a write is acknowledged that the other server does not have, "up to date" with it, after a takeover when the disk has all (keeper_flush.c); the secondary's disk says "not up to date" as long as it follows.
  */
 #include "config.h"
 #include "rfs/keeper_impl.h"
@@ -132,7 +132,8 @@ become_alone(struct keeper *k)
 	if (s->paired || !s->uptodate || s->gen == 0 || s->gen == s->base)
 		state_next(s, state_generation());
 	s->paired = false;
-	s->uptodate = s->lastprim = true;
+	s->lastprim = true;
+	s->uptodate = !k->unflushed;	/* keep_flush() */
 }
 
 static void
@@ -159,6 +160,8 @@ keep_state_primary(struct keeper *k, char *err, size_t errsize)
 
 	if (k->role == KEEP_OFF)
 		open_term(k);
+	if ((k->role == KEEP_SECOND || k->role == KEEP_SYNC) && !k->conf.rfs.async_none)
+		k->unflushed = true;
 	apply_force(k);
 	s->lastprim = true;
 	s->syncat_down = false;
@@ -414,6 +417,7 @@ keep_tick(struct keeper *k)
 		if (k->st.paired)
 			k->st.synced_ms = k->st.alive_ms;
 	}
+	keep_flush(k);
 	look_up_syncat(k);
 	keep_publish(k);
 }

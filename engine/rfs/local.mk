@@ -10,7 +10,7 @@ RFS_LIBS = librfsfs.a librfsnet.a librfssync.a librfsfs.a librfsnet.a librfssync
 safebin_PROGRAMS += rfsd
 rfsd_SOURCES = engine/rfsd.c engine/base/talk.h engine/base/talk.c engine/wire/rfsline.h \
 	engine/rfs/keeper.h engine/rfs/keeper_impl.h engine/rfs/keeper.c engine/rfs/keeper_worker.c engine/rfs/keeper_event.c \
-	engine/rfs/keeper_state.c engine/rfs/keeper_policy.c engine/rfs/keeper_check.c engine/rfs/keeper_mount.h engine/rfs/keeper_mount.c \
+	engine/rfs/keeper_state.c engine/rfs/keeper_policy.c engine/rfs/keeper_check.c engine/rfs/keeper_flush.c engine/rfs/keeper_mount.h engine/rfs/keeper_mount.c \
 	engine/rfs/worker_line.h engine/rfs/worker_line.c engine/rfs/worker.c
 rfsd_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(JANSSON_CFLAGS)
 rfsd_LDADD = $(RFS_LIBS)

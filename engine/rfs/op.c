@@ -198,27 +198,26 @@ op_setattr(struct change *c)
 	return err;
 }
 
+/* The mtime stays as it was, also when it fails (ext4 moves it then, and nothing is sent): the kernel's SETATTR tells it */
 static int
 op_fallocate(struct change *c)
 {
 	struct rfs_op *op = c->op;
 	struct tree_fd *f = tree_get(c->t, op->node, TREE_WRITE);
-	struct stat st;
-	bool known;
+	struct stat st = { .st_size = 0 };
 	int err = 0;
 
 	if (f == NULL)
 		return errno;
-	known = fstat(f->fd, &st) == 0;
-	if (c->again.maybe && (op->flags & (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE)) != 0 && known &&
-	    (uint64_t)st.st_size != c->again.pre)
+	if (fstat(f->fd, &st) == -1)
+		err = errno;
+	else if (c->again.maybe && (op->flags & (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE)) != 0 && (uint64_t)st.st_size != c->again.pre)
 		;
 	else if (fallocate(f->fd, (int)op->flags, (off_t)op->off, (off_t)op->len) == -1)
 		err = errno;
-	if (err != 0 && known)
-		op_set_mtime(f->fd, op_ns(&st.st_mtim));	/* ext4 sets it also where it refuses; nothing is sent of that */
-	if (err == 0)
-		keep_mtime(c, f->fd);
+	if (c->primary)
+		op->mtime_ns = op_ns(&st.st_mtim);
+	op_set_mtime(f->fd, op->mtime_ns);
 	tree_put(c->t, f);
 	return err;
 }

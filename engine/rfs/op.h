@@ -29,6 +29,11 @@ enum rfs_op_type {
 	OP_REMOVEXATTR,	/* node, name */
 	OP_TYPES
 };
+static inline int64_t
+op_ns(const struct timespec *ts)
+{
+	return ts->tv_sec * INT64_C(1000000000) + ts->tv_nsec;
+}
 enum { OP_SET_MODE = 1, OP_SET_UID = 2, OP_SET_GID = 4, OP_SET_SIZE = 8, OP_SET_ATIME = 16, OP_SET_MTIME = 32,
 	OP_SET_KILL = 64 };		/* with OP_SET_SIZE: the one who does it loses the file's setuid and setgid bits */
 #define OP_WRITE_KILL	1u		/* flags of OP_WRITE: likewise */
@@ -46,7 +51,8 @@ struct rfs_op {
 	uint64_t off, off2, len, size;
 	const void *data;		/* borrowed */
 	uint32_t data_len;
-	/* SETATTR: to set.  WRITE: to set on both sides, 0 leave (chosen by the primary before it is sent).  Others: of the changed file as the primary
+	/* SETATTR: to set.  WRITE: to set on both sides after it, 0 leave (what the primary had before it:
+	 * the kernel tells the new one by SETATTR).  Others: of the changed file as the primary
 	 * had it after the change, 0 leave: so that times are equal on both */
 	int64_t	 atime_ns, mtime_ns;
 	int64_t	 parent_mtime_ns, newparent_mtime_ns;	/* of the folders likewise */

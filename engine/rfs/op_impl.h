@@ -16,11 +16,6 @@ struct change {			/* one op_apply() */
 typedef int op_fn(struct change *c);
 op_fn op_create, op_mkdir, op_symlink, op_link, op_unlink, op_rmdir, op_rename;
 
-static inline int64_t
-op_ns(const struct timespec *ts)
-{
-	return ts->tv_sec * INT64_C(1000000000) + ts->tv_nsec;
-}
 struct timespec op_ts(int64_t ns);	/* 0: UTIME_OMIT */
 void op_become(const struct rfs_op *op);	/* the thread makes files as op's uid, gid and umask say */
 /* mtime of an open file or folder, ns 0: leave */

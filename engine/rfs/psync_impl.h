@@ -127,7 +127,8 @@ void psync_walk(struct psync *p);		/* one folder of p->folders */
 void psync_message(struct psync *p, const struct msg *m);	/* SY_LISTED, SY_ASK */
 void psync_late(struct psync *p);		/* a list that is not answered for too long ends the run */
 bool psync_send_attr(struct psync *p, uint8_t dir, uint64_t node, bool locked);	/* locked: the caller has the lock of the node */
-bool psync_one(struct psync *p, uint8_t dir, uint64_t parent, const char *name, int64_t mtime_ns, uint64_t from, const char *from_name);
+/* moved: where it came from, NULL nowhere */
+bool psync_one(struct psync *p, uint8_t dir, uint64_t parent, const char *name, int64_t mtime_ns, const struct rfs_op *moved);
 /* psync_data.c */
 void psync_job(struct psync *p, uint8_t dir, uint64_t node, uint64_t size, enum job_how how);
 void *psync_data(void *thread);

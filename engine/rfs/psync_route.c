@@ -39,7 +39,7 @@ look(struct psync *p, const struct rfs_op *op)
 	s.running = p->running && !p->stop;
 	s.on = op->parent != 0 && nodeset_has(&p->forwarded[op->dir], op->parent);
 	s.to_on = op->newparent != 0 && nodeset_has(&p->forwarded[op->dir], op->newparent);
-	s.paired = op->node != 0 && nodeset_has(&p->paired[op->dir], op->node);
+	s.paired = s.all || (op->node != 0 && nodeset_has(&p->paired[op->dir], op->node));
 	s.other_paired = op->other != 0 && nodeset_has(&p->paired[op->dir], op->other);
 	pthread_mutex_unlock(&p->lock);
 	return s;
@@ -88,9 +88,9 @@ route_exchange(struct psync *p, const struct rfs_op *op, const struct sets *s)
 	if (s->to_on)
 		leaves(p, op->dir, op->newparent, op->newparent_mtime_ns, op->newname, op->other);
 	if (s->on)
-		psync_one(p, op->dir, op->parent, op->name, op->parent_mtime_ns, 0, NULL);
+		psync_one(p, op->dir, op->parent, op->name, op->parent_mtime_ns, NULL);
 	if (s->to_on)
-		psync_one(p, op->dir, op->newparent, op->newname, op->newparent_mtime_ns, 0, NULL);
+		psync_one(p, op->dir, op->newparent, op->newname, op->newparent_mtime_ns, NULL);
 	return ROUTE_SKIP;
 }
 
@@ -104,7 +104,7 @@ route_rename(struct psync *p, const struct rfs_op *op, const struct sets *s)
 	if (s->on && s->to_on && s->paired)
 		return ROUTE_SEND;
 	if (s->to_on)
-		psync_one(p, op->dir, op->newparent, op->newname, op->newparent_mtime_ns, op->parent, op->name);
+		psync_one(p, op->dir, op->newparent, op->newname, op->newparent_mtime_ns, op);
 	else if (s->on)
 		leaves(p, op->dir, op->parent, op->parent_mtime_ns, op->name, op->node);
 	return ROUTE_SKIP;
@@ -125,7 +125,7 @@ psync_route(struct psync *p, const struct rfs_op *op)
 		if (!s.on)
 			return ROUTE_SKIP;
 		if (op->child == 0) {
-			psync_one(p, op->dir, op->parent, op->name, op->parent_mtime_ns, 0, NULL);
+			psync_one(p, op->dir, op->parent, op->name, op->parent_mtime_ns, NULL);
 			return ROUTE_SKIP;
 		}
 		add(p, &p->paired[op->dir], op->child);
@@ -135,7 +135,7 @@ psync_route(struct psync *p, const struct rfs_op *op)
 	case OP_LINK:
 		if (!s.on || s.paired)
 			return s.on ? ROUTE_SEND : ROUTE_SKIP;
-		psync_one(p, op->dir, op->parent, op->name, op->parent_mtime_ns, 0, NULL);
+		psync_one(p, op->dir, op->parent, op->name, op->parent_mtime_ns, NULL);
 		return ROUTE_SKIP;
 	case OP_UNLINK: case OP_RMDIR:
 		return s.on ? ROUTE_SEND : ROUTE_SKIP;

@@ -306,9 +306,9 @@ psync_walk(struct psync *p)
 
 /* One name by itself, in a folder that is forwarded: as it is now.  Under the lock of its names */
 bool
-psync_one(struct psync *p, uint8_t dir, uint64_t parent, const char *name, int64_t mtime_ns, uint64_t from, const char *from_name)
+psync_one(struct psync *p, uint8_t dir, uint64_t parent, const char *name, int64_t mtime_ns, const struct rfs_op *moved)
 {
-	struct sync_entry e = { .flags = SE_ONE, .parent_mtime_ns = mtime_ns, .from = from, .from_name = from_name };
+	struct sync_entry e = { .flags = SE_ONE, .parent_mtime_ns = mtime_ns };
 	size_t size = SYNC_XATTRS_MAX + 16384;
 	struct tree_fd *f = tree_get(p->c.trees[dir], parent, TREE_DIR);
 	struct request *r = request_new(p, dir, parent, 1);
@@ -316,6 +316,11 @@ psync_one(struct psync *p, uint8_t dir, uint64_t parent, const char *name, int64
 	struct sync_out o = { .buf = buf, .size = buf != NULL ? size : 0 };
 	bool ok = false;
 
+	if (moved != NULL) {
+		e.from = moved->parent;
+		e.from_name = moved->name;
+		e.from_mtime_ns = moved->parent_mtime_ns;
+	}
 	if (f != NULL && r != NULL && buf != NULL && xattrs != NULL && psync_entry(p, dir, f->fd, name, &o, xattrs, &e, &r->item[0])) {
 		r->n = 1;
 		ok = request_send(p, r, &o);
@@ -335,7 +340,7 @@ psync_send_attr(struct psync *p, uint8_t dir, uint64_t node, bool locked)
 	uint8_t *buf = malloc(SYNC_XATTRS_MAX * 2 + 16384);
 	struct sync_entry e = { .node = node };
 	struct sync_out o = { .buf = buf, .size = buf != NULL ? SYNC_XATTRS_MAX + 16384 : 0 };
-	uint8_t *xattrs = buf + SYNC_XATTRS_MAX + 16384;
+	uint8_t *xattrs;
 	char path[TREE_PROC_MAX];
 	struct tree_fd *f;
 	struct stat st;
@@ -344,6 +349,7 @@ psync_send_attr(struct psync *p, uint8_t dir, uint64_t node, bool locked)
 
 	if (buf == NULL)
 		return false;
+	xattrs = buf + SYNC_XATTRS_MAX + 16384;
 	if (!locked)
 		p->c.lock(p->c.ctx, dir, node);
 	f = tree_any(p->c.trees[dir], node);
@@ -408,8 +414,8 @@ listed_file(struct psync *p, const struct request *r, const struct listed *l, co
 		whole = l->mtime_ns > p->date_ns || s->size != l->size;
 	else if (n == 0 && s->zones_count == 0 && differs)
 		whole = true;		/* no map explains it */
-	/* what follows may be interrupted, and until then the file may become alike in size and times: the map keeps it */
-	if ((s->flags & SR_NEW) == 0 && whole)
+	/* what follows may be interrupted, and until then the file may become alike in size and times: the map keeps it (a blind one does anyway) */
+	if ((whole || (s->flags & SR_NEW) != 0) && (!map_blind(m) || map_is_done(m, l->node)))
 		map_add(m, l->node, UINT32_MAX);
 	for (i = 0; i < s->zones_count && !whole && p->mode != MODE_DATE; i++)
 		map_add(m, l->node, sync_zone(s, i));
@@ -476,7 +482,7 @@ asked(struct psync *p, const struct msg *m)
 		return;
 	}
 	p->c.lock(p->c.ctx, m->dir, m->node);
-	psync_one(p, m->dir, m->node, name, 0, 0, NULL);
+	psync_one(p, m->dir, m->node, name, 0, NULL);
 	p->c.unlock(p->c.ctx, m->dir, m->node);
 }
 

@@ -571,7 +571,7 @@ repl_stop(struct repl *r)
 	r->stop = true;
 	pthread_cond_broadcast(&r->cond);
 	pthread_mutex_unlock(&r->lock);
-	stream_drop(r->stream, "closed");
+	stream_stop(r->stream);
 }
 
 void

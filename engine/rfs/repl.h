@@ -64,7 +64,8 @@ void repl_paired(struct repl *r, uint64_t gen);
 void repl_give(struct repl *r);
 struct stream *repl_stream(struct repl *r);
 bool repl_wait_idle(struct repl *r, int64_t ms);	/* nothing unacknowledged */
-void repl_stop(struct repl *r);		/* nobody waits in repl_sync_end() any more: before psync_free(), which is before repl_free() */
+/* Nobody waits in repl_sync_end() any more, and psync is not called any more: before psync_free(), which is before repl_free() */
+void repl_stop(struct repl *r);
 void repl_free(struct repl *r);
 
 /* ---- psync.c asks and is asked ---- */

@@ -43,6 +43,17 @@ give_slot(struct serve *s, struct slot *z)
 	pthread_mutex_unlock(&s->lock);
 }
 
+/* The slot's memory is there and stays: from the first use in this process on, as all of it at once would make a new worker wait */
+static void
+settle_down(struct serve *s, struct slot *z)
+{
+	bool *there = &s->there[z - s->slots];
+
+	if (!*there && mlock(z, sizeof(*z)) == -1)
+		warn_errno("lock %zu bytes of memory", sizeof(*z));
+	*there = true;
+}
+
 /* NULL: it stops */
 static struct slot *
 take_slot(struct serve *s)
@@ -55,6 +66,8 @@ take_slot(struct serve *s)
 	if (!s->stop)
 		z = &s->slots[s->free_slots[--s->free_count]];
 	pthread_mutex_unlock(&s->lock);
+	if (z != NULL)
+		settle_down(s, z);
 	return z;
 }
 
@@ -242,13 +255,14 @@ replay(struct serve *s)
 	int i, n = 0;
 	bool mine;
 
-	for (i = 0; i < SERVE_SLOTS; i++) {
+	for (i = SERVE_SLOTS - 1; i >= 0; i--) {
 		struct slot *z = &s->slots[i];
 
 		if (slot_head(z)->len == 0 || z->dir >= s->conf.dirs) {
 			clear(z);
 			give_slot(s, z);
 		} else {
+			settle_down(s, z);
 			left[n++] = z;
 		}
 	}
@@ -282,13 +296,11 @@ map_shm(struct serve *s, char *err, size_t errsize)
 		snprintf(err, errsize, "shared memory: %s", strerror(errno));
 		return false;
 	}
-	p = mmap(NULL, SHM_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, s->conf.shm_fd, 0);
+	p = mmap(NULL, SHM_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, s->conf.shm_fd, 0);
 	if (p == MAP_FAILED) {
 		snprintf(err, errsize, "shared memory: %s", strerror(errno));
 		return false;
 	}
-	if (mlock(p, SHM_SIZE) == -1)
-		warn_errno("lock %zu bytes of memory", (size_t)SHM_SIZE);
 	s->shm = p;
 	s->slots = (struct slot *)(void *)((uint8_t *)p + SHM_HEAD);
 	if (s->shm->magic == 0) {

@@ -4,7 +4,7 @@
  *
  * A request is read straight into a slot; its state there says how far it is (read, applied, sent, answered), so that the worker's successor finishes what
  * the killed one had at hand: nothing is lost, nothing is done twice.  Threads read requests; what waits for the secondary does not hold a thread.
- * Buffers are resident (MAP_POPULATE, mlock): by the kernel's source a page fault refused because SIGKILL is pending would end the request with EIO.
+ * Buffers are resident (mlock): by the kernel's source a page fault refused because SIGKILL is pending would end the request with EIO.
  */
 #ifndef SK_RFS_SERVE_H
 #define SK_RFS_SERVE_H

@@ -24,7 +24,6 @@
 #define DEAD_MAX	256				/* removed folders that somebody may still be in (ours) */
 #define VALID_S		86400				/* names and attributes: nobody but us changes the tree */
 #define STRIPES		1024
-#define LATE_MS		10000				/* see struct stripe */
 #define PRIVATE_BIT	UINT64_C(0x80000000)		/* of a nodeid of the kernel: serve_read.c */
 
 /* Where a kill would hurt: tests/unit/t_rfs_serve.c compiles these files with something else in its place */
@@ -61,10 +60,6 @@ struct shm {
 };
 _Static_assert(sizeof(struct shm) <= SHM_HEAD, "head of the shared memory");
 
-/* The kernel keeps the mtime of a file that is written through its cache, and flushes it with SETATTR; data that it has sent before may come after.
- * Under the stripe's lock: the last such time. */
-struct stripe { pthread_mutex_t lock; uint64_t node; uint32_t dir; int64_t mtime_ns, when_ms; };
-
 struct orphans;
 struct serve {
 	struct serve_conf conf;
@@ -72,7 +67,8 @@ struct serve {
 	struct slot	*slots;
 	struct repl	*repl;
 	struct orphans	*orphans;
-	struct stripe	 stripes[STRIPES];
+	struct { pthread_mutex_t lock; } stripes[STRIPES];
+	bool		 there[SERVE_SLOTS];	/* of a slot: in memory */
 	uint32_t	 turn[SERVE_SLOTS];	/* odd: between repl_prepare() and applied */
 	pthread_mutex_t	 lock;			/* of what follows */
 	pthread_cond_t	 freed;

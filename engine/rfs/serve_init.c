@@ -4,6 +4,7 @@
  * mount without an end; and one OPEN each of a folder and of a file, so that the kernel learns that there is nothing to open or to release.
  */
 #include "config.h"
+#include "rfs/apart.h"
 #include "rfs/serve.h"
 
 #include <linux/fuse.h>
@@ -12,7 +13,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,25 +83,19 @@ first_words(int fd, uint8_t *buf)
 
 /* ---- OPEN ---- */
 
-struct opener { const char *mounted; bool over; };
-
-static void *
-open_both(void *arg)
+/* In a process of its own (apart.h) */
+static int
+open_both(const char *mounted)
 {
-	struct opener *o = arg;
-	char path[4096 + 32];
-	int fd;
+	int fd = open(mounted, O_RDONLY | O_DIRECTORY | O_CLOEXEC), file;
 
-	fd = open(o->mounted, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd != -1)
-		close(fd);
-	if (path_format(path, sizeof(path), "%s/" PROBE, o->mounted)) {
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (fd != -1)
-			close(fd);
-	}
-	__atomic_store_n(&o->over, true, __ATOMIC_SEQ_CST);
-	return NULL;
+	if (fd == -1)
+		return errno;
+	file = openat(fd, PROBE, O_RDONLY | O_CLOEXEC);
+	if (file != -1)
+		close(file);
+	close(fd);
+	return 0;
 }
 
 /* A tree with nothing in it but that file; nothing of what is said here is kept by the kernel */
@@ -142,27 +136,25 @@ pretend(int fd, const struct fuse_in_header *h)
 static int
 teach_open(int fd, const char *mounted, uint8_t *buf)
 {
-	struct opener o = { .mounted = mounted };
 	struct pollfd p = { .fd = fd, .events = POLLIN };
-	pthread_t thread;
+	pid_t opener = apart_start(open_both, mounted);
+	bool dead = false;
 	ssize_t n;
-	int rc;
 
-	rc = pthread_create(&thread, NULL, open_both, &o);
-	if (rc != 0)
-		return -rc;
-	while (!__atomic_load_n(&o.over, __ATOMIC_SEQ_CST)) {
+	if (opener == -1)
+		return -errno;
+	while (!dead && apart_poll(opener) == -1) {
 		if (poll(&p, 1, 1) <= 0 || (p.revents & POLLIN) == 0)
 			continue;
 		n = request(fd, buf);
 		if (n < 0) {
-			if (n != -ENODEV)
-				continue;
-			break;
+			dead = n == -ENODEV;
+			continue;
 		}
 		pretend(fd, (const void *)buf);
 	}
-	pthread_join(thread, NULL);
+	if (dead)
+		apart_end(opener);
 	return 0;
 }
 

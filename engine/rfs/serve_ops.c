@@ -245,23 +245,20 @@ understand(struct serve *s, struct slot *z, struct rfs_op *op, uint64_t *second)
 
 /* ---- times of files that are written through the kernel's cache ---- */
 
+/* The kernel keeps the mtime of a file that is written, and tells it by SETATTR, before or after the data that it belongs to; if that is the very one that
+ * we have, it does not tell it at all.  So data leaves the mtime as it was, here and there. */
 static int64_t
-late_time(struct serve *s, const struct rfs_op *op)
+time_before(struct serve *s, const struct rfs_op *op)
 {
-	const struct stripe *p = &s->stripes[stripe_of(op->dir, op->node)];
+	struct tree *t = s->conf.trees[op->dir];
+	struct tree_fd *f = tree_get(t, op->node, TREE_WRITE);
+	struct stat st;
+	int64_t ns = 0;
 
-	return p->node == op->node && p->dir == op->dir && clock_mono_ms() - p->when_ms < LATE_MS ? p->mtime_ns : 0;
-}
-
-static void
-note_time(struct serve *s, const struct rfs_op *op)
-{
-	struct stripe *p = &s->stripes[stripe_of(op->dir, op->node)];
-
-	p->node = op->node;
-	p->dir = op->dir;
-	p->mtime_ns = op->mtime_ns;
-	p->when_ms = clock_mono_ms();
+	if (f != NULL && fstat(f->fd, &st) == 0)
+		ns = op_ns(&st.st_mtim);
+	tree_put(t, f);
+	return ns;
 }
 
 /* ---- the answer ---- */
@@ -314,8 +311,6 @@ after(struct serve *s, struct slot *z, struct rfs_op *op, const struct stat *gon
 		dead_add(s, z->dir, op->type == OP_RMDIR ? op->node : op->other, gone);
 		tree_forget(s->conf.trees[z->dir], op->type == OP_RMDIR ? op->node : op->other);
 	}
-	if (op->type == OP_SETATTR && (op->valid & OP_SET_MTIME) != 0)
-		note_time(s, op);
 }
 
 /* Attributes of a folder that may be removed now, for those who are in it */
@@ -365,15 +360,13 @@ carry_out(struct serve *s, struct slot *z, bool again)
 	struct stat gone = { .st_nlink = 0 };
 	struct rfs_result res = { .err = 0 };
 	struct locks locks;
-	int64_t late;
 
 	look_folder(s, op, &gone);
 	lock_all(s, &locks, op);
 	turn(s, z);
 	res.err = z->local ? 0 : repl_prepare(s->repl, op);
-	late = op->type == OP_WRITE ? late_time(s, op) : 0;
-	if (late != 0 && z->ticket.seq == 0)
-		op->mtime_ns = late;
+	if (op->type == OP_WRITE && !again)
+		op->mtime_ns = time_before(s, op);
 	z->left = 2;
 	SERVE_POINT(1);
 	__atomic_store_n(&z->stage, ST_APPLYING, __ATOMIC_RELEASE);
@@ -381,8 +374,6 @@ carry_out(struct serve *s, struct slot *z, bool again)
 	if (res.err == 0 && early(op) && !z->local)
 		sent = repl_submit(s->repl, &z->ticket);
 	SERVE_POINT(3);
-	if (sent == REPL_LOCAL && op->type == OP_WRITE && late == 0)
-		op->mtime_ns = 0;	/* nobody has to have the same */
 	if (op->type == OP_FSYNC)
 		unlock_all(s, &locks);
 	if (res.err == 0)
@@ -484,7 +475,7 @@ serve_again(struct serve *s, struct slot *z)
 		return send_again(s, z);
 	}
 	if (op->type == OP_WRITE)
-		op->mtime_ns = was.mtime_ns != 0 ? was.mtime_ns : op->mtime_ns;
+		op->mtime_ns = was.mtime_ns;
 	if (z->node != 0)
 		op->node = z->node;
 	if (z->other != 0)

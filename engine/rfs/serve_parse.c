@@ -67,7 +67,6 @@ parse_write(struct rfs_op *op, const struct fuse_write_in *in)
 	op->len = op->data_len = in->size;
 	op->data = in + 1;
 	op->flags = (in->write_flags & FUSE_WRITE_KILL_SUIDGID) != 0 ? OP_WRITE_KILL : 0;
-	op->mtime_ns = now_ns();
 }
 
 static void

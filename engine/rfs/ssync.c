@@ -203,7 +203,7 @@ ssync_frame(struct ssync *y, int conn, const struct frame *f)
 	default:
 		break;
 	}
-	if (!atomic_load(&y->busy)) {
+	if (!atomic_load(&y->busy) && f->flags != SY_FINAL) {	/* attributes of a folder may come a little late */
 		ssync_bad(y, "synchronisation that did not begin");
 		return;
 	}

@@ -285,9 +285,10 @@ ssync_verify_told(struct ssync *y, const struct frame *f)
 bool
 ssync_verify(struct ssync *y, const char *xml, char *text, size_t textsize)
 {
+	const struct frame question = { .type = FR_SYNC, .flags = SY_VERIFY };
 	size_t len = 0;
 	char *log = NULL;
-	bool ok = false;
+	bool ok = false, sent;
 
 	pthread_mutex_lock(&y->lock);
 	if (y->verifying) {
@@ -300,9 +301,9 @@ ssync_verify(struct ssync *y, const char *xml, char *text, size_t textsize)
 	y->xml_len = 0;
 	str_copy(y->verify_text, sizeof(y->verify_text), "the connection to the primary was lost");
 	pthread_mutex_unlock(&y->lock);
-	ssync_answer(y, 0, SY_VERIFY, 0, 0, 0, NULL, 0);
+	sent = stream_send(second_stream(y->s), 0, &question);
 	pthread_mutex_lock(&y->lock);
-	while (!y->verified && !y->stop)
+	while (sent && !y->verified && !y->stop)
 		pthread_cond_wait(&y->cond, &y->lock);
 	ok = y->verify_ok;
 	str_copy(text, textsize, y->verify_text);

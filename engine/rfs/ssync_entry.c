@@ -109,6 +109,7 @@ bring(struct place *p, uint64_t ours)
 			rc = ssync_displace(p->y, p->dir, d->fd, name);
 		}
 	}
+	ssync_parent_time(d->fd, p->e->from_mtime_ns);
 	tree_put(p->t, d);
 	return rc;
 }

@@ -370,17 +370,24 @@ stream_stats(const struct stream *s, uint64_t *bytes_in, uint64_t *bytes_out)
 }
 
 void
+stream_stop(struct stream *s)
+{
+	atomic_store(&s->stop, true);
+	stream_break(s, "closed");
+	wake(s);
+	if (s->started)
+		pthread_join(s->thread, NULL);
+	s->started = false;
+}
+
+void
 stream_free(struct stream *s)
 {
 	int i;
 
 	if (s == NULL)
 		return;
-	atomic_store(&s->stop, true);
-	stream_break(s, "closed");
-	wake(s);
-	if (s->started)
-		pthread_join(s->thread, NULL);
+	stream_stop(s);
 	for (i = 0; i < s->conf.conns; i++)
 		conn_destroy(&s->conns[i]);
 	tls_context_free(s->tls);

@@ -47,6 +47,7 @@ int stream_conn_of(const struct stream *s, uint64_t node);
 int stream_conns(const struct stream *s);
 void stream_drop(struct stream *s, const char *why);	/* the peer broke a rule, or is not wanted: down() follows */
 void stream_stats(const struct stream *s, uint64_t *bytes_in, uint64_t *bytes_out);
-void stream_free(struct stream *s);			/* joins its threads */
+void stream_stop(struct stream *s);			/* closes, and joins its threads: no hook is called any more */
+void stream_free(struct stream *s);
 
 #endif

@@ -141,6 +141,7 @@ sync_put_entry(struct sync_out *o, const struct sync_entry *e)
 	out_text(o, e->target);
 	out_64(o, e->from);
 	out_text(o, e->from_name);
+	out_64(o, (uint64_t)e->from_mtime_ns);
 	out_32(o, e->xattrs_len);
 	out_bytes(o, e->xattrs, e->xattrs_len);
 }
@@ -167,6 +168,7 @@ sync_get_entry(struct sync_in *i, struct sync_entry *e)
 	e->target = in_text(i, 4095);
 	e->from = in_64(i);
 	e->from_name = in_text(i, RFS_NAME_LEN);
+	e->from_mtime_ns = (int64_t)in_64(i);
 	e->xattrs_len = in_32(i);
 	if (e->xattrs_len > SYNC_XATTRS_MAX)
 		i->bad = true;

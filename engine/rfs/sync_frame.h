@@ -60,6 +60,7 @@ struct sync_entry {
 	const char *name, *target;	/* with NUL; target "" but of a symbolic link */
 	uint64_t from;			/* SE_ONE: the folder it came from, 0 none */
 	const char *from_name;
+	int64_t	 from_mtime_ns;
 	const uint8_t *xattrs;		/* of sync_xattrs_*() */
 	uint32_t xattrs_len;
 };

@@ -322,7 +322,7 @@ links(void)
 	look("nowhere");
 	for (i = 0; i < 20; i++) {
 		snprintf(buf, sizeof(buf), "h%d", i);
-		link("b", buf);
+		DO(link("b", buf));
 	}
 	look("b");
 	for (i = 0; i < 20; i += 2) {
@@ -357,7 +357,7 @@ set_up(const char *path, int kind)
 		return;
 	case 4: DO(symlink("somewhere", path)); return;
 	case 5: mkfifo(path, 0600); return;
-	default: make(path, path); link(path, path[0] == 'f' ? "from2" : "to2"); return;
+	default: make(path, path); DO(link(path, path[0] == 'f' ? "from2" : "to2")); return;
 	}
 }
 
@@ -400,7 +400,7 @@ renames(void)
 				clear_up();
 			}
 	make("a", "a");
-	link("a", "b");
+	DO(link("a", "b"));
 	DO(rename("a", "b"));
 	look("a");
 	look("b");
@@ -475,7 +475,7 @@ nameless(void)
 	close(dir);
 	/* two names, both go */
 	make("l", "l");
-	link("l", "m");
+	DO(link("l", "m"));
 	FD(a, open("l", O_RDWR));
 	DO(unlink("l"));
 	DO(fstat(a, &st));
@@ -617,7 +617,7 @@ times(void)
 
 	make("f", "x");
 	mkdir("d", 0755);
-	symlink("f", "s");
+	DO(symlink("f", "s"));
 	DO(utimensat(AT_FDCWD, "f", ts, 0));
 	say_times("f");
 	DO(utimensat(AT_FDCWD, "d", ts, 0));
@@ -685,7 +685,7 @@ xattrs(void)
 	memset(value, 'v', sizeof(value));
 	make("f", "x");
 	mkdir("d", 0755);
-	symlink("f", "s");
+	DO(symlink("f", "s"));
 	DO(setxattr("f", "user.a", "1", 1, 0));
 	DO(setxattr("f", "user.a", "2", 1, XATTR_CREATE));
 	DO(setxattr("f", "user.b", "2", 1, XATTR_REPLACE));
@@ -783,7 +783,7 @@ folders(void)
 	list_names(d, true);
 	make("d/file", "x");
 	mkdir("d/folder", 0755);
-	symlink("x", "d/link");
+	DO(symlink("x", "d/link"));
 	mkfifo("d/fifo", 0600);
 	mknod("d/dev", S_IFCHR | 0600, makedev(1, 3));
 	rewinddir(d);

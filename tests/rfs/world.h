@@ -3,7 +3,8 @@
  * world.h: a replicated folder without a second server, for tests: a mount, a keeper (the caller) and its worker (a child that can be killed), with
  * stand-ins for repl.h: nothing is sent, or every change is applied to another tree ("the secondary") by a thread that answers later.
  *
- * The caller is root and alone (no threads).  Everything is below one folder, in a mount namespace of its own.
+ * The caller is root and alone (no threads), and does nothing on the mount itself: it holds /dev/fuse, and a request of its own that no worker answers
+ * would keep it from ending.  world_during() is for that.  Everything is below one folder, in a mount namespace of its own.
  */
 #ifndef TEST_RFS_WORLD_H
 #define TEST_RFS_WORLD_H
@@ -30,7 +31,7 @@ struct world {
 /* Makes the folders and the mount, starts a worker.  Ends the process where that is not possible */
 void world_begin(struct world *w, enum world_repl repl, const char *private);
 void world_kill(struct world *w);	/* kill -9, and a new worker at once */
-/* Runs load in a child and gives what it returned (0..255); meanwhile the worker is killed each kill_ms (0: not), and started again whenever it has died.
+/* Runs load in a child and gives what it returned (0..255; 0 is well); meanwhile the worker is killed each kill_ms (0: not), and started again whenever it has died.
  * deaths: how often */
 int world_during(struct world *w, int (*load)(const struct world *w, void *arg), void *arg, int kill_ms, unsigned *deaths);
 void world_end(struct world *w);	/* unmounts, the worker ends by itself, removes the folders */

@@ -918,7 +918,7 @@ history(uint64_t seed)
 int
 main(int argc, char **argv)
 {
-	uint64_t first = 1, n = 50000, seed, batch = 0, bad = 0;
+	uint64_t first = 1, n = WITH_RFS ? 10000 : 50000, seed, batch = 0, bad = 0;
 	int c;
 
 	while ((c = getopt(argc, argv, "n:s:v")) != -1) {

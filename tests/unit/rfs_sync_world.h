@@ -35,7 +35,7 @@
 #define ZONE		16384u
 #define LOCKS		64
 
-struct end { int pair, synced, failed, out, begun, full_begun; char why[SK_TEXT_MAX], log[64][200]; int logs; };
+struct end { int up, pair, synced, failed, out, begun, full_begun; char why[SK_TEXT_MAX], log[64][200]; int logs; };
 struct world {
 	char	 dir[64], pvar[100], svar[100];
 	struct tree *pt, *st;
@@ -88,6 +88,8 @@ end_event(struct end *e, json_t *o)
 		free(line);
 	}
 	pthread_mutex_lock(&world_lock);
+	if (strcmp(word, "peer") == 0)
+		e->up += json_is_true(json_object_get(o, "up")) ? 1 : -1;
 	e->pair += strcmp(word, "pair") == 0;
 	e->synced += strcmp(word, "synced") == 0;
 	e->failed += strcmp(word, "sync-failed") == 0;
@@ -244,6 +246,8 @@ world_stop_second(struct world *w)
 {
 	second_free(w->s);
 	w->s = NULL;
+	if (w->r != NULL)
+		wait_until(w->pe.up == 0);
 }
 
 static void

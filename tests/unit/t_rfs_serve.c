@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * t_rfs_serve.c: a real mount, served by a real worker, without a second server (rfs/world.h): what applications see on it is what they see on a bare
+ * folder; what the secondary gets makes an equal tree; and neither is harmed by kills of the worker, at any place.
+ */
+#include "config.h"
+#include "rfs/exercise.h"
+#include "rfs/world.h"
+#include "rfs/rfs.h"
+
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+/* ---- kills at places ---- */
+
+static int kill_at;		/* this place, 0: any */
+static double kill_often;	/* how likely */
+
+void serve_point(int n);
+void
+serve_point(int n)
+{
+	static __thread unsigned seed;
+
+	if (kill_often == 0 || (kill_at != 0 && kill_at != n))
+		return;
+	if (seed == 0)
+		seed = (unsigned)getpid() * 7919u + (unsigned)(uintptr_t)&seed;
+	if (rand_r(&seed) < kill_often * RAND_MAX)
+		kill(getpid(), SIGKILL);
+}
+
+/* In a child (world.h): asserts are for the parent */
+#define CHECK(what) do { errno = 0; if (!(what)) { fprintf(stderr, "%s:%d: %s: %s\n", __FILE__, __LINE__, #what, strerror(errno)); return 1; } } while (0)
+
+static void
+on(struct world *w, int (*body)(const struct world *w, void *arg), void *arg)
+{
+	unsigned deaths;
+
+	assert_int_equal(world_during(w, body, arg, 0, &deaths), 0);
+}
+
+/* Once the kernel has told what it had, the mount shows what is in the folder behind it, times too; and the secondary has the same */
+static int
+all_equal(const struct world *w, void *arg)
+{
+	int fd = open(w->mounted, O_RDONLY | O_DIRECTORY);
+
+	CHECK(syncfs(fd) == 0);
+	close(fd);
+	CHECK(tree_compare(w->mounted, w->backing, true) == 0);
+	CHECK(w->repl != WORLD_SECOND || tree_compare(w->backing, w->second, true) == 0);
+	return 0;
+}
+
+/* ---- as a bare folder ---- */
+
+static int
+posix(const struct world *w, void *arg)
+{
+	return posix_run(w->mounted, w->bare) != 0;
+}
+
+static void
+t_posix(void **state)
+{
+	struct world w;
+
+	world_begin(&w, WORLD_SECOND, NULL);
+	on(&w, posix, NULL);
+	on(&w, all_equal, NULL);
+	world_end(&w);
+}
+
+struct random { enum world_repl repl; uint64_t seed, ops; };
+
+static int
+random_ops(const struct world *w, void *arg)
+{
+	const struct random *r = arg;
+
+	return random_run(w->mounted, w->bare, r->seed, r->ops) != 0;
+}
+
+static void
+t_random(void **state)
+{
+	static struct random runs[] = { { WORLD_LOCAL, 1, 10000 }, { WORLD_SECOND, 2, 10000 } };
+	struct world w;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(runs); i++) {
+		world_begin(&w, runs[i].repl, NULL);
+		on(&w, random_ops, &runs[i]);
+		on(&w, all_equal, NULL);
+		world_end(&w);
+	}
+}
+
+/* ---- kills ---- */
+
+struct load { int64_t ms; uint64_t seed; };
+
+static int
+load(const struct world *w, void *arg)
+{
+	const struct load *l = arg;
+
+	return load_run(w->mounted, 4, l->ms, l->seed, NULL) != 0;
+}
+
+static void
+under_load(enum world_repl repl, int64_t ms, int kill_ms, int at, double often)
+{
+	struct load l = { .ms = ms, .seed = (uint64_t)at + 1 };
+	unsigned deaths;
+	struct world w;
+	int bad;
+
+	kill_at = at;
+	kill_often = often;
+	world_begin(&w, repl, NULL);
+	bad = world_during(&w, load, &l, kill_ms, &deaths);
+	kill_often = 0;
+	world_kill(&w);		/* one that lives on */
+	if (bad != 0 || deaths == 0)
+		print_message("place %d, every %d ms: %u deaths\n", at, kill_ms, deaths);
+	assert_int_equal(bad, 0);
+	assert_true(deaths > 0);
+	on(&w, all_equal, NULL);
+	world_end(&w);
+}
+
+static void
+t_killed(void **state)
+{
+	under_load(WORLD_LOCAL, 3000, 40, 0, 0);
+	under_load(WORLD_WAIT, 3000, 40, 0, 0);
+	under_load(WORLD_SECOND, 3000, 40, 0, 0);
+}
+
+static void
+t_killed_at_each_place(void **state)
+{
+	int at;
+
+	for (at = 1; at <= 12; at++)
+		under_load(WORLD_SECOND, 700, 0, at, 0.02);
+	under_load(WORLD_LOCAL, 2000, 0, 0, 0.002);
+}
+
+/* ---- our own ---- */
+
+#define AT(buf, name) (snprintf(buf, sizeof(buf), "%s/" name, w->mounted), buf)
+
+/* What is not replicated stays here, also what is done to it by its descriptor; nothing goes across */
+static int
+make_private(const struct world *w, void *arg)
+{
+	char path[1200], other[1200];
+	int fd;
+
+	CHECK((fd = open(AT(path, "a.tmp"), O_RDWR | O_CREAT, 0644)) != -1);
+	CHECK(write(fd, "mine", 4) == 4 && fsync(fd) == 0 && close(fd) == 0);
+	CHECK(mkdir(AT(path, "private"), 0755) == 0 && mkdir(AT(path, "private/d"), 0755) == 0);
+	CHECK((fd = open(AT(path, "private/d/file"), O_RDWR | O_CREAT, 0644)) != -1);
+	CHECK(write(fd, "mine", 4) == 4 && fchmod(fd, 0600) == 0 && close(fd) == 0);
+	CHECK((fd = open(AT(path, "all"), O_RDWR | O_CREAT, 0644)) != -1);
+	CHECK(write(fd, "ours", 4) == 4 && close(fd) == 0);
+	CHECK(rename(AT(path, "all"), AT(other, "all.tmp")) == -1 && errno == EXDEV);
+	CHECK(rename(AT(path, "a.tmp"), AT(other, "a")) == -1 && errno == EXDEV);
+	CHECK(link(AT(path, "all"), AT(other, "private/all")) == -1 && errno == EXDEV);
+	CHECK(link(AT(path, "private/d/file"), AT(other, "file")) == -1 && errno == EXDEV);
+	CHECK(rename(AT(path, "private/d/file"), AT(other, "b.tmp")) == 0);
+	CHECK(rename(AT(path, "b.tmp"), AT(other, "a.tmp")) == 0);
+	CHECK(link(AT(path, "a.tmp"), AT(other, "private/d/link")) == 0);
+	return 0;
+}
+
+static int
+write_private(const struct world *w, void *arg)
+{
+	char path[1200];
+	int fd;
+
+	CHECK((fd = open(AT(path, "a.tmp"), O_RDWR | O_APPEND)) != -1);
+	CHECK(write(fd, "more", 4) == 4 && fsync(fd) == 0 && close(fd) == 0);
+	snprintf(path, sizeof(path), "cd %s && test \"$(find . ! -path './" RFS_HIDDEN "*' | sort | tr '\\n' ' ')\" = '. ./all ' && cmp all %s/all", w->second,
+		w->mounted);
+	CHECK(system(path) == 0);
+	snprintf(path, sizeof(path), "test \"$(cat %s/private/d/link)\" = minemore", w->mounted);
+	CHECK(system(path) == 0);
+	return 0;
+}
+
+static void
+t_private(void **state)
+{
+	struct world w;
+
+	world_begin(&w, WORLD_SECOND, "(.*/)?[^/]*\\.tmp|private");
+	on(&w, make_private, NULL);
+	world_kill(&w);		/* the successor knows as well which is which */
+	on(&w, write_private, NULL);
+	world_end(&w);
+}
+
+static int
+hidden(const struct world *w, void *arg)
+{
+	char path[1200], other[1200];
+
+	CHECK(access(AT(path, RFS_HIDDEN), F_OK) == -1 && errno == ENOENT);
+	CHECK(mkdir(AT(path, RFS_HIDDEN), 0755) == -1 && errno == EPERM);
+	CHECK(mkdir(AT(path, "d"), 0755) == 0);
+	CHECK(rename(AT(path, "d"), AT(other, RFS_HIDDEN)) == -1 && errno == EPERM);
+	CHECK(mkdir(AT(path, "d/" RFS_HIDDEN), 0755) == 0);
+	snprintf(path, sizeof(path), "test \"$(ls -A %s)\" = d && test \"$(stat -c %%h %s)\" = 3", w->mounted, w->mounted);
+	CHECK(system(path) == 0);
+	return 0;
+}
+
+static void
+t_hidden(void **state)
+{
+	struct world w;
+
+	world_begin(&w, WORLD_LOCAL, NULL);
+	on(&w, hidden, NULL);
+	world_end(&w);
+}
+
+/* Holds a file open that has no name, while the worker is killed a few times.  In a process of its own: a worker is forked from the test's */
+static int
+hold_open(const struct world *w, void *arg)
+{
+	char path[1200], buf[8] = "";
+	int fd = open(AT(path, "f"), O_RDWR | O_CREAT, 0644), i, bad = 0;
+
+	bad |= fd == -1 || write(fd, "12345", 5) != 5 || unlink(path) == -1;
+	for (i = 0; i < 20 && !bad; i++) {
+		usleep(10000);
+		bad |= fsync(fd) == -1 || posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) != 0 || pread(fd, buf, 5, 0) != 5 || strcmp(buf, "12345") != 0 ||
+		    pwrite(fd, "67890", 5, 5 + 5 * i) != 5;
+	}
+	snprintf(path, sizeof(path), "test \"$(ls %s/" RFS_HIDDEN "/orphan | wc -l)\" = 1", w->backing);
+	bad |= system(path) != 0;
+	bad |= close(fd) == -1;
+	/* it goes when the kernel has forgotten it */
+	snprintf(path, sizeof(path), "until test -z \"$(ls %s/" RFS_HIDDEN "/orphan)\"; do sleep 0.01; done", w->backing);
+	return bad || system(path) != 0;
+}
+
+static int
+kept(const struct world *w, void *arg)
+{
+	char path[1200];
+
+	CHECK(access(AT(path, "kept"), F_OK) == 0);
+	snprintf(path, sizeof(path), "test -z \"$(ls %s/" RFS_HIDDEN "/orphan)\"", w->backing);
+	CHECK(system(path) == 0);
+	return 0;
+}
+
+static void
+t_orphans(void **state)
+{
+	char path[1200];
+	unsigned deaths;
+	struct world w;
+
+	world_begin(&w, WORLD_LOCAL, NULL);
+	assert_int_equal(world_during(&w, hold_open, NULL, 40, &deaths), 0);
+	assert_true(deaths > 0);
+	/* of a change that was cut off: the file has its name still */
+	snprintf(path, sizeof(path), "touch %s/" RFS_HIDDEN "/orphan/0000000100000002 && ln %s/" RFS_HIDDEN "/orphan/0000000100000002 %s/kept", w.backing,
+		w.backing, w.backing);
+	assert_int_equal(system(path), 0);
+	world_kill(&w);
+	on(&w, kept, NULL);
+	world_end(&w);
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(t_posix), cmocka_unit_test(t_random), cmocka_unit_test(t_killed), cmocka_unit_test(t_killed_at_each_place),
+		cmocka_unit_test(t_private), cmocka_unit_test(t_hidden), cmocka_unit_test(t_orphans),
+	};
+
+	if (geteuid() != 0 || access("/dev/fuse", R_OK | W_OK) != 0) {
+		printf("1..0 # SKIP needs root and /dev/fuse\n");
+		return 0;
+	}
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
