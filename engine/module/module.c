@@ -658,7 +658,9 @@ take_action(struct mod *m, enum rpt_verb verb, const char *by, const char *ident
 void
 mod_break_off(struct mod *m, bool again, const char *why)
 {
-	bool stops = m->deferred == E_STOP || (m->goal == A_GOAL_STOP && (fsm_step(m->conf.mode, m->state, E_STOP, NULL)->next == SAME));
+	const struct fsm_row *stop = fsm_step(m->conf.mode, m->state, E_STOP, NULL);
+	/* on its way to STOP already; a goal from before counts for nothing where a stop would be kept for later */
+	bool stops = m->deferred == E_STOP || (m->goal == A_GOAL_STOP && stop->next == SAME && (stop->acts & A_DEFER) == 0);
 	bool restart = again && !stops && !mod_loop(m, LOOP_INC);
 
 	if (again && !stops && !restart) {
