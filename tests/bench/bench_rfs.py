@@ -105,7 +105,7 @@ class Bench:
             self.on(node, "sync", "-f", "/srv")
 
     def w_create(self, side, rep):
-        n = self.run_io("create", "%s/c%d" % (SIDES[side], rep), "10000", "4096")
+        n = self.run_io("create", "%s/c%d" % (SIDES[side], rep), str(self.args.files), "4096")
         self.on("n1", "rm", "-rf", "%s/c%d" % (SIDES[side], rep))
         return n
 
@@ -118,7 +118,7 @@ class Bench:
     def w_write(self, side, rep):
         path = SIDES[side] + "/write"
         self.sh("n1", "rm -f %s" % path)
-        return self.run_io("write", path, "1024")
+        return self.run_io("write", path, str(self.args.mib))
 
     def drop(self, side, name):
         for node in ("n1", "n2"):
@@ -127,7 +127,7 @@ class Bench:
                     self.on(node, self.io, "drop", "%s/%s" % (folder, name))
 
     def big(self, side):
-        if self.sh("n1", "stat -c %%s %s/write 2>/dev/null || echo 0" % SIDES[side]) != str(1 << 30):
+        if self.sh("n1", "stat -c %%s %s/write 2>/dev/null || echo 0" % SIDES[side]) != str(self.args.mib << 20):
             self.w_write(side, 0)
 
     def w_read(self, side, rep):
@@ -163,7 +163,7 @@ class Bench:
             self.postgres(self.bin + "/pgbench", "-i", "-q", "-s", "10", "-h", "/run/postgresql", "postgres")
         else:
             self.pg("start", data)
-        out = self.postgres(self.bin + "/pgbench", "-c", "8", "-j", "2", "-T", "15", "-h", "/run/postgresql", "postgres")
+        out = self.postgres(self.bin + "/pgbench", "-c", "8", "-j", "2", "-T", str(self.args.seconds), "-h", "/run/postgresql", "postgres")
         self.pg("stop", data)
         return float(re.search(r"^tps = ([0-9.]+)", out, re.M).group(1))
 
@@ -271,7 +271,7 @@ class Bench:
                 for side in self.sides[turn:] + self.sides[:turn]:
                     self.quiet()
                     results[w, side].append(getattr(self, "w_" + w)(side, rep))
-            print("# repeat %d: %s" % (rep + 1, "  ".join("%s %s" % (w, " ".join("%s %.4g" % (s, results[w, s][-1]) for s in self.sides)) for w in works)), flush=True)
+                print("# %d %s: %s" % (rep + 1, w, "  ".join("%s %.4g" % (x, results[w, x][-1]) for x in self.sides)), flush=True)
         print("\n%-8s %-8s" % ("work", "") + "".join("%12s" % s for s in self.sides) + "   ours/peer  ours/fuse  (medians of %d, async=%s; spread min..max below)" % (self.args.r, self.args.a))
         for w in works:
             m = {s: statistics.median(results[w, s]) for s in self.sides}
@@ -307,6 +307,9 @@ def main():
     p.add_argument("-o", default="ours,peer,fuse,bare")
     p.add_argument("-g", type=int, default=4096, help="MiB of the big file of first and zones")
     p.add_argument("-x", default="")
+    p.add_argument("--files", type=int, default=10000, help="of create")
+    p.add_argument("--mib", type=int, default=1024, help="of write, read, random")
+    p.add_argument("--seconds", type=int, default=15, help="of pgbench")
     p.add_argument("-k", action="store_true", help="leave the lab up")
     Bench(p.parse_args()).run()
 
