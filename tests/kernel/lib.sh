@@ -64,7 +64,7 @@ kernel_build() {
 
 guest_begin() {
 	GUEST=$1 GUEST_LOADS=''
-	rm -rf "$GUEST" && mkdir -p "$GUEST"/{bin,dev,etc,lib,proc,run,sys,tmp,var,modules} || return
+	rm -rf "$GUEST" && mkdir -p "$GUEST"/{bin,dev,etc,lib,proc,run,srv,sys,tmp,var,modules} || return
 	# a busybox with libraries does as well
 	guest_program "$(command -v busybox)"
 	cat >"$GUEST/init" <<-END
