@@ -351,7 +351,8 @@ repl_submit(struct repl *r, struct repl_ticket *t)
 	struct lane *l = &r->lanes[lane];
 	int mode = atomic_load(&r->mode);
 
-	if (t->op.dir >= r->conf.dirs)
+	/* what was acknowledged before it is there already, with async="none" on the disk */
+	if (t->op.dir >= r->conf.dirs || t->op.type == OP_FSYNC)
 		return REPL_LOCAL;
 	if (mode == MODE_SYNC && !again && psync_route(r->ps, &t->op) == ROUTE_SKIP) {
 		repl_touch_again(r, &t->op);

@@ -344,12 +344,6 @@ finish(struct serve *s, struct slot *z, enum repl_sent sent)
 	return true;
 }
 
-static bool
-early(const struct rfs_op *op)
-{
-	return op->type == OP_WRITE || op->type == OP_FSYNC;
-}
-
 /* op is in the ticket, what look() found in the slot.  again: it may have been done before */
 static bool
 carry_out(struct serve *s, struct slot *z, bool again)
@@ -371,7 +365,7 @@ carry_out(struct serve *s, struct slot *z, bool again)
 	SERVE_POINT(1);
 	__atomic_store_n(&z->stage, ST_APPLYING, __ATOMIC_RELEASE);
 	SERVE_POINT(2);
-	if (res.err == 0 && early(op) && !z->local)
+	if (res.err == 0 && op->type == OP_WRITE && !z->local)
 		sent = repl_submit(s->repl, &z->ticket);
 	SERVE_POINT(3);
 	if (op->type == OP_FSYNC)
@@ -390,7 +384,7 @@ carry_out(struct serve *s, struct slot *z, bool again)
 	SERVE_POINT(5);
 	__atomic_store_n(&z->stage, ST_APPLIED, __ATOMIC_RELEASE);
 	SERVE_POINT(6);
-	if (res.err == 0 && !early(op) && !z->local)
+	if (res.err == 0 && op->type != OP_WRITE && !z->local)
 		sent = repl_submit(s->repl, &z->ticket);
 	SERVE_POINT(7);
 	unlock_all(s, &locks);
