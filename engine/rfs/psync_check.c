@@ -25,6 +25,7 @@
 #define PIECES		16
 #define ROUNDS		3
 #define ROUND_MS	300		/* between two of them: what is under way arrives (ours) */
+#define ATTR_TRIES	4		/* looks at a folder that changes (ours) */
 #define BATCH_ZONES	64
 #define BATCH_BYTES	(32u << 20)
 #define WHY_MAX		200
@@ -145,7 +146,7 @@ exactly(struct check *c, uint64_t node, uint64_t off, uint32_t len)
 		sync_put_entry(&o, &e);
 		sync_put_zone(&o, &z);
 		out_bytes(&o, hash, sizeof(hash));
-		id = ask(c, -1, SY_CHECK_FILE, node, &o);
+		id = ask(c, S_ISDIR(st.st_mode) ? 0 : -1, SY_CHECK_FILE, node, &o);	/* what changes names goes over 0 */
 	}
 	tree_put(p->c.trees[c->dir], t);
 	p->c.unlock(p->c.ctx, c->dir, node);
@@ -162,6 +163,18 @@ exactly(struct check *c, uint64_t node, uint64_t off, uint32_t len)
 		fail(c, "an answer that is not one", 0);
 	free(m);
 	return (r.flags & SR_MISSING) != 0 ? 0 : r.flags;	/* by its name it was there: deleted meanwhile, and perhaps still open here */
+}
+
+/* A folder's own attributes and its names go over two connections: what is on its way over one of them is looked at again */
+static bool
+attributes_differ(struct check *c, uint64_t node)
+{
+	int i;
+
+	for (i = 0; i < ATTR_TRIES; i++)
+		if ((exactly(c, node, 0, 0) & SR_ATTR) == 0)
+			return false;
+	return true;
 }
 
 /* ---- data ---- */
@@ -360,7 +373,7 @@ answered(struct check *c, bool report)
 static void
 look_at_files(struct check *c)
 {
-	int i, flags;
+	int i;
 
 	for (i = 0; i < c->n && !stopped(c); i++) {
 		struct item *it = &c->items[i];
@@ -371,8 +384,7 @@ look_at_files(struct check *c)
 			continue;
 		c->log.files += S_ISREG(it->l.mode);
 		c->log.total_bytes += it->l.size;
-		flags = ask_exactly ? exactly(c, it->l.node, 0, 0) : 0;
-		if ((flags & SR_ATTR) != 0)
+		if (ask_exactly && attributes_differ(c, it->l.node))
 			check_log_file(&c->log, c->rel, it->name, "differs", it->l.size, 0, 0, "attributes");
 		if (S_ISREG(it->l.mode))
 			contents(c, it);
@@ -398,7 +410,7 @@ end_answered(struct check *c, uint64_t node, const struct msg *m, bool exact)
 	}
 	if (in.at < in.len && !exact)
 		return false;
-	if ((r.flags & (SR_ATTR | SR_DIFFERS)) != 0 && (exactly(c, node, 0, 0) & SR_ATTR) != 0)
+	if ((r.flags & (SR_ATTR | SR_DIFFERS)) != 0 && attributes_differ(c, node))
 		check_log_file(&c->log, c->rel, "", "differs", 0, 0, 0, "attributes");
 	while (in.at < in.len && (name = sync_get_name(&in)) != NULL)
 		check_log_file(&c->log, c->rel, name, "extra", 0, 0, 0, "");
