@@ -43,6 +43,7 @@ static struct {
 	uint32_t	 seq;		/* its number, */
 	bool		 acked, failed;	/* and what came of it */
 	uint32_t	 last_seq;
+	json_t		*facts;		/* the last of this life; NULL: it has told none yet */
 	bool		 plan_waits;
 	bool		 granted;	/* prim: the other server is no secondary any more */
 	json_int_t	 ask_seq;	/* of rfsd's last question for that */
@@ -284,7 +285,7 @@ take_ask(const json_t *obj)
 }
 
 static void
-take_facts(const json_t *facts)
+use_facts(const json_t *facts)
 {
 	const json_t *paired = json_object_get(facts, "paired"), *inconsistent = json_object_get(facts, "inconsistent");
 
@@ -295,9 +296,17 @@ take_facts(const json_t *facts)
 }
 
 static void
+take_facts(json_t *facts)
+{
+	json_decref(R.facts);
+	R.facts = json_incref(facts);
+	use_facts(facts);
+}
+
+static void
 on_line(void *ctx, json_t *obj)
 {
-	const json_t *part;
+	json_t *part;
 
 	R.missing = 0;
 	R.pongs = R.pongs || json_object_get(obj, "pong") != NULL;
@@ -351,6 +360,8 @@ on_born(void *ctx)
 {
 	R.killed = R.pongs = false;
 	R.ask_seq = 0;
+	json_decref(R.facts);
+	R.facts = NULL;
 	child_send(R.child, R.setup);
 	rfs_told_born();
 	if (R.force != FORCE_NONE)
@@ -424,7 +435,10 @@ heart_rfs_prestart(void)
 {
 	if (!setup_has_rfs(&H.setup))
 		return;
-	rfs_told_show(R.on && R.acked);
+	/* one that runs already tells nothing again: started a moment ago to look, or kept by a question */
+	rfs_told_show(R.on && rfs_runs());
+	if (R.on && rfs_runs())
+		use_facts(R.facts);
 	R.forced = false;
 	if (!R.on)
 		start();
@@ -592,5 +606,6 @@ heart_rfs_free(void)
 	uv_close((uv_handle_t *)&R.ping, NULL);
 	json_decref(R.setup);
 	json_decref(R.sync);
+	json_decref(R.facts);
 	rfs_told_free();
 }

@@ -21,7 +21,7 @@ void rfs_told_fresh(void);		/* its first ack */
 void rfs_told_died(void);		/* of what it was asked nothing is answered any more */
 void rfs_told_ended(void);		/* it was told to end: nothing is under way */
 void rfs_told_gone(void);		/* the module replicates nothing any more */
-void rfs_told_show(bool fresh);		/* the rules see its resources; fresh: they are as it knows them, else init until it tells */
+void rfs_told_show(bool runs);		/* the rules see its resources: what the one that runs has told, else init until it tells */
 void rfs_told_hide(void);		/* they do not, and the other server is not told of them: the module is in STOP */
 void rfs_told_over(void);		/* no synchronisation is under way any more */
 bool rfs_told_waits(void);		/* somebody waits for an answer */

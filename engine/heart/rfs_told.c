@@ -126,7 +126,7 @@ rfs_told_fresh(void)
 }
 
 void
-rfs_told_show(bool fresh)
+rfs_told_show(bool runs)
 {
 	const char *name;
 	json_t *told;
@@ -135,7 +135,7 @@ rfs_told_show(bool fresh)
 		const json_t *r = json_object_get(H.resources, name);
 
 		if (is_for_rules(name))
-			put(name, fresh ? text_of(r, "value", "init") : "init", text_of(r, "by", "nfsadmin"), "", false);
+			put(name, runs && json_is_true(told) ? text_of(r, "value", "init") : "init", text_of(r, "by", "nfsadmin"), "", false);
 	}
 	if (json_object_get(T.names, "rfs.uptodate") == NULL) {
 		json_object_set_new(T.names, "rfs.uptodate", json_false());

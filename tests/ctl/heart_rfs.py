@@ -405,6 +405,31 @@ def rebirth():
     h.end()
 
 
+def started_while_looking():
+    h = Heart(mode="off=hold")
+    h.start()
+    h.seen("want off")
+    h.has("rfs.uptodate", "up")
+    h.act("start")
+    ok(h.until(lambda: h.report.get("status") == "Transient"), "start while the rfsd of heart's birth has told what it knows and not answered yet")
+    h.mode("")
+    ok(h.state("ALONE", "Ready"), "what it told is not waited for again", [h.report, h.logs[-5:]])
+    eq(h.news(), ["born", "setup n2", "want off", "ack off", "prestart", "want alone", "ack alone", "start_both", "start_prim"], "it goes on, it was not started anew")
+
+    h.mode("diff=hold")
+    h.n += 1
+    h.send({"id": h.n, "op": "rfs", "verb": "diff", "by": "test"})
+    h.seen("diff ")
+    h.act("stop")
+    ok(h.state("STOP", "NotReady") and "quit" not in h.lines(), "STOP while a question keeps rfsd")
+    h.news()
+    h.act("start")
+    ok(h.state("ALONE", "Ready"), "start: what it told before is known still", [h.report, h.logs[-5:]])
+    t = h.news()
+    ok("born" not in t and "prestart" in t, "the same rfsd goes on", t)
+    h.end()
+
+
 # ---- two servers ----
 
 class Pair:
@@ -678,4 +703,4 @@ def forced():
     p.end()
 
 
-run((order, failing, dying, silent, pictures, questions, rebirth), on_request=(joining, apart, handing_over, taking_over, forced))
+run((order, failing, dying, silent, pictures, questions, rebirth, started_while_looking), on_request=(joining, apart, handing_over, taking_over, forced))
