@@ -138,6 +138,12 @@ hook_rfs_alone(void *ctx)
 }
 
 static void
+hook_rfs_refuse(void *ctx)
+{
+	heart_rfs_refused();
+}
+
+static void
 hook_rfs_force(void *ctx, bool primforce)
 {
 	heart_rfs_force(primforce);
@@ -207,7 +213,7 @@ on_written(uv_poll_t *p, int status, int events)
 }
 
 static const struct mod_hooks heart_hooks = { NULL, hook_send, hook_run, hook_kill, hook_log, hook_report, hook_resource, hook_notice,
-    hook_persist, hook_reboot, hook_rfs_alone, hook_rfs_force, hook_wall };
+    hook_persist, hook_reboot, hook_rfs_alone, hook_rfs_refuse, hook_rfs_force, hook_wall };
 
 /* ---- loop ---- */
 

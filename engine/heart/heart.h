@@ -100,6 +100,7 @@ bool heart_rfs_waits(void);			/* true: it is not so yet, heart_plan_go() follows
 void heart_rfs_drain(void);			/* all that it has said by now is heard; the caller settles */
 void heart_rfs_stopped(void);			/* the module is in STOP: rfsd ends */
 void heart_rfs_granted(void);			/* hooks of the module: the primary needs no secondary any more; */
+void heart_rfs_refused(void);			/* it will not be told so; */
 void heart_rfs_force(bool primforce);		/* this server's data counts */
 bool heart_rfs_busy(const char *verb);		/* a verify or diff runs */
 void heart_rfs_ask(const json_t *order, const char *verb, json_t *words);	/* answered when rfsd has; words: borrowed, may be NULL */

@@ -46,6 +46,7 @@ static struct {
 	json_t		*facts;		/* the last of this life; NULL: it has told none yet */
 	bool		 plan_waits;
 	bool		 granted;	/* prim: the other server is no secondary any more */
+	bool		 refused;	/* prim: on its way out, that will not be so any more */
 	json_int_t	 ask_seq;	/* of rfsd's last question for that */
 	enum force	 force;		/* not answered yet */
 	uint32_t	 force_seq;
@@ -137,7 +138,7 @@ end(void)
 
 	R.on = false;
 	R.role = RF_NONE;
-	R.acked = R.granted = false;
+	R.acked = R.granted = R.refused = false;
 	uv_timer_stop(&R.silence);
 	uv_timer_stop(&R.ping);
 	child_stop(R.child);
@@ -364,6 +365,8 @@ on_born(void *ctx)
 	R.facts = NULL;
 	child_send(R.child, R.setup);
 	rfs_told_born();
+	if (R.refused)
+		send_new(json_pack("{s:s}", "op", "refuse"));
 	if (R.force != FORCE_NONE)
 		send_force();
 	if (R.role != RF_NONE)
@@ -407,7 +410,7 @@ start(void)
 {
 	R.on = true;
 	R.role = RF_NONE;
-	R.acked = R.granted = R.forced = false;
+	R.acked = R.granted = R.refused = R.forced = false;
 	R.lates = R.missing = 0;
 	child_start(R.child);
 }
@@ -417,6 +420,7 @@ want(enum fsm_rfs role)
 {
 	R.role = role;
 	R.granted = R.failed = false;
+	R.refused = R.refused && (role == RF_GIVEN || role == RF_OFF);
 	R.lates = 0;
 	send_want();
 }
@@ -507,8 +511,16 @@ void
 heart_rfs_granted(void)
 {
 	R.granted = R.role == RF_PRIM;
+	R.refused = false;
 	send_new(json_pack("{s:s,s:I}", "op", "alone-granted", "seq", R.ask_seq));
 	R.ask_seq = 0;
+}
+
+void
+heart_rfs_refused(void)
+{
+	R.refused = true;
+	send_new(json_pack("{s:s}", "op", "refuse"));
 }
 
 void

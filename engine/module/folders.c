@@ -194,7 +194,21 @@ static void
 part(struct mod *m)
 {
 	m->rfs.parting = true;
-	m->rfs.paired = m->rfs.ask = false;
+	m->rfs.paired = m->rfs.ask = m->rfs.refused = false;
+}
+
+/* Leaving, and the other one is where no leave to go on alone can come from in time: it is the primary, or is cut off from us, who are the ones to
+ * stop.  The application is being stopped on these folders; what it writes cannot be acknowledged any more. */
+static bool
+is_cut_off(const struct mod *m)
+{
+	unsigned flags = m->peer.beat.flags;
+
+	if ((fsm_states[m->state].flags & F_LEAVING) == 0)
+		return false;
+	if (m->peer.view == BEAT_LOST)
+		return !is_free(m);
+	return m->peer.view == BEAT_KNOWN && ((flags & F_HELD) != 0 || (m->rfs.stale && (flags & (F_SECOND | F_GIVEN)) == 0));
 }
 
 /* The other one is no secondary (any more): nobody has to wait for rfsd to notice. */
@@ -216,6 +230,10 @@ mod_rfs_grant(struct mod *m)
 	if (!m->rfs.ask && left(m)) {
 		m->rfs.ask = true;
 		mod_tell(m);
+	}
+	if (!m->rfs.refused && is_cut_off(m)) {
+		m->rfs.refused = true;
+		m->hooks.rfs_refuse(m->hooks.ctx);
 	}
 	if (!m->rfs.ask || !is_free(m))
 		return;
@@ -271,7 +289,7 @@ mod_rfs_become(struct mod *m, enum fsm_state next)
 	if ((fsm_states[next].flags & F_HELD) == 0) {
 		f->ask = false;
 		if (!given)
-			f->paired = f->parting = f->ordered = f->said_paired = false;
+			f->paired = f->parting = f->ordered = f->said_paired = f->refused = false;
 	}
 	if (leaves && next != S_SYNC)
 		f->dropped = f->stale = f->synced = false;

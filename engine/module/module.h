@@ -76,6 +76,8 @@ struct mod_hooks {
 	void (*reboot)(void *ctx);
 	/* of rfsd: writes may be acknowledged without the other server (it is lost, or has said that it is no secondary any more) */
 	void (*rfs_alone)(void *ctx);
+	/* and it will not be told so while it leaves: what waits for the other server fails */
+	void (*rfs_refuse)(void *ctx);
 	/* prim (primforce: true) was ordered: this server's data counts */
 	void (*rfs_force)(void *ctx, bool primforce);
 	int64_t (*wall_ms)(void *ctx);
@@ -100,6 +102,7 @@ struct mod_rfs {
 	bool	 dropped;		/* syncing or second: the primary goes on without us; until the next synchronisation */
 	bool	 taken;			/* swap: the other one has claimed what we gave */
 	bool	 stale;			/* we did not run for a while: not confirmed by the other server since */
+	bool	 refused;		/* rfs_refuse() of this way out */
 	bool	 primforce;		/* prim was ordered as primforce */
 };
 /* What comes with prim, second, swap and secondforce: kept for the next mod_action() */

@@ -113,7 +113,7 @@ keep_go_alone(struct keeper *k, const char *why)
 	k->alone_waits = !keep_state_alone(k);
 	if (k->alone_waits)
 		return;
-	k->asked = false;
+	k->asked = k->refused = k->cut_off = false;
 	if (had) {
 		snprintf(text, sizeof(text), "Replication stopped: what is written from now on is on this server only (%.300s)", why);
 		keep_log(k, MSG_RFS_ALONE, text);
@@ -253,7 +253,7 @@ end_term(struct keeper *k)
 	uv_timer_stop(&k->give_timer);
 	keep_close_fds(k);
 	k->term = false;
-	k->synced = k->asked = k->alone_waits = k->pair_waits = k->resync = false;
+	k->synced = k->asked = k->alone_waits = k->pair_waits = k->resync = k->refused = k->cut_off = false;
 	k->died_ms = 0;
 	memset(k->kbs, 0, sizeof(k->kbs));
 	if (k->goal == KEEP_OFF)
@@ -268,6 +268,8 @@ leave_primary(struct keeper *k)
 		start_job(k, k->goal == KEEP_OFF ? MOUNT_LINK : MOUNT_BIND, k->w.on && !k->nosync);
 		if (k->asked)
 			keep_leave_late(k, GRANT_MS);
+	} else if (k->goal == KEEP_GIVEN && !k->given && k->cut_off) {
+		keep_fail(k, "the other server is not there to take what it is given");
 	} else if (k->goal == KEEP_GIVEN && !k->given && k->w.on) {
 		if (!k->give_sent && k->w.ready) {
 			k->give_sent = true;
@@ -475,6 +477,17 @@ order_granted(struct keeper *k, const json_t *o)
 	return NULL;
 }
 
+/* The end of the term, or leave to go on alone after all, ends that */
+static const char *
+order_refuse(struct keeper *k, const json_t *o)
+{
+	if (!k->term || k->kind != ROLE_PRIMARY || !k->st.paired || k->refused)
+		return NULL;
+	k->refused = true;
+	keep_worker_send(k, json_pack("{s:s}", "op", "refuse"));
+	return NULL;
+}
+
 static const char *
 order_force(struct keeper *k, const json_t *o)
 {
@@ -551,8 +564,8 @@ const char *
 keeper_order(struct keeper *k, const json_t *o)
 {
 	static const struct { const char *op; const char *(*run)(struct keeper *k, const json_t *o); } orders[] = {
-		{ "setup", order_setup }, { "want", order_want }, { "alone-granted", order_granted }, { "force", order_force }, { "set", order_set },
-		{ "policy", order_policy }, { "verify", order_pass }, { "diff", order_pass }, { "ping", order_ping }, { "quit", order_quit },
+		{ "setup", order_setup }, { "want", order_want }, { "alone-granted", order_granted }, { "refuse", order_refuse },
+		{ "force", order_force }, { "set", order_set }, { "policy", order_policy }, { "verify", order_pass }, { "diff", order_pass }, { "ping", order_ping }, { "quit", order_quit },
 	};
 	const char *op = json_string_value(json_object_get(o, "op"));
 	size_t i;

@@ -65,6 +65,8 @@ ev_adopted(struct keeper *k, const json_t *o)
 	k->w.ready = json_is_true(json_object_get(o, "ready"));
 	if (k->kind == ROLE_PRIMARY && json_is_true(json_object_get(o, "pair")) && !k->st.paired)
 		keep_told_alone(k);	/* written down, but the former keeper died before it could say so */
+	if (k->refused)
+		keep_worker_send(k, json_pack("{s:s}", "op", "refuse"));
 	if (other)
 		keep_worker_replace(k);
 }
@@ -95,6 +97,16 @@ ev_ask_alone(struct keeper *k, const json_t *o)
 	if (!keep_primary(k->goal) && !uv_is_active((uv_handle_t *)&k->give_timer))
 		keep_leave_late(k, GRANT_MS);
 	keep_say(k, json_pack("{s:s,s:I,s:s,s:b}", "ask", "alone", "seq", (json_int_t)k->seq, "why", k->alone_why, "degraded", degraded));
+}
+
+/* What waited for the secondary has failed.  It cannot be given anything any more */
+static void
+ev_refused(struct keeper *k, const json_t *o)
+{
+	if (!k->refused || k->cut_off)
+		return;
+	k->cut_off = true;
+	keep_log(k, MSG_RFS_ERROR, "Writes that wait for the other server fail: this server stops, and may not go on alone");
 }
 
 /* The secondary has all.  It is told so when this disk says that it is needed. */
@@ -237,7 +249,7 @@ keep_event(struct keeper *k, const json_t *o)
 {
 	static const struct { const char *word; void (*run)(struct keeper *k, const json_t *o); } events[] = {
 		{ "ready", ev_ready }, { "failed", ev_failed }, { "adopted", ev_adopted }, { "peer", ev_peer }, { "ask-alone", ev_ask_alone },
-		{ "pair", ev_pair }, { "begin", ev_begin }, { "full-begun", ev_full_begun }, { "synced", ev_synced }, { "sync-failed", ev_sync_failed }, { "out", ev_out },
+		{ "refused", ev_refused }, { "pair", ev_pair }, { "begin", ev_begin }, { "full-begun", ev_full_begun }, { "synced", ev_synced }, { "sync-failed", ev_sync_failed }, { "out", ev_out },
 		{ "given", ev_given }, { "taken", ev_taken }, { "progress", ev_progress }, { "bandwidth", ev_bandwidth }, { "log", ev_log },
 		{ "reply", ev_reply }, { "told", ev_told },
 		{ "again", ev_again },

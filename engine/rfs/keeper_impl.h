@@ -67,6 +67,8 @@ struct keeper {
 	char	 session[17];		/* of the term, 16 hex: by it the other server knows it again */
 	bool	 holds;			/* what is here is up to date because of the role, whatever the disk says */
 	bool	 synced, taken, give_sent, given, asked, uptodate_set, sync_failed;
+	bool	 refused;		/* primary, leaving: nobody will grant */
+	bool	 cut_off;		/* and the secondary is not there */
 	struct keep_worker w;
 	int64_t	 deaths[DEATHS_MAX];
 	int	 deaths_next;

@@ -124,6 +124,7 @@ first_line(struct keeper *k)
 	json_object_set_new(o, "session", json_string(k->session));
 	json_object_set_new(o, "degraded", json_boolean(k->st.degraded));
 	json_object_set_new(o, "pair", json_boolean(k->kind == ROLE_PRIMARY && k->st.paired));
+	json_object_set_new(o, "refused", json_boolean(k->refused));
 	json_object_set_new(o, "blob", blob_of(k));
 	if (k->kind == ROLE_SECOND && k->sync != NULL && !k->synced)
 		json_object_set(o, "sync", k->sync);

@@ -129,7 +129,11 @@ repl_ask(struct repl *r, const char *why, bool degraded)
 	r->asked = true;
 	r->degraded = r->degraded || degraded;
 	pthread_mutex_unlock(&r->lock);
-	if (!again)
+	if (again)
+		return;
+	if (atomic_load(&r->refused))
+		stream_drop(r->stream, why);	/* repl_down() does the rest */
+	else
 		event(r, json_pack("{s:s, s:s, s:b}", "event", "ask-alone", "why", why, "degraded", degraded));
 }
 
@@ -235,6 +239,12 @@ repl_touch_again(struct repl *r, const struct rfs_op *op)
 		warn_errno("change map of folder %d", op->dir);
 }
 
+static bool
+is_cut_off(const struct repl *r)
+{
+	return atomic_load_explicit(&r->refused, memory_order_relaxed) && atomic_load(&r->mode) == MODE_PAIR && !atomic_load(&r->up);
+}
+
 int
 repl_prepare(struct repl *r, const struct rfs_op *op)
 {
@@ -244,6 +254,8 @@ repl_prepare(struct repl *r, const struct rfs_op *op)
 	prepared.epoch = atomic_load(&r->epoch);
 	if (m == NULL)
 		return 0;
+	if (is_cut_off(r))
+		return EIO;
 	if (op->type == OP_FSYNC) {
 		map_flush(m);
 		return 0;
@@ -369,7 +381,11 @@ repl_submit(struct repl *r, struct repl_ticket *t)
 		return REPL_LOCAL;
 	}
 	if (t->state != TICKET_OURS)
-		t->state = TICKET_WAITS;
+		t->state = is_cut_off(r) ? REPL_REFUSED : TICKET_WAITS;
+	if (is_cut_off(r)) {
+		pthread_mutex_unlock(&l->order);
+		return REPL_LOCAL;
+	}
 	if (!number(r, lane, t)) {
 		pthread_mutex_unlock(&l->order);
 		return REPL_LOCAL;
@@ -390,6 +406,7 @@ repl_alone(struct repl *r, uint64_t gen)
 	repl_lock_all(r);
 	atomic_store(&r->mode, MODE_ALONE);
 	atomic_store(&r->up, false);
+	atomic_store(&r->refused, false);
 	r->conf.shm->paired = 0;
 	r->conf.shm->peer_session = 0;
 	repl_greet(r);
@@ -407,6 +424,40 @@ repl_alone(struct repl *r, uint64_t gen)
 			repl_touch_again(r, &u->op);	/* the secondary may not have it: in the map, whatever cuts have said */
 		repl_finish(r, t);
 	}
+}
+
+void
+repl_fail(struct repl *r)
+{
+	struct repl_ticket *t, *u;
+	int i;
+
+	for (i = 0; i < r->lanes_count; i++) {
+		t = repl_take(r, i, UINT64_MAX);
+		for (u = t; u != NULL; u = u->next) {
+			repl_touch_again(r, &u->op);	/* it may be here, and not there */
+			if (u->state != TICKET_OURS)
+				u->state = REPL_REFUSED;
+		}
+		repl_finish(r, t);
+	}
+	event(r, json_pack("{s:s}", "event", "refused"));
+}
+
+void
+repl_refuse(struct repl *r)
+{
+	bool down;
+
+	repl_lock_all(r);
+	atomic_store(&r->refused, true);
+	down = is_cut_off(r);
+	repl_unlock_all(r);
+	pthread_mutex_lock(&r->lock);
+	r->asked = false;	/* one who is connected and does not answer is asked about anew, and dropped */
+	pthread_mutex_unlock(&r->lock);
+	if (down)
+		repl_fail(r);
 }
 
 void
@@ -549,6 +600,8 @@ bool
 repl_start(struct repl *r, char *err, size_t errsize)
 {
 	r->timer_runs = pthread_create(&r->timer, NULL, repl_timer, r) == 0;
+	if (r->conf.refused)
+		repl_refuse(r);
 	if (r->conf.degraded)
 		return r->timer_runs;
 	r->cutter_runs = pthread_create(&r->cutter, NULL, repl_cutter, r) == 0;

@@ -7,7 +7,7 @@
  *
  * Modes.  ALONE: nothing is sent, all is in the map.  SYNC: a secondary synchronises; what psync_route() says is sent and waited for, and on a break
  * all waiters are let go at once.  PAIR: all is sent and waited for; on a break they stay, the stream comes back and gets them again, or after
- * sendtimeout (no stream) or locktimeout (no answer) "ask-alone" goes up; "alone" lets them go.  From "pair" to its answer: as PAIR.
+ * sendtimeout (no stream) or locktimeout (no answer) "ask-alone" goes up; "alone" lets them go, "refuse" lets them fail.  From "pair" to its answer: as PAIR.
  */
 #ifndef SK_RFS_REPL_H
 #define SK_RFS_REPL_H
@@ -19,10 +19,11 @@
 /* In the shared memory, so that the next worker goes on with the same numbers */
 #define REPL_CONNS_MAX	64
 struct repl_shm { uint64_t session; uint64_t next_seq[REPL_CONNS_MAX]; uint32_t paired; uint32_t conns; uint64_t peer_session; /* paired: the secondary's */ };
+#define REPL_REFUSED	UINT32_C(0x45494f)
 struct repl_ticket {			/* of one request: in its slot of the shared memory */
 	uint64_t seq;			/* 0: not sent */
 	uint32_t conn;
-	uint32_t state;			/* repl's */
+	uint32_t state;			/* repl's; REPL_REFUSED: when it is done, or REPL_LOCAL is returned: to be answered with EIO.  Set to 0 before a new one */
 	struct rfs_op op;		/* as sent; its pointers point into the slot, which stays until done() */
 	struct repl_ticket *next;
 };
@@ -37,6 +38,7 @@ struct repl_conf {
 	int64_t	 lock_ms;		/* locktimeout */
 	bool	 pair;			/* a former worker of this term had a secondary */
 	bool	 degraded;		/* no stream at all */
+	bool	 refused;		/* as repl_refuse() */
 };
 struct repl_hooks {
 	void *ctx;
@@ -60,6 +62,8 @@ enum repl_sent repl_submit(struct repl *r, struct repl_ticket *t);
 /* Sent, but it failed here: the secondary gets what is here.  Waits until it has it; the caller holds the node, and answers afterwards. */
 void repl_repair(struct repl *r, uint8_t dir, uint64_t node, uint64_t off, uint64_t len);
 void repl_alone(struct repl *r, uint64_t gen);
+/* pair: without the stream nobody will be allowed to go on: what waits for it fails with EIO, what comes is refused, and the stream does not come back */
+void repl_refuse(struct repl *r);
 void repl_paired(struct repl *r, uint64_t gen);
 void repl_give(struct repl *r);
 struct stream *repl_stream(struct repl *r);

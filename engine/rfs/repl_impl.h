@@ -35,6 +35,7 @@ struct repl {
 	_Atomic int mode;
 	atomic_bool up;			/* connected with one who gets operations */
 	atomic_bool stranger;		/* connected with one who does not */
+	atomic_bool refused;		/* PAIR: who is not connected will not be waited for, nor let in again */
 
 	pthread_mutex_t lock;		/* of what follows; innermost besides list */
 	pthread_cond_t cond;
@@ -58,6 +59,7 @@ void repl_unlock_all(struct repl *r);
 bool repl_send_op(struct repl *r, int lane, const struct repl_ticket *t, bool again);	/* order is held */
 struct repl_ticket *repl_take(struct repl *r, int lane, uint64_t upto);	/* list of tickets that are done */
 void repl_finish(struct repl *r, struct repl_ticket *list);		/* done() for each; nothing is held */
+void repl_fail(struct repl *r);		/* refused, and not connected: all that waits.  Nothing is held */
 void repl_ask(struct repl *r, const char *why, bool degraded);
 void repl_greet(struct repl *r);					/* what the next greeting says */
 bool repl_idle(struct repl *r);

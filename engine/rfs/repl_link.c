@@ -65,7 +65,14 @@ plausible(struct repl *r, const struct frame_hello *hello)
 static void
 up_paired(struct repl *r, const struct frame_hello *hello, struct repl_ticket **done)
 {
-	bool ours = hello[0].session == r->conf.shm->peer_session && hello[0].peer_session == r->conf.stream.session && told(&hello[0], "whole");
+	bool ours;
+
+	if (atomic_load(&r->refused)) {		/* what has failed meanwhile it lacks */
+		atomic_store(&r->stranger, true);
+		repl_unlock_all(r);
+		return;
+	}
+	ours = hello[0].session == r->conf.shm->peer_session && hello[0].peer_session == r->conf.stream.session && told(&hello[0], "whole");
 
 	if (!ours || !plausible(r, hello)) {
 		atomic_store(&r->stranger, true);
@@ -128,7 +135,7 @@ repl_down(void *ctx, const char *why)
 {
 	struct repl *r = ctx;
 	struct repl_ticket *gone[REPL_CONNS_MAX] = { NULL };
-	bool syncing;
+	bool syncing, refused;
 	int i;
 
 	repl_lock_all(r);
@@ -140,10 +147,13 @@ repl_down(void *ctx, const char *why)
 		for (i = 0; i < r->lanes_count; i++)
 			gone[i] = repl_take(r, i, UINT64_MAX);
 	}
+	refused = atomic_load(&r->refused) && atomic_load(&r->mode) == MODE_PAIR;
 	repl_greet(r);
 	repl_unlock_all(r);
 	for (i = 0; i < r->lanes_count; i++)
 		repl_finish(r, gone[i]);
+	if (refused)
+		repl_fail(r);
 	pthread_mutex_lock(&r->lock);
 	r->down_ms = clock_mono_ms();
 	r->life++;

@@ -104,6 +104,8 @@ serve_out(struct slot *z, int err, const void *body, size_t len)
 void
 serve_answer(struct serve *s, struct slot *z)
 {
+	if (z->ticket.state == REPL_REFUSED)
+		serve_out(z, EIO, NULL, 0);	/* done here, but it cannot be promised */
 	__atomic_store_n(&z->stage, ST_DONE, __ATOMIC_RELEASE);
 	SERVE_POINT(10);
 	send_out(s, z, &z->out, z->out_len);

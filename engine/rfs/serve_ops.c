@@ -362,6 +362,7 @@ carry_out(struct serve *s, struct slot *z, bool again)
 	if (op->type == OP_WRITE && !again)
 		op->mtime_ns = time_before(s, op);
 	z->left = 2;
+	z->ticket.state = 0;
 	SERVE_POINT(1);
 	__atomic_store_n(&z->stage, ST_APPLYING, __ATOMIC_RELEASE);
 	SERVE_POINT(2);

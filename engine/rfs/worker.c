@@ -117,6 +117,13 @@ order_paired(const json_t *o)
 }
 
 static void
+order_refuse(const json_t *o)
+{
+	if (W.primary)
+		repl_refuse(W.repl);
+}
+
+static void
 order_give(const json_t *o)
 {
 	if (!W.primary)
@@ -204,7 +211,7 @@ static void
 on_order(void *ctx, const json_t *o)
 {
 	static const struct { const char *op; void (*run)(const json_t *o); } orders[] = {
-		{ "alone", order_alone }, { "paired", order_paired }, { "give", order_give }, { "policy", order_policy }, { "verify", order_asked },
+		{ "alone", order_alone }, { "refuse", order_refuse }, { "paired", order_paired }, { "give", order_give }, { "policy", order_policy }, { "verify", order_asked },
 		{ "diff", order_asked }, { "blob", order_blob }, { "quit", order_quit },
 	};
 	size_t i;
@@ -363,6 +370,7 @@ start_primary(const json_t *setup, char *err, size_t errsize)
 	rc.shm = serve_shm(W.serve);
 	rc.lock_ms = W.conf.rfs.locktimeout_ms;
 	rc.pair = json_is_true(json_object_get(setup, "pair"));
+	rc.refused = json_is_true(json_object_get(setup, "refused"));
 	rc.degraded = W.degraded;
 	hooks.ctx = W.serve;
 	W.repl = repl_new(&rc, &hooks);

@@ -21,7 +21,7 @@
 #define LAST_WORDS_MS	1000
 
 /* What the next keeper has to hear again, in the order in which it is told: an answer takes it off */
-static const char *const lasting[] = { "begin", "pair", "ask-alone", "synced", "sync-failed", "out", "taken", "given" };
+static const char *const lasting[] = { "begin", "pair", "ask-alone", "refused", "synced", "sync-failed", "out", "taken", "given" };
 
 struct worker_line {
 	struct worker_line_hooks hooks;
@@ -287,8 +287,10 @@ worker_line_pair(struct worker_line *l, bool pair)
 {
 	l->pair = pair;
 	worker_line_answered(l, "pair");
-	if (!pair)
-		worker_line_answered(l, "ask-alone");
+	if (pair)
+		return;
+	worker_line_answered(l, "ask-alone");
+	worker_line_answered(l, "refused");
 }
 
 /* ---- life ---- */

@@ -25,6 +25,9 @@
  *		"second" read-only, following the primary.  After "sync" or "given".
  *	{"op":"alone-granted","seq":n}	answer to {"ask":"alone"}: the other server is lost, or has said that it is no secondary any more.
  *		seq 0: unasked, after a want "prim" that could not be
+ *	{"op":"refuse"}	"alone-granted" will not come: this server is the one to stop (witness, or the other one has taken over), and its stop scripts
+ *		are about to run.  What waits for a secondary that is not connected fails with EIO, and so does each change from then on; reads go
+ *		on.  Not answered; until the folders are left, or "alone" or "alone-granted" after all
  *	{"op":"force","how":"prim"|"primforce"}	the operator says that this server's data counts: rfs.uptodate up, or a refusal (ack with why);
  *		"seq" as of want, with an ack of its own.  Before any want of the plan that mounts
  *	{"op":"set","name":"rfs.syncat","value":"up","by":who}	a resource of rfsd's was set from outside (safekit set, a rule's assignment)

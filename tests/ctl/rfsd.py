@@ -395,6 +395,56 @@ def pairs():
     ok(a.end() == 0 and b.end() == 0, "quit")
 
 
+def refused():          # the primary is cut off, and is the one to stop: what waits for the other one fails, at once and for good
+    d = T + "/refused"
+    a, b = pair(d)
+    write(a.rep + "/f", "was here")
+    if not synchronise(a, b, "refused"):
+        return
+    w = Writer(a.rep)
+    until(lambda: w.acked > 5)
+    a.send({"op": "refuse"})
+    before = w.acked
+    ok(until(lambda: w.acked > before + 5 or w.errors) and not w.errors, "a secondary that is there still takes what is written", w.errors)
+    a.kill_worker()                 # its successor waits for nobody
+    ok(w.join(10) and w.errors == [os.strerror(errno.EIO)], "one that is not there is not waited for: EIO", (w.errors, w.acked, a.logged))
+    ok(a.until(lambda: any("Writes that wait for the other server fail" in t for t in a.logged)), "the log has it", a.logged)
+    ok(read(a.rep + "/f") == "was here", "what is there can be read")
+    try:
+        write(a.rep + "/g", "x", sync=True)
+        ok(False, "and nothing written")
+    except OSError as e:
+        ok(e.errno == errno.EIO, "and nothing written", e)
+    a.kill()
+    a.again()
+    a.send({"op": "refuse"})
+    begun = time.monotonic()
+    why = a.want("given")
+    ok(why != "" and time.monotonic() - begun < 10, "it cannot be given any more, which is said at once", (why, time.monotonic() - begun, a.logged))
+    ok(a.want("off") == "" and os.path.islink(a.rep) and a.state()["paired"] and not a.state()["uptodate"], "off: it needs the other one still", a.state())
+    ok(w.missing(b.back) == [], "all that was acknowledged is there")
+    ok(b.want("alone") == "", "which takes over", b.logged)
+    synchronise(b, a, "refused, back")
+    os.sync()
+    ok(same(a.back, b.back) == "", "both are equal", same(a.back, b.back))
+    # the other server is gone before it is said
+    w = Writer(b.rep)
+    until(lambda: w.acked > 5)
+    a.kill()
+    os.kill(a.worker(), signal.SIGKILL)
+    until(lambda: a.worker() == 0)
+    ok(not w.errors, "the other server is lost: no error")
+    b.send({"op": "refuse"})
+    ok(w.join(10) and w.errors == [os.strerror(errno.EIO)], "until it is said that what waits for it waits for nothing: EIO", (w.errors, b.logged))
+    begun = time.monotonic()
+    ok(b.want("off") == "" and time.monotonic() - begun < 10, "and the folders are left at once", (time.monotonic() - begun, b.logged))
+    a.again()
+    a.want("off")
+    ok(w.missing(a.back) == [], "all that was acknowledged is there")
+    a.end()
+    b.end()
+
+
 def rfssync(r, *words):
     n = r.seq + 1000
     r.seq += 1
@@ -670,7 +720,7 @@ def takeovers():        # SEED, ROUNDS: servers die as a whole, swap, leave, at 
 
 
 def main():
-    tests = [alone, policy, degraded, give, checktime, syncing, pairs, external]
+    tests = [alone, policy, degraded, give, checktime, syncing, pairs, refused, external]
     long = [storm, takeovers]       # minutes: by name only
     for t in tests + long:
         if t.__name__ in only or (not only and t in tests):

@@ -19,6 +19,7 @@ static void on_notice(void *ctx, int type, const char *object, const char *from,
 static void on_persist(void *ctx, const struct mod_record *r) { }
 static void on_reboot(void *ctx) { }
 static void on_rfs_alone(void *ctx) { }
+static void on_rfs_refuse(void *ctx) { }
 static void on_rfs_force(void *ctx, bool primforce) { }
 static int64_t on_wall(void *ctx) { return wall; }
 
@@ -37,7 +38,7 @@ live(const uint8_t *data, size_t size)
 	static const struct mod_conf conf = { .name = "m", .id = 1, .mode = MODE_MIRROR, .self = 0, .peer = 1, .hb_count = 2, .failover = true,
 		.maxloop = 3, .loop_interval_ms = 60000, .hb = { { "a", 100, 1000 }, { "b", 100, 1000 } } };
 	const struct mod_hooks hooks = { &running, on_send, on_run, on_kill, on_log, on_report, on_resource, on_notice, on_persist, on_reboot,
-		on_rfs_alone, on_rfs_force, on_wall };
+		on_rfs_alone, on_rfs_refuse, on_rfs_force, on_wall };
 	const struct mod_record rec = { .lastprim = -1, .failover = -1 };
 	int64_t now = 1000;
 	char err[SK_TEXT_MAX];

@@ -354,6 +354,12 @@ hook_rfs_alone(void *ctx)
 }
 
 static void
+hook_rfs_refuse(void *ctx)
+{
+	story(index_of(ctx), "rfsd will not go on alone");
+}
+
+static void
 hook_rfs_force(void *ctx, bool primforce)
 {
 	model_force(index_of(ctx), primforce);
@@ -366,7 +372,7 @@ hook_wall(void *ctx)
 }
 
 static const struct mod_hooks hooks = { NULL, hook_send, hook_run, hook_kill, hook_log, hook_report, hook_resource, hook_notice,
-    hook_persist, hook_reboot, hook_rfs_alone, hook_rfs_force, hook_wall };
+    hook_persist, hook_reboot, hook_rfs_alone, hook_rfs_refuse, hook_rfs_force, hook_wall };
 
 /* ---- invariants ---- */
 

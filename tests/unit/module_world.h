@@ -34,7 +34,7 @@ struct side {
 	int64_t	 script_end;
 	int	 script_failures;	/* what the next plans report */
 	int	 kills, reboots;
-	int	 alones, forces;	/* what rfsd was told */
+	int	 alones, refuses, forces;	/* what rfsd was told */
 	bool	 slow_rfsd;
 	enum fsm_plan plans[LOG_MAX];
 	int	 plans_count;
@@ -167,6 +167,12 @@ hook_rfs_alone(void *ctx)
 }
 
 static void
+hook_rfs_refuse(void *ctx)
+{
+	((struct side *)ctx)->refuses++;
+}
+
+static void
 hook_rfs_force(void *ctx, bool primforce)
 {
 	((struct side *)ctx)->forces += primforce ? 100 : 1;
@@ -200,7 +206,7 @@ static void
 power_on(int i, const struct mod_conf *conf)
 {
 	static const struct mod_hooks hooks = { NULL, hook_send, hook_run, hook_kill, hook_log, hook_report, hook_resource, hook_notice,
-		hook_persist, hook_reboot, hook_rfs_alone, hook_rfs_force, hook_wall };
+		hook_persist, hook_reboot, hook_rfs_alone, hook_rfs_refuse, hook_rfs_force, hook_wall };
 	struct side *s = &W.s[i];
 	struct mod_hooks h = hooks;
 	struct mod_record rec = s->disk;

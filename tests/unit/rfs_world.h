@@ -189,7 +189,7 @@ struct world {
 	struct psync ps;
 	struct events pe, se;
 	int	 listen_fd, memfd;
-	int	 done;
+	int	 done, refused;
 };
 
 static void
@@ -199,6 +199,7 @@ world_done(void *ctx, struct repl_ticket *t)
 
 	pthread_mutex_lock(&world_lock);
 	__atomic_store_n(&t->seq, 0, __ATOMIC_RELEASE);
+	w->refused += t->state == REPL_REFUSED;
 	t->state = 99;
 	w->done++;
 	pthread_cond_broadcast(&world_cond);

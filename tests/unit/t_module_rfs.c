@@ -282,6 +282,54 @@ test_nobody_is_let_alone_beside_one_that_may_take_over(void **state)
 	assert_int_equal(ran(1, P_TAKEOVER), 1);
 }
 
+/* A witness, and it does not answer this one: its scripts are not to wait for writes that nobody will acknowledge */
+static void
+test_writes_of_a_primary_that_is_cut_off_fail(void **state)
+{
+	rfs_pair_up();
+	strcpy(W.s[0].m.conf.witness, "splitbrain.w");
+	mod_resource(&W.s[0].m, "splitbrain.w", "up", RH_UP, false, "test");
+	cut(0, true);
+	cut(1, true);
+	mod_resource(&W.s[0].m, "splitbrain.w", "down", RH_DOWN, false, "test");
+	pass(2 * TIMEOUT);
+	ask(0);
+	state_is(0, S_PRIM);
+	assert_int_equal(W.s[0].refuses, 0);	/* it may be allowed still */
+	W.s[0].hold_scripts = true;
+	act(0, VERB_STOPWAIT);			/* as the splitbrain rule does */
+	state_is(0, S_LEAVE_PRIM);
+	assert_int_equal(W.s[0].refuses, 1);
+	pass(2 * TIMEOUT);
+	assert_int_equal(W.s[0].refuses, 1);
+	assert_int_equal(W.s[0].alones, 0);
+	W.s[0].hold_scripts = false;
+	pass(100);
+	assert_false(mod_holds(&W.s[0].m));
+}
+
+/* Whoever leaves beside a secondary waits for it, and for the leave to go on without it */
+static void
+test_writes_of_a_primary_that_stops_do_not_fail(void **state)
+{
+	rfs_pair_up();
+	W.s[0].hold_scripts = true;
+	act(0, VERB_STOP);
+	pass(100);
+	ask(0);
+	pass(100);
+	assert_int_equal(W.s[0].alones, 1);
+	world_setup(NULL);
+	rfs_pair_up();
+	W.s[0].hold_scripts = true;
+	act(0, VERB_STOP);
+	cut(0, true);
+	cut(1, true);
+	pass(2 * TIMEOUT);
+	assert_int_equal(W.s[0].alones, 1);
+	assert_int_equal(W.s[0].refuses, 0);
+}
+
 /* It is none yet, but may be a moment later: it has to have heard that it is not to be one */
 static void
 test_nobody_is_let_alone_beside_one_that_synchronises(void **state)
@@ -378,6 +426,7 @@ test_a_frozen_primary_gives_way(void **state)
 	assert_int_equal(W.s[0].alones, 0);
 	state_is(1, S_ALONE);		/* though the rank of a primary of a pair is higher */
 	assert_false(mod_holds(&W.s[0].m));
+	assert_int_equal(W.s[0].refuses, 1);
 	assert_int_equal(said(0, "Split brain recovery: exiting alone"), 1);
 }
 
@@ -645,6 +694,7 @@ main(void)
 		T(test_synchronisation_fails), T(test_operators_do_not_wait_for_a_synchronisation), T(test_the_secondary_is_dropped),
 		T(test_a_secondary_that_runs_scripts_is_dropped), T(test_alone_while_scripts_block),
 		T(test_nobody_is_let_alone_beside_one_that_may_take_over), T(test_nobody_is_let_alone_beside_one_that_synchronises),
+		T(test_writes_of_a_primary_that_is_cut_off_fail), T(test_writes_of_a_primary_that_stops_do_not_fail),
 		T(test_the_secondary_stops),
 		T(test_paired_again_is_believed_after_the_plan_only), T(test_a_frozen_secondary_does_not_take_over),
 		T(test_a_frozen_secondary_that_was_not_missed), T(test_a_frozen_primary_gives_way),

@@ -445,6 +445,74 @@ test_alone(void **state)
 	world_free(&w);
 }
 
+/* Leave to go on will not come: what waits for a secondary that is gone fails, and that is for good */
+static void
+test_refused(void **state)
+{
+	struct rfs_op op = { .type = OP_CREATE, .parent = RFS_ROOT, .name = "a", .mode = S_IFREG | 0644 }, wr;
+	struct repl_ticket *t;
+	uint64_t node;
+	uint32_t zones[8];
+	struct world w;
+
+	(void)state;
+	begin(&w, 2, true);
+	world_pair(&w);
+	assert_int_equal(do_op(&w, &op, &node), 0);
+	second_free(w.s);
+	wait_until(w.pe.peer_down == 1);
+	wr = (struct rfs_op){ .type = OP_WRITE, .node = node, .data = "x", .data_len = 1 };
+	assert_int_equal(begin_op(&w, &wr, &t, NULL), 0);
+	assert_int_not_equal(t->state, 99);
+	repl_refuse(w.r);
+	wait_until(t->state == 99);
+	assert_int_equal(w.refused, 1);
+	assert_int_not_equal(map_zones(w.pm, node, zones, 8), 0);
+	assert_int_equal(repl_prepare(w.r, &wr), EIO);
+	t = slot(&wr);
+	t->seq = 0;
+	assert_int_equal(repl_submit(w.r, t), REPL_LOCAL);	/* was prepared before */
+	assert_int_equal(t->state, REPL_REFUSED);
+	finish_local(t);
+	world_second(&w);		/* lacks that write: it does not come in again */
+	wait_until(w.pe.peer_up == 2);
+	assert_int_equal(repl_prepare(w.r, &wr), EIO);
+	assert_int_equal(w.pe.asked, 0);
+	w.rc.refused = true;		/* and so it is for the next worker */
+	kill_primary(&w, true);
+	assert_int_equal(repl_prepare(w.r, &wr), EIO);
+	repl_alone(w.r, 6);		/* after all */
+	assert_int_equal(do_op(&w, &wr, NULL), 0);
+	world_free(&w);
+}
+
+/* The same while it is there: what it has is good.  One that does not answer is gone. */
+static void
+test_refused_while_connected(void **state)
+{
+	struct rfs_op op = { .type = OP_CREATE, .parent = RFS_ROOT, .name = "a", .mode = S_IFREG | 0644 }, wr;
+	struct repl_ticket *t;
+	uint64_t node;
+	struct world w;
+
+	(void)state;
+	begin(&w, 1, true);
+	w.rc.lock_ms = 300;
+	world_pair(&w);
+	repl_refuse(w.r);
+	assert_int_equal(do_op(&w, &op, &node), 0);
+	assert_int_equal(w.refused, 0);
+	wr = (struct rfs_op){ .type = OP_WRITE, .node = node, .data = "x", .data_len = 1 };
+	second_hang(&w, true);
+	assert_int_equal(begin_op(&w, &wr, &t, NULL), 0);
+	wait_until(t->state == 99);
+	assert_int_equal(w.refused, 1);
+	assert_int_equal(w.pe.asked, 0);
+	assert_int_equal(repl_prepare(w.r, &wr), EIO);
+	second_hang(&w, false);
+	world_free(&w);
+}
+
 /* It answers nothing, though connected: locktimeout */
 static void
 test_no_answer(void **state)
@@ -663,6 +731,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one), cmocka_unit_test(test_one_key), cmocka_unit_test(test_four_key), cmocka_unit_test(test_on_disk),
 		cmocka_unit_test(test_broken_one), cmocka_unit_test(test_broken_four), cmocka_unit_test(test_alone), cmocka_unit_test(test_no_answer),
+		cmocka_unit_test(test_refused), cmocka_unit_test(test_refused_while_connected),
 		cmocka_unit_test(test_stranger), cmocka_unit_test(test_left_behind), cmocka_unit_test(test_pair_breaks), cmocka_unit_test(test_out),
 		cmocka_unit_test(test_swap), cmocka_unit_test(test_cuts), cmocka_unit_test(test_repair),
 	};
