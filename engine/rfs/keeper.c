@@ -533,11 +533,13 @@ order_pass(struct keeper *k, const json_t *o)
 
 	if (json_object_get(o, "n") == NULL)
 		return "verify, diff: n";
-	if (k->w.on && k->w.ready && k->kind == (diff ? ROLE_PRIMARY : ROLE_SECOND) && (diff || k->synced))
+	if (k->w.on && k->w.ready && !k->w.quitting && k->kind == (diff ? ROLE_PRIMARY : ROLE_SECOND) && (diff || k->synced)) {
+		keep_worker_asked(k, json_object_get(o, "n"), true);
 		keep_worker_send(k, json_copy((json_t *)(uintptr_t)o));
-	else
+	} else {
 		keep_say(k, json_pack("{s:O,s:b,s:s}", "reply", json_object_get(o, "n"), "ok", 0, "text",
 		    diff ? "the module must be ALONE or PRIM on this server" : "the module must be SECOND on this server"));
+	}
 	return NULL;
 }
 

@@ -228,6 +228,7 @@ ev_log(struct keeper *k, const json_t *o)
 static void
 ev_reply(struct keeper *k, const json_t *o)
 {
+	keep_worker_asked(k, json_object_get(o, "n"), false);
 	keep_say(k, json_pack("{s:O,s:b,s:s}", "reply", json_object_get(o, "n"), "ok", json_is_true(json_object_get(o, "ok")), "text", text_of(o, "text")));
 }
 

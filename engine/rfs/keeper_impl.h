@@ -30,6 +30,7 @@ struct keep_worker {			/* the process */
 	uv_poll_t *poll;
 	struct talk *talk;
 	char	 failed[SK_TEXT_MAX];	/* it has said why it cannot serve */
+	json_t	*asked;			/* numbers of verify, diff that it has not answered; NULL none */
 };
 struct keeper {
 	uv_loop_t *loop;
@@ -120,6 +121,7 @@ void keep_spawn_sure(struct keeper *k);		/* now, or as soon as it can be */
 void keep_worker_send(struct keeper *k, json_t *line);	/* stolen */
 void keep_worker_quit(struct keeper *k);
 void keep_worker_replace(struct keeper *k);	/* killed, and another one at once: with other words */
+void keep_worker_asked(struct keeper *k, const json_t *n, bool waits);	/* verify, diff: the worker owes an answer, or has given it */
 void keep_blob(struct keeper *k);		/* what the next keeper has to know is left with it */
 bool keep_adopt(struct keeper *k);		/* true: one was there */
 void keep_listen(struct keeper *k);

@@ -146,6 +146,40 @@ keep_blob(struct keeper *k)
 	keep_worker_send(k, json_pack("{s:s,s:o}", "op", "blob", "blob", blob_of(k)));
 }
 
+/* ---- questions ---- */
+
+void
+keep_worker_asked(struct keeper *k, const json_t *n, bool waits)
+{
+	struct keep_worker *w = &k->w;
+	const json_t *other;
+	size_t i;
+
+	if (waits && w->asked == NULL)
+		w->asked = json_array();
+	if (waits)
+		json_array_append(w->asked, (json_t *)(uintptr_t)n);
+	else
+		json_array_foreach(w->asked, i, other)
+			if (json_equal(other, n)) {
+				json_array_remove(w->asked, i);
+				break;
+			}
+}
+
+/* What it was asked nobody answers any more */
+static void
+refuse_asked(struct keeper *k)
+{
+	const json_t *n;
+	size_t i;
+
+	json_array_foreach(k->w.asked, i, n)
+		keep_say(k, json_pack("{s:O,s:b,s:s}", "reply", n, "ok", 0, "text", "the process nfsbox has ended: try again"));
+	json_decref(k->w.asked);
+	k->w.asked = NULL;
+}
+
 /* ---- death ---- */
 
 static void
@@ -259,6 +293,7 @@ collect(struct keeper *k)
 	close(w->pidfd);
 	w->talk = NULL;
 	w->on = false;
+	refuse_asked(k);
 	if (w->adopting) {	/* it died before it said what it was: by what is remembered */
 		w->adopting = false;
 		k->role = k->kind == ROLE_SECOND ? KEEP_SYNC : k->st.paired ? KEEP_PRIM : KEEP_ALONE;

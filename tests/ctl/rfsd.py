@@ -445,6 +445,34 @@ def refused():          # the primary is cut off, and is the one to stop: what w
     b.end()
 
 
+def asked():            # of a worker that dies before it answers
+    a, b = pair(T + "/asked")
+    write(a.rep + "/f", "x")
+    if not synchronise(a, b, "asked"):
+        return
+    for r, op in ((b, "verify"), (a, "diff")):
+        pid = r.worker()
+        os.kill(pid, signal.SIGSTOP)
+        n = r.seq + 500
+        r.send({"op": op, "n": n})
+        r.send({"op": "ping", "n": 5})
+        r.wait(lambda o: o.get("pong") == 5)
+        os.kill(pid, signal.SIGKILL)
+        o = r.wait(lambda o: o.get("reply") == n, 20)
+        ok(o is not None and not o["ok"] and "try again" in o["text"], op + ": the worker dies: refused", o)
+        until(lambda: r.worker() not in (0, pid))
+        n += 1
+        r.until(lambda: any("another one took over" in t for t in r.logged))
+        r.send({"op": op, "n": n})
+        o = r.wait(lambda o: o.get("reply") == n)
+        ok(o is not None and o["ok"], "and answered by the next one", o)
+    b.want("off")
+    a.want("alone")
+    a.want("off")
+    a.end()
+    b.end()
+
+
 def rfssync(r, *words):
     n = r.seq + 1000
     r.seq += 1
@@ -720,7 +748,7 @@ def takeovers():        # SEED, ROUNDS: servers die as a whole, swap, leave, at 
 
 
 def main():
-    tests = [alone, policy, degraded, give, checktime, syncing, pairs, refused, external]
+    tests = [alone, policy, degraded, give, checktime, syncing, pairs, refused, asked, external]
     long = [storm, takeovers]       # minutes: by name only
     for t in tests + long:
         if t.__name__ in only or (not only and t in tests):
