@@ -422,6 +422,12 @@ second_start(struct second *s, char *err, size_t errsize)
 }
 
 void
+second_stop(struct second *s)
+{
+	stream_stop(s->stream);
+}
+
+void
 second_free(struct second *s)
 {
 	if (s == NULL)

@@ -38,6 +38,8 @@ struct second_conf {
 struct second *second_new(const struct second_conf *conf, char *err, size_t errsize);
 bool second_start(struct second *s, char *err, size_t errsize);
 bool second_verify(struct second *s, const char *xml, char *text, size_t textsize);	/* rfsverify, by any thread: ssync_verify() */
+/* Before the end of the process: what was received whole is applied, nothing more comes.  Questions may be under way: the memory stays */
+void second_stop(struct second *s);
 void second_free(struct second *s);		/* what was received whole is applied first */
 
 /* ---- for ssync.c ---- */

@@ -411,5 +411,4 @@ serve_stop(struct serve *s)
 		pthread_join(s->threads[i].thread, NULL);
 	}
 	orphans_stop(s);
-	free_serve(s);
 }

@@ -32,7 +32,9 @@ void serve_lock(void *serve, uint8_t dir, uint64_t node);
 void serve_unlock(void *serve, uint8_t dir, uint64_t node);
 /* Returns when every change that was prepared (repl_prepare) before the call is applied here or has failed: between map_cut_begin() and syncfs() */
 void serve_settle(void *serve);
-void serve_stop(struct serve *s);	/* the mounts are gone, or the process ends */
+/* The mounts are gone, or the process ends: nothing more is read and applied.  What waits for the secondary may be answered still, from repl's threads: the
+ * memory stays until the end of the process */
+void serve_stop(struct serve *s);
 
 /* What the keeper needs of the protocol (serve_init.c): answers INIT on a new descriptor before any worker is there.  mounted: where it is mounted, there
  * a folder and a file are opened once so that ENOSYS of OPEN is known (NULL: not done).  0 or -errno.  options for mount(2) are made by the keeper. */

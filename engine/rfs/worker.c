@@ -43,7 +43,7 @@ static struct {
 	struct repl *repl;
 	struct psync *psync;
 	struct second *second;
-	bool	 degraded, giving;
+	bool	 degraded, giving, quitting;
 	uint64_t in[SPAN + 1], out[SPAN + 1];
 	int	 ticks;
 } W;
@@ -200,10 +200,11 @@ order_blob(const json_t *o)
 static void
 order_quit(const json_t *o)
 {
+	W.quitting = true;
 	if (W.serve != NULL)
 		serve_stop(W.serve);
 	if (W.second != NULL)
-		second_free(W.second);	/* what was received whole is applied */
+		second_stop(W.second);
 	worker_line_end(W.line);
 }
 
@@ -216,7 +217,7 @@ on_order(void *ctx, const json_t *o)
 	};
 	size_t i;
 
-	for (i = 0; i < ARRAY_LEN(orders); i++)
+	for (i = 0; i < ARRAY_LEN(orders) && !W.quitting; i++)
 		if (strcmp(text_of(o, "op"), orders[i].op) == 0)
 			orders[i].run(o);
 }

@@ -41,6 +41,7 @@ struct repl {
 	pthread_mutex_t	 lock;
 	pthread_cond_t	 work;
 	struct repl_ticket *first, **last;
+	bool		 stopped;
 	struct repl_shm	*shm;
 };
 
@@ -122,8 +123,10 @@ answering(void *arg)
 	op_thread_init();
 	for (;;) {
 		pthread_mutex_lock(&r->lock);
-		while (r->first == NULL)
+		while ((r->first == NULL && !r->stopped) || (r->how == WORLD_LATE && !r->stopped))
 			pthread_cond_wait(&r->work, &r->lock);
+		if (r->first == NULL)
+			break;
 		t = r->first;
 		r->first = t->next;
 		if (r->first == NULL)
@@ -133,6 +136,7 @@ answering(void *arg)
 			apply(r, t->seq, &t->op);
 		serve_done(r->serve, t);
 	}
+	pthread_mutex_unlock(&r->lock);
 	return NULL;
 }
 
@@ -202,6 +206,12 @@ work(struct world *w, int line)
 	while (read(line, &c, 1) == -1 && errno == EINTR)
 		;
 	serve_stop(r.serve);
+	pthread_mutex_lock(&r.lock);
+	r.stopped = true;
+	pthread_cond_signal(&r.work);
+	pthread_mutex_unlock(&r.lock);
+	if (w->repl != WORLD_LOCAL)
+		pthread_join(thread, NULL);
 	tree_close(conf.trees[0]);
 	match_free(conf.matches[0]);
 	_exit(0);

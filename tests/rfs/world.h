@@ -16,6 +16,7 @@
 enum world_repl {
 	WORLD_LOCAL,		/* REPL_LOCAL */
 	WORLD_WAIT,		/* REPL_WAIT, answered by another thread, nothing else */
+	WORLD_LATE,		/* REPL_WAIT, answered when serve_stop() has returned */
 	WORLD_SECOND		/* REPL_WAIT, and applied to the folder second */
 };
 struct ledger;			/* what the secondary remembers, whoever plays it */

@@ -292,12 +292,48 @@ t_orphans(void **state)
 	world_end(&w);
 }
 
+/* An acknowledgement of the secondary that comes when the worker has read its last request: answered, and nothing falls to pieces */
+static void
+t_late_acknowledgement(void **state)
+{
+	char path[1200], behind[400];
+	int status = -1, left = 10000;
+	siginfo_t info;
+	struct world w;
+	pid_t pid;
+
+	world_begin(&w, WORLD_LATE, NULL);
+	snprintf(path, sizeof(path), "%s/late", w.mounted);
+	snprintf(behind, sizeof(behind), "%s/late", w.backing);
+	pid = fork();
+	if (pid == 0) {
+		close(w.line);
+		close(w.fuse_fd);
+		close(w.shm_fd);
+		_exit(mkdir(path, 0755) == -1);
+	}
+	while (access(behind, F_OK) == -1 && left-- > 0)
+		usleep(1000);
+	close(w.line);
+	w.line = -1;
+	assert_int_equal(waitid(P_PID, (id_t)w.worker, &info, WEXITED | WNOWAIT), 0);	/* world_kill() collects it */
+	assert_int_equal(info.si_code, CLD_EXITED);
+	while (waitpid(pid, &status, WNOHANG) == 0 && left-- > 0)
+		usleep(1000);
+	assert_true(left > 0);
+	assert_int_equal(status, 0);
+	w.repl = WORLD_LOCAL;
+	world_kill(&w);			/* a worker to unmount with */
+	world_end(&w);
+}
+
 int
 main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(t_posix), cmocka_unit_test(t_random), cmocka_unit_test(t_killed), cmocka_unit_test(t_killed_at_each_place),
 		cmocka_unit_test(t_private), cmocka_unit_test(t_hidden), cmocka_unit_test(t_orphans),
+		cmocka_unit_test(t_late_acknowledgement),
 	};
 
 	if (geteuid() != 0 || access("/dev/fuse", R_OK | W_OK) != 0) {
