@@ -678,7 +678,6 @@ def taking_over():
     ok(t.index("stop_prim") < t.index("want given") < t.index("ack given") < t.index("want off"), "all is given before it leaves", t)
     t = a.news()
     ok(t.index("ack alone") < t.index("start_prim"), "and mounted before the application starts", t)
-    p.seen(b, "quit")
     eq(b.resources.get("rfs.uptodate"), "up", "(a fake knows nothing of data)")
     p.end()
 
@@ -712,4 +711,4 @@ def forced():
     p.end()
 
 
-run((order, failing, dying, silent, pictures, questions, rebirth, started_while_looking), on_request=(joining, apart, handing_over, taking_over, forced))
+run((order, failing, dying, silent, pictures, questions, rebirth, started_while_looking, joining, apart, handing_over, taking_over, forced))
