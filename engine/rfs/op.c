@@ -187,18 +187,13 @@ op_setattr(struct change *c)
 		err = set_mode(f->fd, op->mode);
 	if (err == 0 && (op->valid & (OP_SET_ATIME | OP_SET_MTIME)) != 0)
 		err = set_times(f->fd, op);
-	if (err == 0 && fstat(f->fd, &c->res->st) == 0) {
+	if (err == 0 && fstat(f->fd, &c->res->st) == 0)
 		c->res->has_st = true;
-		if (c->primary && sized && (op->valid & OP_SET_MTIME) == 0) {
-			op->valid |= OP_SET_MTIME;
-			op->mtime_ns = op_ns(&c->res->st.st_mtim);
-		}
-	}
 	tree_put(c->t, f);
 	return err;
 }
 
-/* The mtime stays as it was, also when it fails (ext4 moves it then, and nothing is sent): the kernel's SETATTR tells it */
+/* The mtime goes back also when it fails: ext4 moves it then, and nothing is sent */
 static int
 op_fallocate(struct change *c)
 {
@@ -215,8 +210,6 @@ op_fallocate(struct change *c)
 		;
 	else if (fallocate(f->fd, (int)op->flags, (off_t)op->off, (off_t)op->len) == -1)
 		err = errno;
-	if (c->primary)
-		op->mtime_ns = op_ns(&st.st_mtim);
 	op_set_mtime(f->fd, op->mtime_ns);
 	tree_put(c->t, f);
 	return err;
@@ -312,11 +305,29 @@ static op_fn *const table[OP_TYPES] = {
 };
 
 void
+op_keep_mtime(struct tree *t, struct rfs_op *op)
+{
+	bool size = op->type == OP_SETATTR && (op->valid & (OP_SET_SIZE | OP_SET_MTIME)) == OP_SET_SIZE;
+	bool data = (op->type == OP_WRITE || op->type == OP_FALLOCATE) && op->mtime_ns == 0;
+	struct tree_fd *f = size || data ? tree_get(t, op->node, TREE_WRITE) : NULL;
+	struct stat st;
+
+	if (f != NULL && fstat(f->fd, &st) == 0) {
+		op->mtime_ns = op_ns(&st.st_mtim);
+		if (size)
+			op->valid |= OP_SET_MTIME;
+	}
+	tree_put(t, f);
+}
+
+void
 op_apply(struct tree *t, struct rfs_op *op, bool primary, const struct rfs_again *again, struct rfs_result *res)
 {
 	struct change c = { .t = t, .op = op, .primary = primary, .res = res };
 
 	memset(res, 0, sizeof(*res));
+	if (primary)
+		op_keep_mtime(t, op);
 	if (again != NULL)
 		c.again = *again;
 	res->err = op->type < OP_TYPES && table[op->type] != NULL ? table[op->type](&c) : EINVAL;

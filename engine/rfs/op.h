@@ -51,9 +51,9 @@ struct rfs_op {
 	uint64_t off, off2, len, size;
 	const void *data;		/* borrowed */
 	uint32_t data_len;
-	/* SETATTR: to set.  WRITE: to set on both sides after it, 0 leave (what the primary had before it:
-	 * the kernel tells the new one by SETATTR).  Others: of the changed file as the primary
-	 * had it after the change, 0 leave: so that times are equal on both */
+	/* SETATTR: to set.  WRITE, FALLOCATE: to set on both sides after it, 0 leave (op_keep_mtime()).
+	 * Others: of the changed file as the primary had it after the change, 0 leave: so that times
+	 * are equal on both */
 	int64_t	 atime_ns, mtime_ns;
 	int64_t	 parent_mtime_ns, newparent_mtime_ns;	/* of the folders likewise */
 };
@@ -70,6 +70,10 @@ struct rfs_result {
  * (pre: node under op->name before, pre2: under newname; 0 none), by the rules of op.c's table. */
 struct rfs_again { bool maybe; uint64_t pre, pre2; };	/* xattrs: pre 1: was there.  FALLOCATE: pre: size before */
 void op_apply(struct tree *t, struct rfs_op *op, bool primary, const struct rfs_again *again, struct rfs_result *res);
+/* The kernel keeps the mtime of a file that is written, and tells it by SETATTR, before or after the data that it belongs to; if that is the very one that we
+ * have, or if none moves (truncate(2) to the size that the file has), it does not tell it at all.  So what changes data or size and says no time leaves the
+ * mtime as it was, here and there: this fills it in, before op is applied for the first time. */
+void op_keep_mtime(struct tree *t, struct rfs_op *op);
 /* Do both name the same file, or does one change a name that the other needs?  For the order in which they are sent. */
 bool op_same_file(const struct rfs_op *a, const struct rfs_op *b);
 void op_thread_init(void);		/* once in each thread that applies: own umask, capabilities kept over setfsuid() */

@@ -26,17 +26,18 @@ submit_and_wait(struct repl *r, struct repl_ticket *t)
 }
 
 static void
-send_piece(struct repl *r, uint8_t dir, uint64_t node, uint64_t off, const void *data, size_t len)
+send_piece(struct repl *r, uint8_t dir, uint64_t node, uint64_t off, const void *data, size_t len, int64_t mtime_ns)
 {
-	struct repl_ticket t = { .op = { .type = OP_WRITE, .dir = dir, .node = node, .off = off, .data = data, .data_len = (uint32_t)len } };
+	struct repl_ticket t = { .op = { .type = OP_WRITE, .dir = dir, .node = node, .off = off, .data = data, .data_len = (uint32_t)len, .mtime_ns = mtime_ns } };
 
 	submit_and_wait(r, &t);
 }
 
 static void
-send_size(struct repl *r, uint8_t dir, uint64_t node, uint64_t size)
+send_size(struct repl *r, uint8_t dir, uint64_t node, uint64_t size, int64_t mtime_ns)
 {
-	struct repl_ticket t = { .op = { .type = OP_SETATTR, .dir = dir, .node = node, .valid = OP_SET_SIZE, .size = size } };
+	struct repl_ticket t = { .op = { .type = OP_SETATTR, .dir = dir, .node = node, .valid = OP_SET_SIZE | OP_SET_MTIME, .size = size,
+		.mtime_ns = mtime_ns } };
 
 	submit_and_wait(r, &t);
 }
@@ -49,6 +50,8 @@ mend(struct repl *r, struct tree_fd *f, uint8_t dir, uint64_t off, uint64_t len,
 	size_t want;
 	ssize_t n;
 
+	if (fstat(f->fd, &st) != 0)
+		return false;
 	while (len > 0) {
 		want = len < RFS_DATA_MAX ? (size_t)len : RFS_DATA_MAX;
 		n = pread(f->fd, buf, want, (off_t)off);
@@ -56,13 +59,11 @@ mend(struct repl *r, struct tree_fd *f, uint8_t dir, uint64_t off, uint64_t len,
 			return false;
 		if (n == 0)
 			break;
-		send_piece(r, dir, f->node, off, buf, (size_t)n);
+		send_piece(r, dir, f->node, off, buf, (size_t)n, op_ns(&st.st_mtim));
 		off += (uint64_t)n;
 		len -= (uint64_t)n;
 	}
-	if (fstat(f->fd, &st) != 0)
-		return false;
-	send_size(r, dir, f->node, (uint64_t)st.st_size);
+	send_size(r, dir, f->node, (uint64_t)st.st_size, op_ns(&st.st_mtim));	/* nobody else changes it meanwhile */
 	return true;
 }
 

@@ -243,24 +243,6 @@ understand(struct serve *s, struct slot *z, struct rfs_op *op, uint64_t *second)
 	return true;
 }
 
-/* ---- times of files that are written through the kernel's cache ---- */
-
-/* The kernel keeps the mtime of a file that is written, and tells it by SETATTR, before or after the data that it belongs to; if that is the very one that
- * we have, it does not tell it at all.  So data leaves the mtime as it was, here and there. */
-static int64_t
-time_before(struct serve *s, const struct rfs_op *op)
-{
-	struct tree *t = s->conf.trees[op->dir];
-	struct tree_fd *f = tree_get(t, op->node, TREE_WRITE);
-	struct stat st;
-	int64_t ns = 0;
-
-	if (f != NULL && fstat(f->fd, &st) == 0)
-		ns = op_ns(&st.st_mtim);
-	tree_put(t, f);
-	return ns;
-}
-
 /* ---- the answer ---- */
 
 static void
@@ -359,8 +341,8 @@ carry_out(struct serve *s, struct slot *z, bool again)
 	lock_all(s, &locks, op);
 	turn(s, z);
 	res.err = z->local ? 0 : repl_prepare(s->repl, op);
-	if (op->type == OP_WRITE && !again)
-		op->mtime_ns = time_before(s, op);
+	if (!again)
+		op_keep_mtime(s->conf.trees[z->dir], op);
 	z->left = 2;
 	z->ticket.state = 0;
 	SERVE_POINT(1);
@@ -469,8 +451,10 @@ serve_again(struct serve *s, struct slot *z)
 		*op = was;
 		return send_again(s, z);
 	}
-	if (op->type == OP_WRITE)
+	if (op->type == OP_WRITE || op->type == OP_FALLOCATE || op->type == OP_SETATTR) {	/* the file may have another mtime by now */
 		op->mtime_ns = was.mtime_ns;
+		op->valid = was.valid;
+	}
 	if (z->node != 0)
 		op->node = z->node;
 	if (z->other != 0)

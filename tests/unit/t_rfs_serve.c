@@ -7,7 +7,9 @@
 #include "rfs/exercise.h"
 #include "rfs/world.h"
 #include "rfs/rfs.h"
+#include "rfs/serve_impl.h"
 
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <errno.h>
@@ -158,6 +160,167 @@ t_killed_at_each_place(void **state)
 	for (at = 1; at <= 12; at++)
 		under_load(WORLD_SECOND, 700, 0, at, 0.02);
 	under_load(WORLD_LOCAL, 2000, 0, 0, 0.002);
+}
+
+/* ---- times ---- */
+
+static int
+same_times(const struct world *w, const char *name)
+{
+	char path[1200];
+	struct stat seen, below, there;
+
+	snprintf(path, sizeof(path), "%s/%s", w->mounted, name);
+	CHECK(stat(path, &seen) == 0);
+	snprintf(path, sizeof(path), "%s/%s", w->backing, name);
+	CHECK(stat(path, &below) == 0);
+	snprintf(path, sizeof(path), "%s/%s", w->second, name);
+	CHECK(stat(path, &there) == 0);
+	CHECK(seen.st_mtim.tv_sec == 1000000007);
+	CHECK(below.st_mtim.tv_sec == seen.st_mtim.tv_sec && below.st_mtim.tv_nsec == seen.st_mtim.tv_nsec);
+	CHECK(there.st_mtim.tv_sec == seen.st_mtim.tv_sec && there.st_mtim.tv_nsec == seen.st_mtim.tv_nsec);
+	return 0;
+}
+
+/* truncate(2) to the size that the file has asks for a size and no time: the kernel keeps the mtime that it knows, and tells nobody */
+static int
+truncate_in_place(const struct world *w, void *arg)
+{
+	static const struct timespec then[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = 1000000007, .tv_nsec = 5 } };
+	char path[1200];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/empty", w->mounted);
+	CHECK((fd = open(path, O_RDWR | O_CREAT, 0644)) != -1 && close(fd) == 0);
+	CHECK(utimensat(AT_FDCWD, path, then, 0) == 0 && truncate(path, 0) == 0);
+	CHECK(same_times(w, "empty") == 0);
+	snprintf(path, sizeof(path), "%s/some", w->mounted);
+	CHECK((fd = open(path, O_RDWR | O_CREAT, 0644)) != -1 && write(fd, "some", 4) == 4 && close(fd) == 0);
+	CHECK(utimensat(AT_FDCWD, path, then, 0) == 0 && truncate(path, 4) == 0);
+	CHECK(same_times(w, "some") == 0);
+	return 0;
+}
+
+static void
+t_mtime_of_a_truncate_to_the_same_size(void **state)
+{
+	struct world w;
+
+	world_begin(&w, WORLD_SECOND, NULL);
+	on(&w, truncate_in_place, NULL);
+	on(&w, all_equal, NULL);
+	world_end(&w);
+}
+
+struct left { struct shm *shm; struct slot *slots; uint64_t node; };
+
+static int
+make_old(const struct world *w, void *arg)
+{
+	static const struct timespec then[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = 1000000007, .tv_nsec = 5 } };
+	char path[1200];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/f", w->mounted);
+	CHECK((fd = open(path, O_RDWR | O_CREAT, 0644)) != -1 && write(fd, "data", 4) == 4 && close(fd) == 0);
+	CHECK(utimensat(AT_FDCWD, path, then, 0) == 0);
+	return 0;
+}
+
+/* The memory of a worker that is about to be killed, and the file's node */
+static void
+look_left(const struct world *w, struct left *l)
+{
+	char err[512];
+	struct tree *t = tree_open(w->backing, err, sizeof(err));
+	struct tree_fd *root = t != NULL ? tree_get(t, RFS_ROOT, TREE_DIR) : NULL;
+
+	assert_non_null(root);
+	assert_int_equal(tree_lookup(t, root->fd, "f", &l->node, NULL), 0);
+	tree_put(t, root);
+	tree_close(t);
+	l->shm = mmap(NULL, SHM_HEAD + (size_t)SERVE_SLOTS * SLOT_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, w->shm_fd, 0);
+	assert_true(l->shm != MAP_FAILED);
+	l->slots = (struct slot *)(void *)((uint8_t *)l->shm + SHM_HEAD);
+}
+
+/* A request that the kernel has not sent: nobody hears the answer */
+static struct slot *
+put_left(const struct left *l, int i, uint32_t opcode, uint64_t unique, const void *arg, size_t len, enum stage stage)
+{
+	struct slot *z = &l->slots[SERVE_SLOTS - 1 - i];	/* the first ones are in use */
+
+	memset(z, 0, offsetof(struct slot, in));
+	*slot_head(z) = (struct fuse_in_header){ .len = (uint32_t)(sizeof(struct fuse_in_header) + len), .opcode = opcode, .unique = unique, .nodeid = l->node };
+	memcpy(slot_arg(z), arg, len);
+	z->stage = stage;
+	z->ticket.op.mtime_ns = INT64_C(1000000007000000005);
+	return z;
+}
+
+/* A new worker, which finishes them */
+static void
+replace_worker(struct world *w, const struct left *l, int count)
+{
+	world_kill(w);
+	while (count-- > 0)
+		while (__atomic_load_n(&slot_head(&l->slots[SERVE_SLOTS - 1 - count])->len, __ATOMIC_ACQUIRE) != 0)
+			usleep(1000);
+}
+
+static int
+old_times(const struct world *w, void *arg)
+{
+	return same_times(w, "f");
+}
+
+/* A write that had begun puts the mtime back to what it was before it; a SETATTR that waited for it comes after it, whatever its number is */
+static void
+t_mtime_set_behind_a_write_that_was_killed(void **state)
+{
+	struct { struct fuse_write_in in; char data[4]; } write = { .in = { .size = 4 }, .data = "new" };
+	struct fuse_setattr_in set = { .valid = FATTR_MTIME | FATTR_CTIME, .mtime = 1000000007, .mtimensec = 5 };
+	struct world w;
+	struct left l;
+
+	world_begin(&w, WORLD_SECOND, NULL);
+	on(&w, make_old, NULL);
+	look_left(&w, &l);
+	put_left(&l, 0, FUSE_WRITE, UINT64_C(1) << 40, &write, sizeof(write), ST_APPLYING)->ticket.op.mtime_ns = 999;
+	put_left(&l, 1, FUSE_SETATTR, UINT64_C(1) << 39, &set, sizeof(set), ST_IDLE);
+	replace_worker(&w, &l, 2);
+	on(&w, old_times, NULL);
+	world_end(&w);
+}
+
+/* What was killed between its system call and the one that puts the mtime back */
+static void
+t_mtime_of_a_change_that_was_killed_halfway(void **state)
+{
+	struct { struct fuse_write_in in; char data[4]; } write = { .in = { .size = 4 }, .data = "new" };
+	struct fuse_fallocate_in room = { .length = 10000 };
+	struct fuse_setattr_in size = { .valid = FATTR_SIZE, .size = 10000 };
+	struct { uint32_t opcode; const void *arg; size_t len; } cases[] = {
+		{ FUSE_WRITE, &write, sizeof(write) }, { FUSE_FALLOCATE, &room, sizeof(room) }, { FUSE_SETATTR, &size, sizeof(size) },
+	};
+	char path[1200];
+	struct world w;
+	struct slot *z;
+	struct left l;
+	size_t i;
+
+	world_begin(&w, WORLD_SECOND, NULL);
+	on(&w, make_old, NULL);
+	look_left(&w, &l);
+	for (i = 0; i < ARRAY_LEN(cases); i++) {
+		snprintf(path, sizeof(path), "%s/f", w.backing);
+		assert_int_equal(utimensat(AT_FDCWD, path, NULL, 0), 0);
+		z = put_left(&l, 0, cases[i].opcode, UINT64_C(1) << 40, cases[i].arg, cases[i].len, ST_APPLYING);
+		z->ticket.op.valid = OP_SET_SIZE | OP_SET_MTIME;	/* op_keep_mtime() has been there */
+		replace_worker(&w, &l, 1);
+		on(&w, old_times, NULL);
+	}
+	world_end(&w);
 }
 
 /* ---- our own ---- */
@@ -334,6 +497,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(t_posix), cmocka_unit_test(t_random), cmocka_unit_test(t_killed), cmocka_unit_test(t_killed_at_each_place),
 		cmocka_unit_test(t_private), cmocka_unit_test(t_hidden), cmocka_unit_test(t_orphans),
 		cmocka_unit_test(t_late_acknowledgement),
+		cmocka_unit_test(t_mtime_of_a_truncate_to_the_same_size), cmocka_unit_test(t_mtime_set_behind_a_write_that_was_killed),
+		cmocka_unit_test(t_mtime_of_a_change_that_was_killed_halfway),
 	};
 
 	if (geteuid() != 0 || access("/dev/fuse", R_OK | W_OK) != 0) {
