@@ -239,14 +239,22 @@ start_threads(struct serve *s, char *err, size_t errsize)
 
 /* ---- what a killed worker left ---- */
 
+/* First what has a number, in its order; then what had begun, as it held its locks; then what waited for them,
+ * whatever the kernel's numbers say (each CPU counts its own) */
+static int
+rank(const struct slot *z)
+{
+	return z->ticket.seq != 0 ? 0 : z->stage == ST_APPLYING || z->stage == ST_APPLIED ? 1 : 2;
+}
+
 static int
 in_order(const void *a, const void *b)
 {
 	const struct slot *x = *(struct slot *const *)a, *y = *(struct slot *const *)b;
 	uint64_t sx = x->ticket.seq, sy = y->ticket.seq, ux, uy;
 
-	if ((sx != 0) != (sy != 0))
-		return sx != 0 ? -1 : 1;
+	if (rank(x) != rank(y))
+		return rank(x) - rank(y);
 	if (sx != sy)
 		return sx < sy ? -1 : 1;
 	ux = ((const struct fuse_in_header *)(const void *)x->in)->unique;
