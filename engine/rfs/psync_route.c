@@ -103,10 +103,14 @@ route_rename(struct psync *p, const struct rfs_op *op, const struct sets *s)
 		return route_exchange(p, op, s);
 	if (s->on && s->to_on && s->paired)
 		return ROUTE_SEND;
-	if (s->to_on)
+	if (s->to_on) {
+		/* what it replaced goes first: taken for the stale file of the one that comes, it would get the data of both */
+		if (op->other != 0)
+			leaves(p, op->dir, op->newparent, op->newparent_mtime_ns, op->newname, op->other);
 		psync_one(p, op->dir, op->newparent, op->newname, op->newparent_mtime_ns, op);
-	else if (s->on)
+	} else if (s->on) {
 		leaves(p, op->dir, op->parent, op->parent_mtime_ns, op->name, op->node);
+	}
 	return ROUTE_SKIP;
 }
 

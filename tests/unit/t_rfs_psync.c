@@ -5,6 +5,7 @@
  */
 #include "config.h"
 #include "rfs_sync_world.h"
+#include "rfs/psync_impl.h"
 
 static int seeds = 3;
 
@@ -317,6 +318,41 @@ test_bandwidth(void **state)
 	world_free(&w);
 }
 
+/* A file comes from a folder that was not told yet and takes the name of one whose data are on their way: these are not its data */
+static void
+test_renamed_over_one_that_is_copied(void **state)
+{
+	struct rfs_op make = { .type = OP_CREATE, .name = "new", .name_len = 3, .mode = S_IFREG | 0644, .umask = 022 },
+		write = { .type = OP_WRITE, .data = "new", .data_len = 3 },
+		move = { .type = OP_RENAME, .name = "new", .name_len = 3, .newname = "large", .newname_len = 5 };
+	struct tree_fd *held;
+	struct world w;
+
+	world_new(&w, 4);
+	world_shell(&w, "mkdir -p p/told p/other s/told && head -c 1500K /dev/urandom >p/told/large && echo old >s/told/large");
+	w.kbs = 1000;
+	world_primary(&w);
+	world_second(&w);
+	while (psync_bytes(w.ps) == 0)
+		sched_yield();
+	make.parent = move.parent = find(&w, RFS_ROOT, "other", NULL);
+	move.newparent = find(&w, RFS_ROOT, "told", NULL);
+	move.other = find(&w, move.newparent, "large", NULL);
+	held = tree_get(w.pt, move.other, TREE_READ);	/* somebody has it open */
+	pthread_mutex_lock(&w.ps->lock);
+	nodeset_clear(&w.ps->forwarded[0]);	/* "other" was not told yet */
+	assert_true(nodeset_add(&w.ps->forwarded[0], RFS_ROOT) && nodeset_add(&w.ps->forwarded[0], move.newparent));
+	pthread_mutex_unlock(&w.ps->lock);
+	assert_int_equal(do_op(&w, &make, &write.node), 0);
+	assert_int_equal(do_op(&w, &write, NULL), 0);
+	move.node = write.node;
+	assert_int_equal(do_op(&w, &move, NULL), 0);
+	world_synced(&w);
+	tree_put(w.pt, held);
+	world_same(&w);
+	world_free(&w);
+}
+
 int
 main(void)
 {
@@ -324,6 +360,7 @@ main(void)
 		cmocka_unit_test(test_first), cmocka_unit_test(test_nothing), cmocka_unit_test(test_zones), cmocka_unit_test(test_random),
 		cmocka_unit_test(test_interrupted), cmocka_unit_test(test_fork), cmocka_unit_test(test_gap), cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_modes), cmocka_unit_test(test_private), cmocka_unit_test(test_bandwidth),
+		cmocka_unit_test(test_renamed_over_one_that_is_copied),
 	};
 
 	trace = getenv("TRACE") != NULL;

@@ -186,6 +186,33 @@ test_rename(void **state)
 	}
 }
 
+/* What is replaced goes first: the secondary would take it for the stale file of the one that comes */
+static void
+test_rename_over(void **state)
+{
+	char from[100], to[100], again[100];
+	int a_on, paired;
+
+	snprintf(from, sizeof(from), "%s/t/a/x", dir);
+	snprintf(to, sizeof(to), "%s/t/b/y", dir);
+	snprintf(again, sizeof(again), "%s/t/y", dir);
+	for (a_on = 0; a_on < 2; a_on++)
+		for (paired = 0; paired < 2; paired++) {
+			struct rfs_op op = { .type = OP_RENAME, .parent = a, .name = "x", .newparent = b, .newname = "y", .node = fa, .other = fb,
+				.parent_mtime_ns = 1, .newparent_mtime_ns = 2 };
+
+			given(a_on, true, false, paired);
+			assert_true(link(to, again) == 0 && rename(from, to) == 0);
+			assert_int_equal(psync_route(p, &op), ROUTE_SKIP);
+			assert_true(rename(to, from) == 0 && rename(again, to) == 0);
+			assert_int_equal(sent_n, 2);
+			is(0, SY_LIMBO, "y", fb);
+			assert_true(sent[0].from_folder == b);
+			is(1, SY_LIST, "y", b);
+			assert_string_equal(sent[1].from, "x");
+		}
+}
+
 static void
 test_exchange(void **state)
 {
@@ -380,7 +407,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-		T(test_rename), T(test_exchange), T(test_self), T(test_made), T(test_link), T(test_file), T(test_moved_data), T(test_over),
+		T(test_rename), T(test_rename_over), T(test_exchange), T(test_self), T(test_made), T(test_link), T(test_file), T(test_moved_data), T(test_over),
 		cmocka_unit_test(test_bodies), cmocka_unit_test(test_names),
 	};
 
