@@ -23,6 +23,36 @@ keep_parent(struct change *c, int fd, int64_t *ns)
 		*ns = op_ns(&st.st_mtim);
 }
 
+/* Mode and owner as the primary has them.  By a descriptor of the very file: its name may be another one's by now, and a link is followed by chmod(2). */
+static int
+make_equal(const struct rfs_op *op, int dirfd, int fd, const struct stat *st)
+{
+	bool owner = st->st_uid != op->uid || st->st_gid != op->gid, mode = !S_ISLNK(st->st_mode) && (st->st_mode & 07777) != (op->mode & 07777);
+	char proc[TREE_PROC_MAX];
+	struct stat is;
+	int path = -1, err = 0;
+
+	if (!owner && !mode)
+		return 0;
+	if (fd == -1) {
+		path = openat(dirfd, op->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		if (path == -1)
+			return errno;
+		fd = path;
+		if (fstat(fd, &is) == -1)
+			err = errno;
+		else if (is.st_ino != st->st_ino)
+			err = ESTALE;
+	}
+	if (err == 0 && owner && fchownat(fd, "", op->uid, op->gid, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) == -1)
+		err = errno;
+	if (err == 0 && mode && chmod(tree_proc(fd, proc), op->mode & 07777) == -1)
+		err = errno;
+	if (path != -1)
+		close(path);
+	return err;
+}
+
 /* What was made: on the primary, for the one who makes it next; there, equal to what the primary has.  fd -1: by its name */
 static int
 keep_child(struct change *c, int dirfd, int fd)
@@ -47,10 +77,9 @@ keep_child(struct change *c, int dirfd, int fd)
 		op->mtime_ns = op_ns(&st->st_mtim);
 		return 0;
 	}
-	if ((st->st_uid != op->uid || st->st_gid != op->gid) && fchownat(dirfd, op->name, op->uid, op->gid, AT_SYMLINK_NOFOLLOW) == -1)
-		return errno;
-	if (!S_ISLNK(st->st_mode) && (st->st_mode & 07777) != (op->mode & 07777) && fchmodat(dirfd, op->name, op->mode & 07777, 0) == -1)
-		return errno;
+	err = make_equal(op, dirfd, fd, st);
+	if (err != 0)
+		return err;
 	if (op->mtime_ns != 0 && (fd != -1 ? futimens(fd, ts) : utimensat(dirfd, op->name, ts, AT_SYMLINK_NOFOLLOW)) == -1)
 		return errno;
 	return 0;
