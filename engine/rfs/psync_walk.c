@@ -18,6 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define ASKED_MAX	65536		/* names told and not answered, beyond which nobody is told more (ours) */
+
 static int64_t
 wall_ns(void)
 {
@@ -470,6 +472,30 @@ listed_one(struct psync *p, const struct request *r, const struct listed *l, con
 		psync_send_attr(p, r->dir, l->node, false);
 }
 
+/* May the secondary be told of that name?  It asks with a number that opens any file of the file system: only for folders that it was told of itself. */
+static bool
+askable(struct psync *p, const struct msg *m, const char *name)
+{
+	struct tree_fd *f;
+	struct stat st;
+	bool known, folder, ok;
+
+	pthread_mutex_lock(&p->lock);
+	known = nodeset_has(&p->forwarded[m->dir], m->node) && p->lists_out < ASKED_MAX;
+	pthread_mutex_unlock(&p->lock);
+	if (!known || tree_is_hidden(m->node, name, strlen(name)))
+		return false;
+	if (!match_any(p->c.matches[m->dir]))
+		return true;
+	f = tree_get(p->c.trees[m->dir], m->node, TREE_DIR);
+	if (f == NULL)
+		return false;
+	folder = fstatat(f->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+	ok = !is_private(p, m->dir, f->fd, name, folder);
+	tree_put(p->c.trees[m->dir], f);
+	return ok;
+}
+
 /* An operation named what the secondary does not have any more (it had another name only, which went) */
 static void
 asked(struct psync *p, const struct msg *m)
@@ -477,12 +503,13 @@ asked(struct psync *p, const struct msg *m)
 	struct sync_in in = { .buf = m->body, .len = m->len };
 	const char *name = sync_get_name(&in);
 
-	if (name == NULL) {
+	if (name == NULL || !in_end(&in)) {
 		psync_fail(p, true, "a name that is not one");
 		return;
 	}
 	p->c.lock(p->c.ctx, m->dir, m->node);
-	psync_one(p, m->dir, m->node, name, 0, NULL);
+	if (askable(p, m, name))
+		psync_one(p, m->dir, m->node, name, 0, NULL);
 	p->c.unlock(p->c.ctx, m->dir, m->node);
 }
 
