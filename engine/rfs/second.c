@@ -436,10 +436,12 @@ second_free(struct second *s)
 	s->stop = true;
 	pthread_cond_broadcast(&s->cond);
 	pthread_mutex_unlock(&s->lock);
-	stream_free(s->stream);
+	if (s->stream != NULL)
+		stream_stop(s->stream);
 	if (s->cutter_runs)
 		pthread_join(s->cutter, NULL);
 	ssync_free(s->sync);
+	stream_free(s->stream);		/* until here its threads may want to send */
 	tables_close(&s->tables);
 	json_decref(s->conf.sync);
 	pthread_cond_destroy(&s->cond);
