@@ -100,6 +100,7 @@ answer(struct check *c, uint64_t id)
 		m = *at;
 		if (m != NULL) {
 			*at = m->next;
+			p->inbox_bytes -= m->len + sizeof(*m);
 			break;
 		}
 		if (clock_mono_ms() - since > atomic_load(&p->rei_ms))
@@ -543,6 +544,19 @@ check_new(struct psync *p)
 	return NULL;
 }
 
+/* Answers that nobody has taken.  p->lock is held */
+static void
+checked_clear(struct psync *p)
+{
+	struct msg *m;
+
+	while ((m = p->checked) != NULL) {
+		p->checked = m->next;
+		p->inbox_bytes -= m->len + sizeof(*m);
+		free(m);
+	}
+}
+
 static void *
 checker(void *arg)
 {
@@ -572,6 +586,7 @@ checker(void *arg)
 	}
 	pthread_mutex_lock(&p->lock);
 	p->checking = false;
+	checked_clear(p);
 	pthread_mutex_unlock(&p->lock);
 	return NULL;
 }
@@ -601,7 +616,6 @@ psync_check_asked(struct psync *p)
 void
 psync_check_stop(struct psync *p)
 {
-	struct msg *m;
 	bool join;
 
 	pthread_mutex_lock(&p->lock);
@@ -613,10 +627,7 @@ psync_check_stop(struct psync *p)
 	if (join)
 		pthread_join(p->checker, NULL);
 	pthread_mutex_lock(&p->lock);
-	while ((m = p->checked) != NULL) {
-		p->checked = m->next;
-		free(m);
-	}
+	checked_clear(p);
 	p->check_stop = false;
 	pthread_mutex_unlock(&p->lock);
 }

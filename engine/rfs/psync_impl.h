@@ -18,6 +18,7 @@
 #define SYNC_LISTS_MAX	16		/* lists sent and not answered */
 #define SYNC_WINDOW	(8u << 20)	/* bytes of a connection sent and not applied there */
 #define SYNC_PING	(1u << 20)	/* after so many bytes it is asked how far it is */
+#define SYNC_INBOX	(64u << 20)	/* bytes of answers that wait to be looked at: more is no secondary of ours */
 #define SYNC_THREADS_MAX 32
 #define SYNC_TICK_NS	20000000	/* a clock of a kernel may stand still so long */
 
@@ -82,6 +83,7 @@ struct psync {
 	struct request *requests;
 	int	 lists_out;
 	struct msg *first, **last;
+	size_t	 inbox_bytes;		/* of these, and of checked */
 	struct job *jobs;
 	size_t	 jobs_at, jobs_n, jobs_size;
 	int	 files_open;		/* taken by a data thread */

@@ -124,6 +124,7 @@ static void
 into_inbox(struct psync *p, const struct frame *f)
 {
 	struct msg *m = malloc(sizeof(*m) + f->body_len);
+	bool wanted, room;
 
 	if (m == NULL) {
 		stream_drop(repl_stream(p->c.repl), "no memory");
@@ -133,18 +134,26 @@ into_inbox(struct psync *p, const struct frame *f)
 	if (f->body_len > 0)
 		memcpy(m->body, f->body, f->body_len);
 	pthread_mutex_lock(&p->lock);
-	if (f->flags == SY_CHECKED && p->checking) {
-		m->next = p->checked;
-		p->checked = m;
-	} else if (f->flags == SY_CHECKED) {	/* of a verification that is over */
-		free(m);
-	} else {
-		*p->last = m;
-		p->last = &m->next;
+	wanted = f->flags == SY_CHECKED ? p->checking : !p->stop;	/* else of what is over */
+	room = p->inbox_bytes + m->len + sizeof(*m) <= SYNC_INBOX;
+	if (wanted && room) {
+		p->inbox_bytes += m->len + sizeof(*m);
+		if (f->flags == SY_CHECKED) {
+			m->next = p->checked;
+			p->checked = m;
+		} else {
+			*p->last = m;
+			p->last = &m->next;
+		}
+		pthread_cond_broadcast(&p->cond);
 	}
-	pthread_cond_broadcast(&p->cond);
 	pthread_mutex_unlock(&p->lock);
+	if (!wanted || !room)
+		free(m);
+	if (wanted && !room)
+		stream_drop(repl_stream(p->c.repl), "more answers than can be looked at");
 }
+
 
 static void
 hashed(struct psync *p, const struct frame *f)
@@ -209,6 +218,7 @@ psync_inbox_take(struct psync *p)
 	struct msg *m = p->first;
 
 	if (m != NULL) {
+		p->inbox_bytes -= m->len + sizeof(*m);
 		p->first = m->next;
 		if (p->first == NULL)
 			p->last = &p->first;

@@ -164,7 +164,7 @@ fr_finish(struct ssync *y, int conn, const struct frame *f)
 			map_cut_begin(y->c->maps[i]);
 	}
 	if (!ssync_task(y, TASK_FINISH, conn, f))
-		ssync_bad(y, "no memory");
+		ssync_bad(y, "too much is asked for at once");
 }
 
 void
@@ -234,7 +234,7 @@ ssync_frame(struct ssync *y, int conn, const struct frame *f)
 		break;
 	case SY_COMMIT:
 		if (!ssync_task(y, TASK_COMMIT, conn, f))
-			ssync_bad(y, "no memory");
+			ssync_bad(y, "too much is asked for at once");
 		break;
 	case SY_DONE:
 		fr_done(y, f);
@@ -422,6 +422,7 @@ ssync_new(struct second *s)
 	y->c = second_conf_of(s);
 	y->last = &y->first;
 	y->slow_last = &y->slow_first;
+	atomic_init(&y->names_made, (uint_fast64_t)clock_wall_us());	/* not those of a former worker */
 	pthread_mutex_init(&y->lock, NULL);
 	pthread_cond_init(&y->cond, NULL);
 	for (; y->threads <= SSYNC_THREADS; y->threads++)

@@ -106,6 +106,10 @@ names(struct ssync *y, int conn, const struct frame *f)
 	while (n < SYNC_ENTRIES_MAX && in.at < in.len && sync_get_entry(&in, &e)) {
 		struct sync_result r = { .flags = d == NULL ? SR_MISSING : 0 };
 
+		if (!tree_name_ok(e.name, strlen(e.name)) || tree_is_hidden(ours, e.name, strlen(e.name))) {
+			in.bad = true;
+			break;
+		}
 		if (t != NULL && !ssync_told(t, e.name, true))
 			break;
 		if (d != NULL && (e.flags & SE_KEEP) == 0)

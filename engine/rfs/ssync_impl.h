@@ -17,6 +17,7 @@
 
 #define SSYNC_THREADS	3		/* that hash (ours) */
 #define SSYNC_TASKS_MAX	4096		/* asked for and not answered: more is no primary of ours */
+#define SSYNC_ZONE_BYTES 20		/* of an SY_HASH */
 
 /* A folder that is being told: names that were listed or forwarded since, as hashes of 128 bits */
 struct telling { struct telling *next; uint64_t node; uint8_t dir; uint64_t (*names)[2]; uint32_t mask, used; };
@@ -35,12 +36,12 @@ struct ssync {
 	bool	 stop;
 	uint64_t life;			/* of the stream: what was asked before a break is not answered */
 	bool	 external;
-	uint64_t names_made;		/* in limbo */
+	atomic_uint_fast64_t names_made;	/* in limbo */
 	struct telling *telling;
 	struct owners owners[RFS_DIRS_MAX];	/* of our files with several names: who is it? */
 	struct task *first, **last;
 	struct task *slow_first, **slow_last;
-	int	 tasks;
+	int	 tasks, slow_tasks;	/* that wait */
 	int	 threads;
 	pthread_t thread[SSYNC_THREADS + 1];
 	/* rfsverify */
@@ -82,6 +83,7 @@ void ssync_final(struct ssync *y, const struct frame *f);
 bool ssync_task(struct ssync *y, enum task_kind kind, int conn, const struct frame *f);
 void *ssync_hasher(void *y);
 void *ssync_sweeper(void *y);
+int ssync_move_up(struct ssync *y, int dirfd, const char *name, int limbo);	/* into limbo, to be removed by the sweeper; 0 or -errno */
 bool ssync_limbo_clear(struct ssync *y, uint8_t dir);	/* what is in limbo gets names under which nobody looks for it */
 /* ssync_check.c */
 void ssync_check(struct ssync *y, int conn, const struct frame *f);

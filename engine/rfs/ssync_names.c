@@ -184,17 +184,9 @@ ssync_limbo_name(uint64_t theirs, char buf[24])
 static int
 away(struct ssync *y, uint8_t dir, int dirfd, const char *name)
 {
-	int limbo = tree_hidden(y->c->trees[dir], "limbo"), tries;
-	char to[32];
+	int rc = ssync_move_up(y, dirfd, name, tree_hidden(y->c->trees[dir], "limbo"));
 
-	for (tries = 0; tries < 1000; tries++) {
-		snprintf(to, sizeof(to), "t%llu", (unsigned long long)++y->names_made);
-		if (renameat2(dirfd, name, limbo, to, RENAME_NOREPLACE) == 0)
-			return ssync_task(y, TASK_SWEEP, 0, NULL) ? 0 : -ENOMEM;
-		if (errno != EEXIST)
-			return -errno;
-	}
-	return -EEXIST;
+	return rc != 0 ? rc : ssync_task(y, TASK_SWEEP, 0, NULL) ? 0 : -ENOMEM;
 }
 
 int
@@ -283,7 +275,7 @@ ssync_limbo(struct ssync *y, const struct frame *f)
 	const char *name = sync_get_name(&in);
 	struct tree_fd *d;
 
-	if (name == NULL) {
+	if (name == NULL || !in_end(&in) || tree_is_hidden(folder, name, strlen(name))) {
 		ssync_bad(y, "a name that is not one");
 		return;
 	}

@@ -14,13 +14,28 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Is there one already that has not begun?  It does for both. */
+static bool
+will_sweep(const struct ssync *y)
+{
+	const struct task *t;
+
+	for (t = y->slow_first; t != NULL; t = t->next)
+		if (t->kind == TASK_SWEEP && t->life == y->life)
+			return true;
+	return false;
+}
+
 bool
 ssync_task(struct ssync *y, enum task_kind kind, int conn, const struct frame *f)
 {
 	size_t len = f != NULL ? f->body_len : 0;
-	struct task *t = malloc(sizeof(*t) + len);
 	bool slow = kind != TASK_HASH;
+	struct task *t;
 
+	if (len > (slow ? 0 : SYNC_ZONES_MAX * SSYNC_ZONE_BYTES))
+		return false;
+	t = malloc(sizeof(*t) + len);
 	if (t == NULL)
 		return false;
 	memset(t, 0, sizeof(*t));
@@ -36,12 +51,17 @@ ssync_task(struct ssync *y, enum task_kind kind, int conn, const struct frame *f
 			memcpy(t->body, f->body, len);
 	}
 	pthread_mutex_lock(&y->lock);
-	if (!slow && y->tasks >= SSYNC_TASKS_MAX) {
+	if (kind == TASK_SWEEP && will_sweep(y)) {
+		pthread_mutex_unlock(&y->lock);
+		free(t);
+		return true;
+	}
+	if ((slow ? y->slow_tasks : y->tasks) >= SSYNC_TASKS_MAX) {
 		pthread_mutex_unlock(&y->lock);
 		free(t);
 		return false;
 	}
-	y->tasks += !slow;
+	*(slow ? &y->slow_tasks : &y->tasks) += 1;
 	t->life = y->life;
 	if (slow) {
 		*y->slow_last = t;
@@ -56,7 +76,7 @@ ssync_task(struct ssync *y, enum task_kind kind, int conn, const struct frame *f
 }
 
 static struct task *
-take(struct ssync *y, struct task **first, struct task ***last)
+take(struct ssync *y, struct task **first, struct task ***last, int *count)
 {
 	struct task *t;
 
@@ -68,6 +88,7 @@ take(struct ssync *y, struct task **first, struct task ***last)
 		*first = t->next;
 		if (*first == NULL)
 			*last = first;
+		(*count)--;
 	}
 	pthread_mutex_unlock(&y->lock);
 	return t;
@@ -120,10 +141,7 @@ ssync_hasher(void *arg)
 	struct task *t;
 	size_t n;
 
-	while (buf != NULL && out != NULL && (t = take(y, &y->first, &y->last)) != NULL) {
-		pthread_mutex_lock(&y->lock);
-		y->tasks--;
-		pthread_mutex_unlock(&y->lock);
+	while (buf != NULL && out != NULL && (t = take(y, &y->first, &y->last, &y->tasks)) != NULL) {
 		if (!hash(y, t, buf, out, &n))
 			ssync_bad(y, "zones that are not some");
 		else if (wanted(y, t))
@@ -136,33 +154,60 @@ ssync_hasher(void *arg)
 }
 
 /* ---- flushes, and what goes ---- */
-/* A folder with all that is in it.  The depth is bounded by what the kernel opens: each level holds a descriptor. */
-static int
-remove_below(int dirfd, const char *name)
+/* Into limbo, under a name of what goes */
+int
+ssync_move_up(struct ssync *y, int dirfd, const char *name, int limbo)
 {
-	int fd, rc = 0;
-	struct dirent *e;
-	DIR *d;
+	char to[32];
 
-	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
-		return 0;
-	if (errno != EISDIR && errno != EPERM)
-		return -errno;
-	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	d = fd >= 0 ? fdopendir(fd) : NULL;
+	for (;;) {
+		snprintf(to, sizeof(to), "t%llu", (unsigned long long)atomic_fetch_add(&y->names_made, 1));
+		if (renameat2(dirfd, name, limbo, to, RENAME_NOREPLACE) == 0)
+			return 0;
+		if (errno != EEXIST)
+			return -errno;
+	}
+}
+
+/* What is in a folder of limbo goes; folders in it that hold something come into limbo themselves: so no depth takes more than one descriptor, and no stack */
+static int
+empty(struct ssync *y, int limbo, const char *name)
+{
+	int fd = openat(limbo, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), rc = 0;
+	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *e;
+
 	if (d == NULL) {
 		rc = -errno;
 		if (fd >= 0)
 			close(fd);
 		return rc;
 	}
-	while ((e = readdir(d)) != NULL)
-		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 && (rc = remove_below(fd, e->d_name)) != 0)
-			break;
+	while (rc == 0 && (e = readdir(d)) != NULL) {
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+			continue;
+		if (unlinkat(fd, e->d_name, 0) == 0 || errno == ENOENT)
+			continue;
+		if (errno != EISDIR && errno != EPERM)
+			rc = -errno;
+		else if (unlinkat(fd, e->d_name, AT_REMOVEDIR) != 0)
+			rc = errno == ENOTEMPTY || errno == EEXIST ? ssync_move_up(y, fd, e->d_name, limbo) : -errno;
+	}
 	closedir(d);
-	if (rc == 0 && unlinkat(dirfd, name, AT_REMOVEDIR) != 0)
-		rc = -errno;
 	return rc;
+}
+
+static int
+remove_one(struct ssync *y, int limbo, const char *name)
+{
+	int rc;
+
+	if (unlinkat(limbo, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != EISDIR && errno != EPERM)
+		return -errno;
+	rc = empty(y, limbo, name);
+	return rc == 0 && unlinkat(limbo, name, AT_REMOVEDIR) != 0 && errno != ENOENT ? -errno : rc;
 }
 
 static void
@@ -171,15 +216,19 @@ sweep(struct ssync *y, uint8_t dir)
 	int limbo = tree_hidden(y->c->trees[dir], "limbo"), fd = openat(limbo, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = 0;
 	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
 	struct dirent *e;
+	bool more = true;
 
 	if (d == NULL) {
 		if (fd >= 0)
 			close(fd);
 		return;
 	}
-	while ((e = readdir(d)) != NULL)	/* "t...": what nobody looks for any more */
-		if (e->d_name[0] == 't' && rc == 0)
-			rc = remove_below(limbo, e->d_name);
+	for (; more && rc == 0; rewinddir(d))	/* what came into limbo meanwhile, too */
+		for (more = false; rc == 0 && (e = readdir(d)) != NULL; )	/* "t...": what nobody looks for any more */
+			if (e->d_name[0] == 't') {
+				more = true;
+				rc = remove_one(y, limbo, e->d_name);
+			}
 	closedir(d);
 	if (rc != 0)
 		ssync_error(y, dir, "removing a folder", rc);
@@ -206,7 +255,7 @@ ssync_sweeper(void *arg)
 	bool ok;
 	int i;
 
-	while ((t = take(y, &y->slow_first, &y->slow_last)) != NULL) {
+	while ((t = take(y, &y->slow_first, &y->slow_last, &y->slow_tasks)) != NULL) {
 		for (i = 0; t->kind != TASK_COMMIT && i < y->c->dirs; i++)
 			sweep(y, (uint8_t)i);
 		ok = t->kind != TASK_SWEEP && wanted(y, t) && on_disk(y) && wanted(y, t);

@@ -258,10 +258,10 @@ sync_get_zone(struct sync_in *i, struct sync_zone *z)
 const char *
 sync_get_name(struct sync_in *i)
 {
-	size_t n = i->len - i->at;
-	const char *s = (const char *)in_bytes(i, n);
+	const uint8_t *end = i->bad || i->at == i->len ? NULL : memchr(i->buf + i->at, '\0', i->len - i->at);
+	const char *s = end != NULL ? (const char *)in_bytes(i, (size_t)(end - (i->buf + i->at)) + 1) : NULL;
 
-	if (s == NULL || n < 2 || s[n - 1] != '\0' || !tree_name_ok(s, n - 1)) {
+	if (s == NULL || !tree_name_ok(s, strlen(s))) {
 		i->bad = true;
 		return NULL;
 	}

@@ -107,7 +107,7 @@ bool sync_get_result(struct sync_in *i, struct sync_result *r);
 uint32_t sync_zone(const struct sync_result *r, uint32_t index);
 void sync_put_zone(struct sync_out *o, const struct sync_zone *z);
 bool sync_get_zone(struct sync_in *i, struct sync_zone *z);
-/* A name as a body: with NUL; NULL: it is not one */
+/* The next name of a body, with NUL; NULL: it is not one */
 const char *sync_get_name(struct sync_in *i);
 
 /* xattrs in one blob, sorted by name: name length (1), name with NUL, length (4), value */

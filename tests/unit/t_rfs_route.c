@@ -398,7 +398,7 @@ test_names(void **state)
 	for (i = 0; i < ARRAY_LEN(rows); i++) {
 		struct sync_in in = { .buf = (const uint8_t *)rows[i].body, .len = rows[i].len };
 
-		assert_int_equal(sync_get_name(&in) != NULL, rows[i].ok);
+		assert_int_equal(sync_get_name(&in) != NULL && in_end(&in), rows[i].ok);
 	}
 }
 
