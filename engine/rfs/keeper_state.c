@@ -327,16 +327,20 @@ is_synced(struct keeper *k)
 static void
 tell_kbs(struct keeper *k)
 {
-	static const char *const names[] = { "rfs_bandwidth.replication", "rfs_bandwidth.reintegration", "rfs.netin_bandwidth", "rfs.netout_bandwidth" };
+	/* the first two by the names of 7.4 and of 8.2 */
+	static const struct { const char *name; int at; bool primary; } rows[] = {
+		{ "rfs_bandwidth.replication", 0, true }, { "rfs_bandwidth.reintegration", 1, true }, { "rfs.rep_bandwidth", 0, true },
+		{ "rfs.rei_bandwidth", 1, true }, { "rfs.netin_bandwidth", 2, false }, { "rfs.netout_bandwidth", 3, false },
+	};
 	char text[24];
 	size_t i;
 
-	for (i = 0; i < ARRAY_LEN(names); i++) {
-		snprintf(text, sizeof(text), "%" PRId64, k->kbs[i]);
-		if (k->term && (i >= 2 || k->kind == ROLE_PRIMARY))
-			tell(k, names[i], text, false);
+	for (i = 0; i < ARRAY_LEN(rows); i++) {
+		snprintf(text, sizeof(text), "%" PRId64, k->kbs[rows[i].at]);
+		if (k->term && (!rows[i].primary || k->kind == ROLE_PRIMARY))
+			tell(k, rows[i].name, text, false);
 		else
-			untell(k, names[i]);
+			untell(k, rows[i].name);
 	}
 }
 
