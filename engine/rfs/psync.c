@@ -372,8 +372,9 @@ decide(struct psync *p)
 	}
 	if (p->match == MATCH_FULL)
 		p->c.event(p->c.ctx, json_pack("{s:s}", "event", "full-begun"));
-	psync_log(p, MSG_RFS_MODE, "Reintegration of %s: %s", p->c.names[0],
-	    p->mode == MODE_DATE ? "files changed since a date" : p->mode == MODE_EXTERNAL ? "external" : words[p->match]);
+	for (i = 0; i < p->c.dirs; i++)
+		psync_log(p, MSG_RFS_MODE, "Reintegration of %s: %s", p->c.names[i],
+		    p->mode == MODE_DATE ? "files changed since a date" : p->mode == MODE_EXTERNAL ? "external" : words[p->match]);
 	if (p->match == MATCH_FORK)
 		psync_log(p, MSG_RFS_FORK, "Histories have forked: what this server wrote alone is replaced by the primary's data");
 	return true;
