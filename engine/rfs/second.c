@@ -185,6 +185,12 @@ down(void *ctx, const char *why)
 }
 
 static void
+cannot(void *ctx, const char *why)
+{
+	event(ctx, json_pack("{s:s, s:b, s:s, s:s}", "event", "peer", "up", false, "node", "", "why", why));
+}
+
+static void
 reader(void *ctx)
 {
 	(void)ctx;
@@ -374,7 +380,7 @@ frame(void *ctx, int conn, const struct frame *f)
 struct second *
 second_new(const struct second_conf *conf, char *err, size_t errsize)
 {
-	struct stream_hooks hooks = { .up = up, .down = down, .frame = frame, .idle = idle, .reader = reader };
+	struct stream_hooks hooks = { .up = up, .down = down, .frame = frame, .idle = idle, .reader = reader, .cannot = cannot };
 	struct second *s = calloc(1, sizeof(*s));
 
 	if (s == NULL) {

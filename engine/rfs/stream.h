@@ -36,6 +36,7 @@ struct stream_hooks {
 	void (*frame)(void *ctx, int conn, const struct frame *f);	/* in the reader thread of that connection; f and its body are borrowed */
 	void (*idle)(void *ctx, int conn);	/* likewise, or NULL: what had come is told, before it waits for more */
 	void (*reader)(void *ctx);		/* or NULL: a reader thread begins */
+	void (*cannot)(void *ctx, const char *why);	/* or NULL: the secondary has not been able to connect for a while; now and then, in the stream's thread */
 };
 struct stream *stream_new(const struct stream_conf *conf, const struct stream_hooks *hooks);
 /* What is said first: of connection mine->conn, -1 all; before stream_start() and whenever it changes (module, node, role, session, conns are filled in) */

@@ -18,6 +18,8 @@
 
 #define WAIT_MIN_MS	100
 #define WAIT_MAX_MS	1000
+#define CANNOT_MS	5000	/* of trying: a primary that is about to listen needs less (ours) */
+#define CANNOT_AGAIN_MS	60000	/* between two words about it (ours) */
 
 struct try { int fd; SSL *ssl; uint8_t *buf; size_t have; };
 
@@ -206,16 +208,16 @@ attempt_all(struct stream *s, struct try *t, char *err, size_t errsize)
 }
 
 static bool
-establish(struct stream *s)
+establish(struct stream *s, char err[SK_TEXT_MAX])
 {
 	struct try t[STREAM_CONNS_MAX] = { 0 };
-	char err[SK_TEXT_MAX] = "";
 	bool ok;
 	int i;
 
 	for (i = 0; i < s->conf.conns; i++)
 		t[i].fd = -1;
-	ok = attempt_all(s, t, err, sizeof(err));
+	err[0] = '\0';
+	ok = attempt_all(s, t, err, SK_TEXT_MAX);
 	if (ok)
 		stream_begin(s);
 	for (i = 0; i < s->conf.conns; i++) {
@@ -235,15 +237,30 @@ establish(struct stream *s)
 	return ok;
 }
 
+/* Tries since; *said: when that was told last, 0 never */
+static void
+failed(struct stream *s, const char *why, int64_t since, int64_t *said)
+{
+	int64_t now = clock_mono_ms();
+
+	if (s->hooks.cannot == NULL || stream_stopping(s) || now - since < CANNOT_MS || (*said != 0 && now - *said < CANNOT_AGAIN_MS))
+		return;
+	*said = now;
+	s->hooks.cannot(s->hooks.ctx, why);
+}
+
 void
 stream_connect(struct stream *s)
 {
+	int64_t until, since = clock_mono_ms(), said = 0;
+	char err[SK_TEXT_MAX];
 	struct pollfd p[1];
-	int64_t until;
 	int wait = WAIT_MIN_MS;
 
 	while (!stream_stopping(s)) {
-		if (establish(s)) {
+		if (!establish(s, err)) {
+			failed(s, err, since, &said);
+		} else {
 			until = clock_mono_ms();
 			stream_live(s);
 			while (!stream_stopping(s) && !stream_broken(s))
@@ -253,6 +270,8 @@ stream_connect(struct stream *s)
 			stream_end(s);
 			if (clock_mono_ms() - until >= WAIT_MAX_MS)
 				wait = WAIT_MIN_MS;	/* not one of those whom the other side drops at once, again and again */
+			since = clock_mono_ms();
+			said = 0;
 		}
 		until = clock_mono_ms() + wait;
 		while (!stream_stopping(s) && clock_mono_ms() < until)
