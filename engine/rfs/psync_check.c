@@ -30,7 +30,7 @@
 #define BATCH_BYTES	(32u << 20)
 #define WHY_MAX		200
 
-struct item { struct listed l; uint64_t zones, bytes; bool look; char name[RFS_NAME_LEN + 1]; };
+struct item { struct listed l; uint64_t zones, bytes; bool look, attr; char name[RFS_NAME_LEN + 1]; };
 struct piece { uint64_t id; int first, n; };
 struct check {
 	struct psync *p;
@@ -385,15 +385,18 @@ look_at_files(struct check *c)
 			continue;
 		c->log.files += S_ISREG(it->l.mode);
 		c->log.total_bytes += it->l.size;
-		if (ask_exactly && attributes_differ(c, it->l.node))
-			check_log_file(&c->log, c->rel, it->name, "differs", it->l.size, 0, 0, "attributes");
+		it->attr = ask_exactly && attributes_differ(c, it->l.node);
 		if (S_ISREG(it->l.mode))
 			contents(c, it);
 	}
 	settle(c);
-	for (i = 0; i < c->n; i++)
-		if (c->items[i].look && c->items[i].zones > 0)
-			check_log_file(&c->log, c->rel, c->items[i].name, "differs", c->items[i].l.size, c->items[i].zones, c->items[i].bytes, "contents");
+	for (i = 0; i < c->n; i++) {
+		const struct item *it = &c->items[i];
+		const char *why = it->zones == 0 ? "attributes" : it->attr ? "contents, attributes" : "contents";
+
+		if (it->look && (it->zones > 0 || it->attr))	/* one line a file: it counts once */
+			check_log_file(&c->log, c->rel, it->name, "differs", it->l.size, it->zones, it->bytes, why);
+	}
 	c->n = 0;
 }
 
