@@ -178,7 +178,7 @@ attributes(struct place *p)
 		if (fd >= 0 && fd != p->child)
 			close(fd);
 	}
-	if (rc == 0 && (!p->made || e->xattrs_len > 0)) {
+	if (rc == 0 && (!p->made || e->xattrs_len > 0 || times)) {	/* what is made may have an ACL of its folder; files and folders are looked at later */
 		snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", p->fd, e->name);
 		rc = sync_xattrs_write(path, false, p->y->c->acl, e->xattrs, e->xattrs_len);
 	}
