@@ -69,8 +69,8 @@ name_to_node(const struct tree *t, int dirfd, const char *name, uint64_t *node)
 	struct handle h = { .h.handle_bytes = 8 };
 	int id;
 
-	if (name_to_handle_at(dirfd, name, &h.h, &id, *name == '\0' ? AT_EMPTY_PATH : 0) == -1)
-		return -errno;
+	if (name_to_handle_at(dirfd, name, &h.h, &id, *name == '\0' ? AT_EMPTY_PATH : 0) == -1)	/* longer handles, or none: not of our file system */
+		return errno == EOVERFLOW || errno == EOPNOTSUPP ? -EXDEV : -errno;
 	if (id != t->mount_id)
 		return -EXDEV;
 	if (h.h.handle_type != HANDLE_TYPE || h.h.handle_bytes != 8)
