@@ -407,8 +407,8 @@ look_up_syncat(struct keeper *k)
 	if (k->conf.rfs.syncat[0] == '\0' || minute == k->minute)
 		return;
 	k->minute = minute;
-	if (!k->st.syncat_down || localtime_r(&at, &tm) == NULL || !conf_cron_is_due(&k->cron, &tm))
-		return;
+	if (!k->st.syncat_down || k->st.synced_ms / 60000 == (int64_t)minute || localtime_r(&at, &tm) == NULL || !conf_cron_is_due(&k->cron, &tm))
+		return;		/* this keeper may be younger than what was done in this minute */
 	k->st.syncat_down = false;
 	save_lazily(k);
 }
