@@ -37,6 +37,13 @@ mod_settled(const struct mod *m)
 	    (m->state == S_ALONE || m->state == S_PRIM || m->state == S_SECOND || m->state == S_UP);
 }
 
+/* A synchronisation takes hours: a rule that has the module wait or stop does not wait for its end (that on the flow's network, say). */
+static bool
+judged(const struct mod *m)
+{
+	return mod_settled(m) || (m->state == S_SYNC && m->deferred == E_NONE);
+}
+
 static int64_t
 period(const struct mod *m)
 {
@@ -287,6 +294,8 @@ judge_running(struct mod *m)
 	struct mod_failover *f = &m->fo;
 	int rule = first_running(m), order = order_of(m, rule);
 
+	if (m->state == S_SYNC && order != RULE_WAIT && order != RULE_STOP && order != RULE_STOPSTART)
+		rule = NO_RULE;
 	if (f->hold == HOLD_PENDING)
 		forget(m);
 	if (!due(m, rule))
@@ -324,7 +333,7 @@ mod_failover(struct mod *m)
 		evaluate(m);
 	if (waiting(m) && m->run_seq == 0)
 		judge_waiting(m);
-	else if (mod_settled(m))
+	else if (judged(m))
 		judge_running(m);
 	else
 		judge_busy(m);
@@ -347,7 +356,7 @@ mod_failover_next(const struct mod *m)
 
 	if (f->rules == NULL || m->state == S_STOP)
 		return INT64_MAX;
-	if (mod_failover_due(m) < f->next_ms && (mod_settled(m) || (waiting(m) && m->run_seq == 0)))
+	if (mod_failover_due(m) < f->next_ms && (judged(m) || (waiting(m) && m->run_seq == 0)))
 		return mod_failover_due(m);
 	return f->next_ms;
 }

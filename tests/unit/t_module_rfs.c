@@ -19,7 +19,9 @@ static const char default_rules[] =
     " (rfs.swapping == down && rfs.uptodate == down && remote.rfs.uptodate == unknown) ||"
     " (rfs.uptodate == unknown && remote.rfs.uptodate == down)) then wait();"
     "lastprim_server: if (rfs.uptodate == down && remote.rfs.uptodate == down && rfs.lastprimstate == up &&"
-    " remote.rfs.lastprimstate == down) then rfs.uptodate=up;";
+    " remote.rfs.lastprimstate == down) then rfs.uptodate=up;"
+    "flow_check: if (heartbeat.flow == down && (rfs.uptodate == down || rfs.uptodate == unknown)) then wait();"
+    "tcp_failure: if (tcp.? == down) then restart();";
 
 static void
 resource(int i, const char *name, bool up)
@@ -214,6 +216,25 @@ test_operators_do_not_wait_for_a_synchronisation(void **state)
 		pass(60);
 		state_is(1, cases[i].end);
 	}
+}
+
+static void
+test_a_rule_does_not_wait_for_a_synchronisation(void **state)
+{
+	sync_up();
+	resource(1, "tcp.of_the_primary", false);
+	pass(1000);
+	state_is(1, S_SYNC);
+	resource(1, "heartbeat.flow", false);
+	pass(110);
+	assert_int_equal(said(1, "Action wait from failover rule flow_check"), 1);
+	facts(1, false, false, true);
+	pass(1000);
+	state_is(1, S_BLOCKED);
+	state_is(0, S_ALONE);
+	resource(1, "heartbeat.flow", true);
+	pass(1000);
+	state_is(1, S_SYNC);
 }
 
 /* ---- alone ---- */
@@ -691,7 +712,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_second_only_when_both_sides_say_so), T(test_synced_for_a_primary_that_is_not_paired), T(test_the_primary_leaves_while_synchronising),
-		T(test_synchronisation_fails), T(test_operators_do_not_wait_for_a_synchronisation), T(test_the_secondary_is_dropped),
+		T(test_synchronisation_fails), T(test_operators_do_not_wait_for_a_synchronisation), T(test_a_rule_does_not_wait_for_a_synchronisation),
+		T(test_the_secondary_is_dropped),
 		T(test_a_secondary_that_runs_scripts_is_dropped), T(test_alone_while_scripts_block),
 		T(test_nobody_is_let_alone_beside_one_that_may_take_over), T(test_nobody_is_let_alone_beside_one_that_synchronises),
 		T(test_writes_of_a_primary_that_is_cut_off_fail), T(test_writes_of_a_primary_that_stops_do_not_fail),
