@@ -20,7 +20,7 @@ rfs_needs() {	# rfs_needs PROGRAM...
 
 rfs_xml() {	# rfs_xml [SERVICE-ATTRIBUTES [RFS-ATTRIBUTES [INSIDE]]]: INSIDE: what stands in <rfs> instead of the one folder
 	local inside=${3:-"<replicated dir=\"$REP\" mode=\"read_only\"/>"}
-	app_xml "${1:-}" | sed "s|^    <user |    <rfs ${2:-}>$inside</rfs>\n&|"
+	app_xml "${1:-}" | RFS="    <rfs ${2:-}>$inside</rfs>" awk '/^    <user / { print ENVIRON["RFS"] } { print }'
 }
 
 rfs_install() {	# rfs_install NODE...: with an empty folder on each; configuration from stdin
