@@ -141,7 +141,8 @@ class Rfsd:
                 pass
         return 0
 
-    def kill_worker(self):
+    def kill_worker(self):              # None: there is none; one that was killed just before is replaced in a moment
+        until(self.worker)
         pid = self.worker()
         if pid:
             os.kill(pid, signal.SIGKILL)
