@@ -376,7 +376,7 @@ serve_start(struct serve *s, struct repl *r, struct psync *ps, char *err, size_t
 {
 	s->repl = r;
 	signal(SIGXFSZ, SIG_IGN);
-	if (!orphans_start(s, err, errsize))
+	if (!orphans_start(s, err, errsize) || !refused_start(s, err, errsize))
 		return false;
 	op_thread_init();
 	replay(s);
@@ -418,5 +418,6 @@ serve_stop(struct serve *s)
 		}
 		pthread_join(s->threads[i].thread, NULL);
 	}
+	refused_stop(s);
 	orphans_stop(s);
 }

@@ -61,12 +61,14 @@ struct shm {
 _Static_assert(sizeof(struct shm) <= SHM_HEAD, "head of the shared memory");
 
 struct orphans;
+struct refusals;
 struct serve {
 	struct serve_conf conf;
 	struct shm	*shm;
 	struct slot	*slots;
 	struct repl	*repl;
 	struct orphans	*orphans;
+	struct refusals	*refusals;
 	struct { pthread_mutex_t lock; } stripes[STRIPES];
 	bool		 there[SERVE_SLOTS];	/* of a slot: in memory */
 	uint32_t	 turn[SERVE_SLOTS];	/* odd: between repl_prepare() and applied */
@@ -121,5 +123,11 @@ void orphans_add(struct serve *s, int dir, uint64_t node, bool named);	/* named:
 void orphans_forget(struct serve *s, int dir, uint64_t node);		/* the kernel has forgotten it, perhaps */
 void dead_add(struct serve *s, int dir, uint64_t node, const struct stat *st);
 bool dead_get(struct serve *s, int dir, uint64_t node, struct fuse_attr *a);
+
+/* serve_refused.c: the kernel has taken it before, and the disk has not */
+bool refused_start(struct serve *s, char *err, size_t errsize);
+void refused_stop(struct serve *s);
+bool refused_size(struct serve *s, const struct rfs_op *op);	/* the file is as long as the kernel has told; true: it has become so.  The node is held */
+void refused_pages(struct serve *s, int dir, uint64_t nodeid);	/* the kernel forgets them, soon */
 
 #endif

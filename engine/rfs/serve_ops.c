@@ -326,6 +326,20 @@ finish(struct serve *s, struct slot *z, enum repl_sent sent)
 	return true;
 }
 
+/* A write that the disk has refused: the secondary, if it has it, gets what is here; the kernel, if its cache has taken it, is not believed any more */
+static void
+refused(struct serve *s, struct slot *z, const struct rfs_op *op, enum repl_sent sent, size_t done)
+{
+	bool cached = (((const struct fuse_write_in *)slot_arg(z))->write_flags & FUSE_WRITE_CACHE) != 0, grown = cached && refused_size(s, op);
+
+	if (sent == REPL_WAIT)
+		repl_repair(s->repl, op->dir, op->node, op->off + done, op->data_len - done);
+	else if (grown && !z->local)
+		repl_repair(s->repl, op->dir, op->node, op->off, 0);
+	if (cached)
+		refused_pages(s, z->dir, slot_head(z)->nodeid);
+}
+
 /* op is in the ticket, what look() found in the slot.  again: it may have been done before */
 static bool
 carry_out(struct serve *s, struct slot *z, bool again)
@@ -359,8 +373,8 @@ carry_out(struct serve *s, struct slot *z, bool again)
 	turn(s, z);
 	if (res.err == 0)
 		after(s, z, op, &gone);
-	else if (sent == REPL_WAIT && op->type == OP_WRITE)
-		repl_repair(s->repl, op->dir, op->node, op->off + res.done, op->data_len - res.done);
+	else if (op->type == OP_WRITE)
+		refused(s, z, op, sent, res.done);
 	op->orphan = false;
 	z->err = res.err;
 	build(s, z, op, &res);
@@ -426,8 +440,8 @@ send_again(struct serve *s, struct slot *z)
 	lock_all(s, &locks, op);
 	if (!z->local && (z->err == 0 || (op->type == OP_WRITE && z->ticket.seq != 0)))
 		sent = repl_submit(s->repl, &z->ticket);
-	if (sent == REPL_WAIT && z->err != 0)
-		repl_repair(s->repl, op->dir, op->node, op->off, op->data_len);
+	if (op->type == OP_WRITE && z->err != 0)
+		refused(s, z, op, sent, 0);
 	unlock_all(s, &locks);
 	return finish(s, z, sent);
 }

@@ -323,6 +323,86 @@ t_mtime_of_a_change_that_was_killed_halfway(void **state)
 	world_end(&w);
 }
 
+/* ---- a full disk ---- */
+
+#define LARGE 300000
+
+/* What is read, and how long it is, is what the folder behind the mount has */
+static int
+as_below(const struct world *w, const char *name)
+{
+	static char seen[LARGE + 1], below[LARGE + 1];
+	char path[1200];
+	int one, two;
+	bool same;
+
+	snprintf(path, sizeof(path), "%s/%s", w->mounted, name);
+	CHECK((one = open(path, O_RDONLY)) != -1);
+	snprintf(path, sizeof(path), "%s/%s", w->backing, name);
+	CHECK((two = open(path, O_RDONLY)) != -1);
+	CHECK(pread(one, seen, sizeof(seen), 0) == LARGE && pread(two, below, sizeof(below), 0) == LARGE);
+	same = memcmp(seen, below, LARGE) == 0;
+	return close(one) == -1 || close(two) == -1 || !same;
+}
+
+/* The kernel takes what there is no room for; who waits hears it, and nobody sees it afterwards */
+static int
+write_too_much(const struct world *w, void *arg)
+{
+	static char buf[LARGE];
+	off_t size = 0, step = 16 << 20;
+	char path[1200];
+	int fd, ballast, i;
+
+	snprintf(path, sizeof(path), "%s/f", w->mounted);
+	CHECK((fd = open(path, O_RDWR | O_CREAT, 0644)) != -1 && write(fd, "old", 3) == 3 && fsync(fd) == 0);
+	snprintf(path, sizeof(path), "%s/ballast", w->base);
+	CHECK((ballast = open(path, O_RDWR | O_CREAT, 0600)) != -1);
+	while (step >= 1024)
+		if (posix_fallocate(ballast, size, step) == 0)
+			size += step;
+		else
+			step /= 2;
+	memset(buf, 'n', sizeof(buf));
+	CHECK(pwrite(fd, buf, sizeof(buf), 0) == sizeof(buf));
+	CHECK(fsync(fd) == -1 && errno == ENOSPC);
+	for (i = 0; i < 10000 && as_below(w, "f") != 0; i++)	/* it is asked to forget beside the answer */
+		usleep(1000);
+	CHECK(as_below(w, "f") == 0);
+	CHECK(pread(fd, buf, sizeof(buf), 0) == sizeof(buf) && buf[LARGE - 1] == 0);
+	CHECK(ftruncate(ballast, 0) == 0 && close(ballast) == 0);
+	memset(buf, 'm', sizeof(buf));
+	CHECK(pwrite(fd, buf, sizeof(buf), 0) == sizeof(buf) && fsync(fd) == 0 && close(fd) == 0);
+	CHECK(as_below(w, "f") == 0);
+	return 0;
+}
+
+static void
+t_pages_that_a_full_disk_refused(void **state)
+{
+	char dir[] = "/tmp/rfs-full-XXXXXX", command[600], *tmp = getenv("TMPDIR");
+	struct world w;
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(command, sizeof(command), "truncate -s 24M %s.img && mkfs.ext4 -q -m 0 %s.img && mount -o loop %s.img %s", dir, dir, dir, dir);
+	if (system(command) == 0) {
+		tmp = tmp != NULL ? strdup(tmp) : NULL;
+		setenv("TMPDIR", dir, 1);
+		world_begin(&w, WORLD_LOCAL, NULL);
+		on(&w, write_too_much, NULL);
+		world_end(&w);
+		if (tmp != NULL)
+			setenv("TMPDIR", tmp, 1);
+		else
+			unsetenv("TMPDIR");
+		free(tmp);
+	} else {
+		print_message("no loop device here\n");
+	}
+	snprintf(command, sizeof(command), "umount %s 2>/dev/null; rmdir %s; rm -f %s.img", dir, dir, dir);
+	assert_int_equal(system(command), 0);
+}
+
 /* ---- our own ---- */
 
 #define AT(buf, name) (snprintf(buf, sizeof(buf), "%s/" name, w->mounted), buf)
@@ -498,7 +578,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(t_private), cmocka_unit_test(t_hidden), cmocka_unit_test(t_orphans),
 		cmocka_unit_test(t_late_acknowledgement),
 		cmocka_unit_test(t_mtime_of_a_truncate_to_the_same_size), cmocka_unit_test(t_mtime_set_behind_a_write_that_was_killed),
-		cmocka_unit_test(t_mtime_of_a_change_that_was_killed_halfway),
+		cmocka_unit_test(t_mtime_of_a_change_that_was_killed_halfway), cmocka_unit_test(t_pages_that_a_full_disk_refused),
 	};
 
 	if (geteuid() != 0 || access("/dev/fuse", R_OK | W_OK) != 0) {
