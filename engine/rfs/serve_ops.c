@@ -263,9 +263,7 @@ build(struct serve *s, struct slot *z, const struct rfs_op *op, const struct rfs
 		serve_out(z, err, &made, slot_head(z)->opcode == FUSE_CREATE ? sizeof(made) : sizeof(made.e));
 		return;
 	case OP_WRITE:
-		/* what fitted, as a local disk would say it; of the cache's pages the kernel wants to know that not all did */
-		if (err != 0 && res->done > 0 && (((const struct fuse_write_in *)slot_arg(z))->write_flags & FUSE_WRITE_CACHE) == 0)
-			err = 0;
+		/* also where some of it fitted: of less than all the kernel makes EIO (FUSE_ASYNC_DIO) */
 		serve_out(z, err, &w, sizeof(w));
 		return;
 	case OP_SETATTR:

@@ -352,7 +352,8 @@ write_too_much(const struct world *w, void *arg)
 	static char buf[LARGE];
 	off_t size = 0, step = 16 << 20;
 	char path[1200];
-	int fd, ballast, i;
+	int fd, ballast, direct, i;
+	void *aligned;
 
 	snprintf(path, sizeof(path), "%s/f", w->mounted);
 	CHECK((fd = open(path, O_RDWR | O_CREAT, 0644)) != -1 && write(fd, "old", 3) == 3 && fsync(fd) == 0);
@@ -370,6 +371,13 @@ write_too_much(const struct world *w, void *arg)
 		usleep(1000);
 	CHECK(as_below(w, "f") == 0);
 	CHECK(pread(fd, buf, sizeof(buf), 0) == sizeof(buf) && buf[LARGE - 1] == 0);
+	/* past the cache, where its first block has a place and its second one none */
+	snprintf(path, sizeof(path), "%s/f", w->mounted);
+	CHECK((direct = open(path, O_WRONLY | O_DIRECT)) != -1 && posix_memalign(&aligned, 4096, 8192) == 0);
+	memset(aligned, 'd', 8192);
+	CHECK(pwrite(direct, aligned, 8192, 0) == -1 && errno == ENOSPC);
+	CHECK(close(direct) == 0);
+	free(aligned);
 	CHECK(ftruncate(ballast, 0) == 0 && close(ballast) == 0);
 	memset(buf, 'm', sizeof(buf));
 	CHECK(pwrite(fd, buf, sizeof(buf), 0) == sizeof(buf) && fsync(fd) == 0 && close(fd) == 0);
