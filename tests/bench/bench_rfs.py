@@ -13,7 +13,7 @@
 #   -x  more attributes of <rfs>
 # environment: LAB_SAFE_TREE; TEST_BUILDDIR with tests/bench/bench_rfs_io (make tests/bench/bench_rfs_io); LAB_DISKS=/dev/shm keeps the machine's disk out.
 # needs: glusterfs-server, libfuse3-dev, rsync, postgresql
-import argparse, glob, os, re, shutil, statistics, subprocess, sys, tempfile, time
+import argparse, glob, os, re, shutil, statistics, subprocess, sys, tempfile, threading, time
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 LAB = HERE + "/../lab/lab"
@@ -244,22 +244,51 @@ class Bench:
                 pass
         return out
 
+    def peak(self, go):
+        """the most that each node's processes had while go() ran; and what go() gave"""
+        most, stop = {"n1": {}, "n2": {}}, threading.Event()
+
+        def look():
+            while not stop.wait(0.05):
+                for node in most:
+                    for name, kib in self.rss(node).items():
+                        most[node][name] = max(kib, most[node].get(name, 0))
+        t = threading.Thread(target=look)
+        t.start()
+        try:
+            got = go()
+        finally:
+            stop.set()
+            t.join()
+        return most, got
+
     def once_memory(self):
-        files = 200000
+        files = self.args.memory
         self.restart_empty(lambda: None)
         self.synced("start")
-        before = self.rss("n1"), self.rss("n2")
-        for i in range(files // 10000):
-            self.run_io("create", "/srv/replicated/m%d" % i, "10000", "0")
-        for node, was in zip(("n1", "n2"), before):
-            now = self.rss(node)
-            more = sum(now.values()) - sum(was.values())
-            print("memory after %d files were made, %s: %s KiB, before %s: %.0f MB more per million files" % (files, node, now, was, more / 1024 * 1e6 / files), flush=True)
+        before = {node: self.rss(node) for node in ("n1", "n2")}
+
+        def tell(what, now):
+            for node in before:
+                more = (now[node].get("worker", 0) + now[node].get("keeper", 0) - sum(before[node].values())) / 1024
+                print("memory, %d files, %s, %s: %s KiB, %.0f MB more than with none: %.0f MB per million files (limit 300)" %
+                      (files, what, {"n1": "primary", "n2": "secondary"}[node], now[node], more, more * 1e6 / files), flush=True)
+
+        def make():
+            for i in range(files // 10000):
+                self.run_io("create", "/srv/replicated/m%d" % i, "10000", str(self.args.memory_bytes))
+        most, _ = self.peak(make)
+        tell("while they are made", most)
         self.sk("n2", "stop")
         self.sk("n1", "waitstate", "ALONE", "-t", "60")
-        t, text = self.synced("second", "fullsync")
-        for node in ("n1", "n2"):
-            print("memory after a full synchronisation of %d files (%.1f s), %s: %s KiB" % (files, t, node, self.rss(node)), flush=True)
+        self.sh("n2", "rm -rf /srv/replicated/*")
+        most, (t, text) = self.peak(lambda: self.synced("second", "fullsync"))
+        tell("while all are copied to an empty folder (%.1f s)" % t, most)
+        tell("afterwards", {node: self.rss(node) for node in before})
+        self.sk("n2", "stop")
+        self.sk("n1", "waitstate", "ALONE", "-t", "60")
+        most, (t, text) = self.peak(lambda: self.synced("second", "fullsync"))
+        tell("while all are compared (%.1f s)" % t, most)
 
     # ---- the table ----
 
@@ -309,6 +338,8 @@ def main():
     p.add_argument("-x", default="")
     p.add_argument("--files", type=int, default=10000, help="of create")
     p.add_argument("--mib", type=int, default=1024, help="of write, read, random")
+    p.add_argument("--memory", type=int, default=200000, help="files of memory")
+    p.add_argument("--memory-bytes", type=int, default=0, help="bytes of each of them")
     p.add_argument("--seconds", type=int, default=15, help="of pgbench")
     p.add_argument("-k", action="store_true", help="leave the lab up")
     Bench(p.parse_args()).run()
