@@ -268,7 +268,7 @@ leave_primary(struct keeper *k)
 		start_job(k, k->goal == KEEP_OFF ? MOUNT_LINK : MOUNT_BIND, k->w.on && !k->nosync);
 		if (k->asked)
 			keep_leave_late(k, GRANT_MS);
-	} else if (k->goal == KEEP_GIVEN && !k->given && k->cut_off) {
+	} else if (k->goal == KEEP_GIVEN && !k->given && (k->cut_off || !k->st.paired)) {
 		keep_fail(k, "the other server is not there to take what it is given");
 	} else if (k->goal == KEEP_GIVEN && !k->given && k->w.on) {
 		if (!k->give_sent && k->w.ready) {

@@ -165,7 +165,10 @@ keep_state_primary(struct keeper *k, char *err, size_t errsize)
 	apply_force(k);
 	s->lastprim = true;
 	s->syncat_down = false;
-	become_alone(k);	/* also where the other server has just given: it follows once it is synchronised */
+	/* also where the other server has just given: it follows once it is synchronised.  Not where keeper and worker died under a primary that had
+	 * a secondary: that one may take over until heart says otherwise */
+	if (k->goal != KEEP_PRIM || !s->paired)
+		become_alone(k);
 	if (!keep_save_or(k, &before, err, errsize))
 		return false;
 	state_end_sync(k->folder);

@@ -473,6 +473,38 @@ def asked():            # of a worker that dies before it answers
     b.end()
 
 
+def both_die():         # keeper and worker of a primary that has a secondary
+    a, b = pair(T + "/both")
+    write(a.rep + "/f", "x")
+    if not synchronise(a, b, "both"):
+        return
+    gen = a.state()["gen"]
+    a.kill()
+    os.kill(a.worker(), signal.SIGKILL)
+    until(lambda: a.worker() == 0)
+    os.kill(b.worker(), signal.SIGSTOP)     # it may take over at any time
+    a.again()
+    ok(a.want("prim") == "", "the next ones begin anew", a.logged)
+    st = a.state()
+    ok(st["paired"] and not st["uptodate"] and st["gen"] == gen and a.facts.get("paired") is True, "and need the secondary as before", (st, a.facts))
+    w = Writer(a.rep)
+    os.kill(b.worker(), signal.SIGCONT)
+    o = a.wait(lambda o: o.get("ask") == "alone")
+    ok(o is not None and w.acked == 0 and not w.errors, "nothing is acknowledged that it does not have", (w.acked, w.errors))
+    ok(b.wait(lambda o: "out" in o) is not None, "the secondary leaves", b.logged)
+    ok(a.state()["paired"], "heart has not granted yet", a.state())
+    a.send({"op": "alone-granted", "seq": o["seq"] if o else 0})
+    ok(until(lambda: w.acked > 5 or w.errors) and not w.errors and a.state()["uptodate"], "granted: the application goes on", (w.errors, a.state()))
+    ok(w.end(), "no error for the application", w.errors)
+    begun = time.monotonic()
+    why = a.want("given")
+    ok(why != "" and time.monotonic() - begun < 10, "to give is refused at once where nobody follows", (why, time.monotonic() - begun))
+    b.want("off")
+    a.want("off")
+    a.end()
+    b.end()
+
+
 def rfssync(r, *words):
     n = r.seq + 1000
     r.seq += 1
@@ -748,7 +780,7 @@ def takeovers():        # SEED, ROUNDS: servers die as a whole, swap, leave, at 
 
 
 def main():
-    tests = [alone, policy, degraded, give, checktime, syncing, pairs, refused, asked, external]
+    tests = [alone, policy, degraded, give, checktime, syncing, pairs, refused, asked, both_die, external]
     long = [storm, takeovers]       # minutes: by name only
     for t in tests + long:
         if t.__name__ in only or (not only and t in tests):
