@@ -4,7 +4,7 @@
 # rfsd.py: replicated folders with a real kernel.  Started by t-rfsd in namespaces of its own.  Two servers, n1 and n2, each with its folder.
 import errno, json, mmap, os, random, shutil, signal, struct, subprocess, sys, tempfile, time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from rfsd_lib import LONG, Rfsd, until
+from rfsd_lib import LONG, Renames, Rfsd, until
 
 build, top = sys.argv[1], sys.argv[2]
 only = sys.argv[3:]
@@ -358,8 +358,10 @@ def pairs():
     os.kill(a.worker(), signal.SIGKILL)
     w.end()
     acked = w.acked
+    written = Renames(b.var + "/rfs")
     ok(b.want("alone") == "", "takeover", b.logged)
     until(lambda: b.state()["uptodate"])    # when its disk has all
+    ok(written.end("state.json") > 1, "the disk says up to date by a word of its own, after the takeover")
     sb2 = b.state()
     ok(sb2["lastprim"] and sb2["gen"] != sb["gen"] and sb2["base"] == sb["gen"], "with a generation of its own, on the disk", sb2)
     ok(until(lambda: b.state()["uptodate"]), "and up to date once the disk has all", b.state())

@@ -2,7 +2,7 @@
 #
 # rfsd_lib.py: plays heart for a real rfsd: starts it with a socket as descriptor 3, sends lines, waits for lines.
 # Every wait is for an event, with LONG seconds as the end of patience.
-import json, os, signal, socket, subprocess, time
+import ctypes, json, os, signal, socket, subprocess, sys, time
 
 LONG = 60
 
@@ -14,6 +14,27 @@ def until(what, seconds=LONG):      # for what has no event to wait for
             return False
         time.sleep(0.02)
     return True
+
+
+class Renames:      # how often a file of that name was put in its place
+    def __init__(self, folder):
+        libc = ctypes.CDLL(None, use_errno=True)
+        self.fd = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        if self.fd < 0 or libc.inotify_add_watch(self.fd, folder.encode(), 0x80) < 0:      # IN_MOVED_TO
+            raise OSError(ctypes.get_errno(), "inotify")
+
+    def end(self, name):
+        got, count = b"", 0
+        try:
+            while True:
+                got += os.read(self.fd, 65536)
+        except BlockingIOError:
+            os.close(self.fd)
+        while got:
+            size = int.from_bytes(got[12:16], sys.byteorder)
+            count += got[16:16 + size].rstrip(b"\0") == name.encode()
+            got = got[16 + size:]
+        return count
 
 
 class Rfsd:
