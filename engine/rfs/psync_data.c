@@ -22,7 +22,7 @@
 
 struct file {
 	struct job j;
-	uint64_t size, next, copied;
+	uint64_t size, next, copied, counted;	/* counted: of j.size, in what is told of the progress */
 	uint32_t *zones;
 	int	 n;			/* zones, MAP_ALL: all up to size */
 	int	 open;			/* asked for, not settled */
@@ -101,6 +101,18 @@ detail(struct copier *c, const struct file *f, int fd)
 	psync_log(c->p, MSG_RFS_DETAIL, "Reintegrated %s%s: %llu KB", c->p->c.names[f->j.dir], link, (unsigned long long)(f->copied / 1024));
 }
 
+/* So much of it is compared or sent: a large file is not one step of the bar */
+static void
+went_on(struct psync *p, struct file *f, uint64_t n)
+{
+	if (n > f->j.size - f->counted)		/* it grew meanwhile */
+		n = f->j.size - f->counted;
+	f->counted += n;
+	pthread_mutex_lock(&p->lock);
+	p->stats.bytes += n;
+	pthread_mutex_unlock(&p->lock);
+}
+
 static void
 file_free(struct copier *c, struct file *f, bool done)
 {
@@ -109,7 +121,7 @@ file_free(struct copier *c, struct file *f, bool done)
 	pthread_mutex_lock(&p->lock);
 	p->files_open--;
 	p->stats.files++;
-	p->stats.bytes += f->j.size;
+	p->stats.bytes += f->j.size - f->counted;
 	if (f->copied > 0) {
 		p->stats.copied++;
 		p->stats.sent += f->copied;
@@ -232,8 +244,10 @@ copy_range(struct copier *c, struct file *f, uint64_t off, uint64_t len, bool em
 	uint64_t end = off + len;
 	int64_t n = 0;
 
-	while (off < end && !psync_stopped(c->p) && (n = copy_piece(c, f, off, end, empty)) > 0)
+	while (off < end && !psync_stopped(c->p) && (n = copy_piece(c, f, off, end, empty)) > 0) {
 		off += (uint64_t)n;
+		went_on(c->p, f, (uint64_t)n);
+	}
 	return n >= 0 && !psync_stopped(c->p);
 }
 
@@ -418,7 +432,9 @@ settle(struct copier *c, struct batch *b)
 
 		if (rc != 0)
 			f->failed = true;
-		if (!f->failed && memcmp(mine[i], b->h.hash[i], SYNC_HASH) != 0 && !copy_range(c, f, b->z[i].off, b->z[i].len, false))
+		if (!f->failed && memcmp(mine[i], b->h.hash[i], SYNC_HASH) == 0)
+			went_on(c->p, f, b->z[i].len);
+		else if (!f->failed && !copy_range(c, f, b->z[i].off, b->z[i].len, false))
 			f->failed = true;
 		if (--f->open == 0 && f->asked)
 			file_free(c, f, !f->failed && send_final(c, f, false));
