@@ -77,7 +77,7 @@ ask(int fuse_fd, const void *message, size_t len)
 	if (fuse_fd > 0)
 		close_range(0, (unsigned)fuse_fd - 1, 0);
 	close_range((unsigned)fuse_fd + 1, ~0u, 0);
-	_exit(write(fuse_fd, message, len) == -1);
+	_exit(write(fuse_fd, message, len) == -1 ? 1 : 0);
 }
 
 static bool
