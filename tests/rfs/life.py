@@ -10,7 +10,7 @@
 #   full			a disk is full: ENOSPC is no failure
 #   ioerror			all that could serve the folder was killed at once: an error of the folder is no failure
 #   violations			a line for each broken promise
-import os, random, signal, sys, time, traceback
+import errno, os, random, signal, sys, time, traceback
 
 
 class Life:
@@ -63,6 +63,8 @@ class Life:
         if self.flag("ioerror"):
             self.tell("dead")
             os._exit(0)
+        if getattr(e, "errno", None) == errno.ENOSPC and self.flag("full"):
+            self.again()
         where = " < ".join("%s:%d" % (f.name, f.lineno) for f in reversed(traceback.extract_tb(e.__traceback__))) if e.__traceback__ else ""
         self.fail("%r: %s (%s)" % (what, e, where))
 
