@@ -11,6 +11,7 @@
 #include "rfs/psync.h"
 #include "rfs/second.h"
 #include "rfs/sync_frame.h"
+#include "rfs/place.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -214,16 +215,16 @@ hand_top_gone(void)
 		perror(hand_top);
 }
 
-/* A file system of its own in memory, which ends with this process; where there is none, a folder in /tmp.  NULL: not for us */
+/* A file system of its own in memory, which ends with this process; where there is none, a folder of place().  NULL: not for us */
 static inline const char *
 hand_scratch(void)
 {
 	static char base[100];
 
-	if (geteuid() != 0)
+	if (place() == NULL)
 		return NULL;
-	strcpy(hand_top, "/tmp/by_hand.XXXXXX");
-	hand_must(mkdtemp(hand_top) != NULL, "no folder in /tmp");
+	snprintf(hand_top, sizeof(hand_top), "%s/by_hand.XXXXXX", place());
+	hand_must(mkdtemp(hand_top) != NULL, "no folder in the place of tests");
 	strcpy(base, hand_top);
 	setenv("HAND_TOP", hand_top, 1);
 	if (unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 && mount("tmpfs", hand_top, "tmpfs", 0, "size=80m") == 0 &&

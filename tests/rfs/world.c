@@ -2,6 +2,7 @@
 /* world.c: see world.h */
 #include "config.h"
 #include "rfs/world.h"
+#include "rfs/place.h"
 #include "rfs/serve.h"
 
 #include <sys/mman.h>
@@ -241,10 +242,21 @@ start_worker(struct world *w)
 
 /* ---- begin, kill, end ---- */
 
+bool
+world_possible(void)
+{
+	int status = 1;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(unshare(CLONE_NEWNS) == -1 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1 ? 1 : 0);
+	return pid != -1 && waitpid(pid, &status, 0) == pid && status == 0;
+}
+
 void
 world_begin(struct world *w, enum world_repl repl, const char *private)
 {
-	const char *tmp = getenv("TMPDIR");
+	const char *tmp = place();
 	char options[256];
 	int rc;
 

@@ -29,6 +29,7 @@ struct world {
 	pid_t	worker;
 	int	line;		/* worker: end of file is "stop" */
 };
+bool world_possible(void);	/* can a mount namespace be made here? */
 /* Makes the folders and the mount, starts a worker.  Ends the process where that is not possible */
 void world_begin(struct world *w, enum world_repl repl, const char *private);
 void world_kill(struct world *w);	/* kill -9, and a new worker at once */

@@ -8,6 +8,7 @@
 
 #include "rfs/psync.h"
 #include "rfs/second.h"
+#include "rfs/place.h"
 #include "sim/rng.h"
 
 #include <arpa/inet.h>
@@ -162,7 +163,7 @@ world_new(struct world *w, int conns)
 	memset(w, 0, sizeof(*w));
 	w->conns = conns;
 	w->nbrei = 3;
-	strcpy(w->dir, "/tmp/t_sync.XXXXXX");
+	snprintf(w->dir, sizeof(w->dir), "%s/t_sync.XXXXXX", place());
 	assert_non_null(mkdtemp(w->dir));
 	snprintf(w->pvar, sizeof(w->pvar), "%s/pvar", w->dir);
 	snprintf(w->svar, sizeof(w->svar), "%s/svar", w->dir);

@@ -8,6 +8,7 @@
 
 #include "rfs/psync.h"
 #include "rfs/second.h"
+#include "rfs/place.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -241,7 +242,7 @@ world_new(struct world *w, int conns, bool key)
 	socklen_t len = sizeof(a);
 
 	memset(w, 0, sizeof(*w));
-	strcpy(w->dir, "/tmp/t_rfs.XXXXXX");
+	snprintf(w->dir, sizeof(w->dir), "%s/t_rfs.XXXXXX", place());
 	assert_non_null(mkdtemp(w->dir));
 	w->pt = world_tree(w, "p", &w->pm);
 	w->st = world_tree(w, "s", &w->sm);

@@ -204,5 +204,6 @@ main(void)
 		cmocka_unit_test(test_without_the_primary), cmocka_unit_test(test_diff),
 	};
 
+	PLACE_OR_SKIP();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

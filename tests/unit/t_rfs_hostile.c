@@ -461,7 +461,7 @@ main(int argc, char **argv)
 
 	base = hand_scratch();
 	if (base == NULL) {
-		puts("1..0 # SKIP not root");
+		puts("1..0 # SKIP needs root and ext4 in TMPDIR, /tmp or /var/tmp (file handles of 8 bytes)");
 		return 0;
 	}
 	if (argc > 1)

@@ -366,5 +366,6 @@ main(void)
 	trace = getenv("TRACE") != NULL;
 	if (getenv("SEEDS") != NULL)
 		seeds = atoi(getenv("SEEDS"));
+	PLACE_OR_SKIP();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

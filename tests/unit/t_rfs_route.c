@@ -5,6 +5,7 @@
  */
 #include "config.h"
 #include "rfs/psync_impl.h"
+#include "rfs/place.h"
 
 #include <fcntl.h>
 #include <linux/falloc.h>
@@ -76,7 +77,7 @@ setup(void **state)
 {
 	char cmd[200], err[200], path[100];
 
-	strcpy(dir, "/tmp/t_rfs_route.XXXXXX");
+	snprintf(dir, sizeof(dir), "%s/t_rfs_route.XXXXXX", place());
 	if (mkdtemp(dir) == NULL)
 		return 1;
 	snprintf(cmd, sizeof(cmd), "cd %s && mkdir -p t/a t/b && echo 1 >t/a/x && echo 2 >t/b/y", dir);
@@ -411,5 +412,6 @@ main(void)
 		cmocka_unit_test(test_bodies), cmocka_unit_test(test_names),
 	};
 
+	PLACE_OR_SKIP();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 #include "config.h"
 #include "rfs/exercise.h"
 #include "rfs/world.h"
+#include "rfs/place.h"
 #include "rfs/rfs.h"
 #include "rfs/serve_impl.h"
 
@@ -591,6 +592,11 @@ main(int argc, char **argv)
 
 	if (geteuid() != 0 || access("/dev/fuse", R_OK | W_OK) != 0) {
 		printf("1..0 # SKIP needs root and /dev/fuse\n");
+		return 0;
+	}
+	PLACE_OR_SKIP();
+	if (!world_possible()) {
+		puts("1..0 # SKIP no mount namespace can be made here");
 		return 0;
 	}
 	if (argc > 1)
