@@ -463,10 +463,14 @@ def asked():            # of a worker that dies before it answers
         o = r.wait(lambda o: o.get("reply") == n, 20)
         ok(o is not None and not o["ok"] and "try again" in o["text"], op + ": the worker dies: refused", o)
         until(lambda: r.worker() not in (0, pid))
-        n += 1
         r.until(lambda: any("another one took over" in t for t in r.logged))
-        r.send({"op": op, "n": n})
-        o = r.wait(lambda o: o.get("reply") == n)
+        end = time.monotonic() + LONG
+        while True:     # it may be asked before it is connected, and says so
+            n += 1
+            r.send({"op": op, "n": n})
+            o = r.wait(lambda o: o.get("reply") == n)
+            if o is None or "connect" not in o["text"] or time.monotonic() > end:
+                break
         ok(o is not None and o["ok"], "and answered by the next one", o)
     b.want("off")
     a.want("alone")
