@@ -376,9 +376,7 @@ psync_send_attr(struct psync *p, uint8_t dir, uint64_t node, bool locked)
 static bool
 doubtful(struct psync *p, const struct request *r, const struct listed *l, const struct sync_result *s)
 {
-	if (p->mode != MODE_EXTERNAL && (s->flags & SR_GAP) != 0)
-		return true;
-	return r->suspect || (s->flags & SR_ALL) != 0 || rfs_in_gaps(p->c.gaps, p->c.gaps_count, l->ctime_ns / 1000000);
+	return r->suspect || (s->flags & (SR_ALL | SR_GAP)) != 0 || rfs_in_gaps(p->c.gaps, p->c.gaps_count, l->ctime_ns / 1000000);
 }
 
 static void
