@@ -76,7 +76,8 @@ rfsd_of() {	# rfsd_of NODE keeper|worker: pids, as this machine numbers them
 	local pid exe words
 	for pid in /proc/[0-9]*; do
 		exe=$(readlink "$pid/exe" 2>/dev/null)
-		[ "${exe% (deleted)}" = "$LAB_DIR/$1/safe/private/bin/rfsd" ] || continue
+		# its end: seen from a changed root, a path of another mount namespace begins elsewhere
+		[[ ${exe% (deleted)} == *"$LAB_DIR/$1/safe/private/bin/rfsd" ]] || continue
 		words=$(tr '\0' ' ' 2>/dev/null <"$pid/cmdline")
 		case $2/$words in worker/*--worker*) echo "${pid#/proc/}" ;; worker/*) ;; *--worker*) ;; *) echo "${pid#/proc/}" ;; esac
 	done
