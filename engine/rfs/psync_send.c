@@ -154,7 +154,6 @@ into_inbox(struct psync *p, const struct frame *f)
 		stream_drop(repl_stream(p->c.repl), "more answers than can be looked at");
 }
 
-
 static void
 hashed(struct psync *p, const struct frame *f)
 {

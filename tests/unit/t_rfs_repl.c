@@ -375,6 +375,34 @@ static void test_one_key(void **state) { (void)state; everything(1, true, false)
 static void test_four_key(void **state) { (void)state; everything(4, true, false); }
 static void test_on_disk(void **state) { (void)state; everything(2, false, true); }
 
+/* What it stands for was acknowledged before: it takes no number, and does not wait for a secondary that is not there at the moment */
+static void
+test_fsync_sends_nothing(void **state)
+{
+	struct rfs_op op = { .type = OP_FSYNC };
+	struct repl_ticket *t;
+	struct world w;
+	uint64_t before;
+	int f;
+
+	begin(&w, 1, true);
+	world_pair(&w);
+	random_ops(&w, 40);
+	f = pick(OP_CREATE);
+	assert_true(f >= 0);
+	op.node = files[f].node;
+	before = w.shm->next_seq[0];
+	assert_true(before > 1);
+	t = slot(&op);
+	assert_int_equal(repl_prepare(w.r, &t->op), 0);
+	assert_int_equal(repl_submit(w.r, t), REPL_LOCAL);
+	assert_int_equal(t->seq, 0);
+	finish_local(t);
+	assert_int_equal(w.shm->next_seq[0], before);
+	world_same(&w);
+	world_free(&w);
+}
+
 /* A break, a killed worker on either side, between any two operations and in the midst of many */
 static void
 broken(int conns)
@@ -730,6 +758,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one), cmocka_unit_test(test_one_key), cmocka_unit_test(test_four_key), cmocka_unit_test(test_on_disk),
+		cmocka_unit_test(test_fsync_sends_nothing),
 		cmocka_unit_test(test_broken_one), cmocka_unit_test(test_broken_four), cmocka_unit_test(test_alone), cmocka_unit_test(test_no_answer),
 		cmocka_unit_test(test_refused), cmocka_unit_test(test_refused_while_connected),
 		cmocka_unit_test(test_stranger), cmocka_unit_test(test_left_behind), cmocka_unit_test(test_pair_breaks), cmocka_unit_test(test_out),
