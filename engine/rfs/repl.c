@@ -312,9 +312,9 @@ fill_holes(struct repl *r, int lane, uint64_t upto)
 		return false;
 	}
 	while (l->sent < upto) {
-		if (!send_frame(r, lane, l->sent + 1, &nothing, true))
-			return false;
 		l->sent++;
+		if (!send_frame(r, lane, l->sent, &nothing, true))
+			return false;
 	}
 	return true;
 }
@@ -323,15 +323,13 @@ bool
 repl_send_op(struct repl *r, int lane, const struct repl_ticket *t, bool again)
 {
 	struct lane *l = &r->lanes[lane];
-	bool ok;
 
 	if (t->seq <= l->sent)
 		return true;
 	if (!fill_holes(r, lane, t->seq - 1))
 		return false;
-	ok = send_frame(r, lane, t->seq, &t->op, again);
-	l->sent = t->seq;
-	return ok;
+	l->sent = t->seq;	/* first: the answer may be faster than we come back */
+	return send_frame(r, lane, t->seq, &t->op, again);
 }
 
 /* Its place in the list, under its number or a new one; false: the secondary has it already */

@@ -19,7 +19,7 @@ enum { TICKET_NEW, TICKET_WAITS, TICKET_OURS /* of repl_mend.c */, TICKET_OURS_D
 struct lane {
 	pthread_mutex_t order, list;
 	struct repl_ticket *head, **tail;
-	atomic_uint_fast64_t sent;	/* last that was sent over this life of the connection */
+	atomic_uint_fast64_t sent;	/* last that goes or went over this life of the connection */
 	uint64_t acked;			/* highest that we know to be applied there */
 	int64_t	 since;			/* something waits without an answer since then */
 };

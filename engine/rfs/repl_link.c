@@ -183,13 +183,8 @@ acknowledged(struct repl *r, int conn, const struct frame *f)
 	if (!atomic_load(&r->up))
 		return;
 	if (f->seq > l->sent) {
-		/* it may be faster than the one who sends: sent is known when order is free again */
-		pthread_mutex_lock(&l->order);
-		pthread_mutex_unlock(&l->order);
-		if (f->seq > l->sent) {
-			stream_drop(r->stream, "the secondary acknowledges what was not sent");
-			return;
-		}
+		stream_drop(r->stream, "the secondary acknowledges what was not sent");
+		return;
 	}
 	if (f->aux == 0) {
 		repl_finish(r, repl_take(r, conn, f->seq));

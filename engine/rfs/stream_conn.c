@@ -3,7 +3,7 @@
  * stream_conn.c: the bytes of one connection.
  *
  * Owns: its socket, its encryption, what waits to be sent, what came and is not told yet.  Called by: stream.c, any sender.  A sender writes in its own
- * thread; the lock is held for one pass of a socket that does not block.  What the socket does not take waits in the queue, which the reader empties
+ * thread; the lock is held for one pass of a socket that does not block, and never needed by what reads.  What the socket does not take waits in the queue, which the reader empties
  * as soon as it can, and so does any sender that finds it full.
  */
 #include "config.h"
@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #define FIRST_PIECE	(16384 - FRAME_HEAD)	/* of a frame, copied to go out in one record with the head */
+#define SEALED_PIECE	(128u << 10)		/* bytes that are encrypted before they go to the socket (ours) */
 
 bool
 conn_init(struct conn *c, struct stream *s, int index)
@@ -31,7 +32,7 @@ conn_init(struct conn *c, struct stream *s, int index)
 	c->fd = -1;
 	c->queue_end = &c->queue;
 	c->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	return pthread_mutex_init(&c->lock, NULL) == 0 && c->wake >= 0;
+	return pthread_mutex_init(&c->lock, NULL) == 0 && pthread_mutex_init(&c->crypt, NULL) == 0 && c->wake >= 0;
 }
 
 void
@@ -39,6 +40,7 @@ conn_destroy(struct conn *c)
 {
 	if (c->wake >= 0)
 		close(c->wake);
+	pthread_mutex_destroy(&c->crypt);
 	pthread_mutex_destroy(&c->lock);
 }
 
@@ -48,6 +50,9 @@ conn_open(struct conn *c, int fd, SSL *ssl)
 	pthread_mutex_lock(&c->lock);
 	c->fd = fd;
 	c->ssl = ssl;
+	c->records = ssl != NULL ? BIO_new(BIO_s_mem()) : NULL;
+	if (c->records != NULL)
+		SSL_set0_wbio(ssl, c->records);		/* it owns them; without memory for them nothing can be sent, and that is said */
 	c->in_ms = clock_mono_ms();
 	c->life++;
 	c->open = true;
@@ -69,6 +74,10 @@ conn_close(struct conn *c)
 	c->queued = 0;
 	SSL_free(c->ssl);
 	c->ssl = NULL;
+	c->records = NULL;
+	free(c->sealed);
+	c->sealed = NULL;
+	c->sealed_len = c->sealed_size = 0;
 	if (c->fd >= 0)
 		close(c->fd);
 	c->fd = -1;
@@ -127,31 +136,15 @@ conn_read(SSL *ssl, int fd, void *buf, size_t size, bool *more, char *err, size_
 
 /* As much as the socket takes: bytes, 0 none now, -1 broken */
 static ssize_t
-write_some(struct conn *c, const void *buf, size_t len, char *err, size_t errsize)
+write_some(struct conn *c, struct iovec *iov, int count, char *err, size_t errsize)
 {
-	ssize_t n;
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = (size_t)count };
+	ssize_t n = sendmsg(c->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
 
-	if (c->ssl == NULL) {
-		n = send(c->fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-		if (n >= 0 || errno == EAGAIN || errno == EINTR)
-			return n < 0 ? 0 : n;
-		snprintf(err, errsize, "%s", strerror(errno));
-		return -1;
-	}
-	ERR_clear_error();
-	errno = 0;
-	n = SSL_write(c->ssl, buf, len > INT32_MAX ? INT32_MAX : (int)len);
-	if (n > 0)
-		return n;
-	switch (SSL_get_error(c->ssl, (int)n)) {
-	case SSL_ERROR_WANT_READ:
-	case SSL_ERROR_WANT_WRITE:
-		return 0;
-	default:
-		snprintf(err, errsize, "%s", errno != 0 ? strerror(errno) : "the connection is broken");
-		ERR_clear_error();
-		return -1;
-	}
+	if (n >= 0 || errno == EAGAIN || errno == EINTR)
+		return n < 0 ? 0 : n;
+	snprintf(err, errsize, "%s", strerror(errno));
+	return -1;
 }
 
 /* All that waits, as far as the socket takes it */
@@ -162,14 +155,15 @@ flush(struct conn *c, char *err, size_t errsize)
 	ssize_t n;
 
 	while ((k = c->queue) != NULL) {
-		n = write_some(c, k->data + k->done, k->len - k->done, err, errsize);
+		struct iovec iov = { k->data + k->done, k->len - k->done };
+
+		n = write_some(c, &iov, 1, err, errsize);
 		if (n < 0)
 			return false;
 		if (n == 0)
 			return true;
 		k->done += (size_t)n;
 		c->queued -= (size_t)n;
-		atomic_fetch_add_explicit(&c->bytes_out, (uint_fast64_t)n, memory_order_relaxed);
 		if (k->done == k->len) {
 			c->queue = k->next;
 			if (c->queue == NULL)
@@ -210,25 +204,72 @@ enqueue(struct conn *c, const struct iovec *iov, int count, size_t done)
 	return true;
 }
 
-static ssize_t
-send_plain(struct conn *c, struct iovec *iov, int count, char *err, size_t errsize)
+/* Into the socket, behind what waits; what it does not take waits too */
+static bool
+put(struct conn *c, struct iovec *iov, int count, char *err, size_t errsize)
 {
-	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = (size_t)count };
-	ssize_t n = sendmsg(c->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+	ssize_t n = c->queue == NULL ? write_some(c, iov, count, err, errsize) : 0;
 
-	if (n >= 0 || errno == EAGAIN || errno == EINTR)
-		return n < 0 ? 0 : n;
-	snprintf(err, errsize, "%s", strerror(errno));
-	return -1;
+	if (n < 0)
+		return false;
+	if (!enqueue(c, iov, count, (size_t)n)) {
+		snprintf(err, errsize, "no memory");
+		return false;
+	}
+	return true;
+}
+
+/* Plain bytes as records, at the end of what is sealed.  crypt is held for that only, never while the socket is written to: a reader that is woken by
+ * the answer would wait for the one who sent the question. */
+static bool
+seal(struct conn *c, const uint8_t *buf, size_t len, char *err, size_t errsize)
+{
+	size_t done = 0, waits;
+	uint8_t *p;
+	int n = 1;
+
+	if (c->records == NULL) {
+		snprintf(err, errsize, "no memory");
+		return false;
+	}
+	pthread_mutex_lock(&c->crypt);
+	ERR_clear_error();
+	while (done < len && (n = SSL_write(c->ssl, buf + done, (int)(len - done))) > 0)
+		done += (size_t)n;
+	waits = BIO_ctrl_pending(c->records);
+	if (n > 0 && c->sealed_size - c->sealed_len < waits && (p = realloc(c->sealed, c->sealed_len + waits)) != NULL) {
+		c->sealed = p;
+		c->sealed_size = c->sealed_len + waits;
+	}
+	if (n > 0 && c->sealed_size - c->sealed_len >= waits) {
+		n = BIO_read(c->records, c->sealed + c->sealed_len, (int)waits);
+		c->sealed_len += n > 0 ? (size_t)n : 0;
+	} else {
+		n = 0;
+	}
+	ERR_clear_error();
+	pthread_mutex_unlock(&c->crypt);
+	if (n <= 0)
+		snprintf(err, errsize, "the connection is broken: nothing can be encrypted any more");
+	return n > 0;
+}
+
+static bool
+put_sealed(struct conn *c, char *err, size_t errsize)
+{
+	struct iovec iov = { c->sealed, c->sealed_len };
+
+	c->sealed_len = 0;
+	return put(c, &iov, 1, err, errsize);
 }
 
 /* The head and what fits beside it as one record; the rest from where it is.  The order of iov is kept. */
-static ssize_t
-send_tls(struct conn *c, const struct iovec *iov, int count, char *err, size_t errsize)
+static bool
+put_encrypted(struct conn *c, const struct iovec *iov, int count, char *err, size_t errsize)
 {
 	uint8_t first[FRAME_HEAD + FIRST_PIECE];
-	size_t len = 0, take = 0, done = 0, total = 0;
-	ssize_t n;
+	size_t len = 0, take = 0, done, at, total = 0;
+	bool ok;
 	int i;
 
 	for (i = 0; i < count; i++) {
@@ -238,21 +279,16 @@ send_tls(struct conn *c, const struct iovec *iov, int count, char *err, size_t e
 			memcpy(first + len, iov[i].iov_base, take);
 		len += take;
 	}
-	while (done < len) {
-		n = write_some(c, first + done, len - done, err, errsize);
-		if (n <= 0)
-			return n < 0 ? -1 : (ssize_t)done;
-		done += (size_t)n;
+	c->sealed_len = 0;
+	ok = seal(c, first, len, err, errsize);
+	for (done = len; ok && done < total; done += take) {
+		for (at = done, i = 0; at >= iov[i].iov_len; i++)
+			at -= iov[i].iov_len;
+		take = iov[i].iov_len - at < SEALED_PIECE ? iov[i].iov_len - at : SEALED_PIECE;
+		ok = (c->sealed_len < SEALED_PIECE || put_sealed(c, err, errsize)) &&
+		    seal(c, (const uint8_t *)iov[i].iov_base + at, take, err, errsize);
 	}
-	while (done < total) {
-		for (take = done, i = 0; take >= iov[i].iov_len; i++)
-			take -= iov[i].iov_len;
-		n = write_some(c, (const uint8_t *)iov[i].iov_base + take, iov[i].iov_len - take, err, errsize);
-		if (n <= 0)
-			return n < 0 ? -1 : (ssize_t)done;
-		done += (size_t)n;
-	}
-	return (ssize_t)done;
+	return ok && put_sealed(c, err, errsize);
 }
 
 /* Until less waits than may.  The lock is held, but not while it waits. */
@@ -294,8 +330,7 @@ conn_send(struct conn *c, const struct frame *f, int64_t send_ms, char *err, siz
 	uint8_t head[FRAME_HEAD];
 	struct iovec iov[3] = { { head, FRAME_HEAD }, { (void *)(uintptr_t)f->body, f->body_len },
 		{ (void *)(uintptr_t)f->body2, f->body2_len } };
-	bool idle, wake = false, ok = true;
-	ssize_t n = 0;
+	bool wake, ok;
 
 	err[0] = '\0';
 	frame_head(f, head);
@@ -304,18 +339,10 @@ conn_send(struct conn *c, const struct frame *f, int64_t send_ms, char *err, siz
 		pthread_mutex_unlock(&c->lock);
 		return false;
 	}
-	idle = c->queue == NULL;
-	if (idle)
-		n = c->ssl != NULL ? send_tls(c, iov, 3, err, errsize) : send_plain(c, iov, 3, err, errsize);
-	if (n < 0) {
-		ok = false;
-	} else {
-		atomic_fetch_add_explicit(&c->bytes_out, (uint_fast64_t)n, memory_order_relaxed);
-		ok = enqueue(c, iov, 3, (size_t)n);
-		if (!ok)
-			snprintf(err, errsize, "no memory");
-		wake = idle && c->queue != NULL;
-	}
+	wake = c->queue == NULL;
+	ok = c->ssl != NULL ? put_encrypted(c, iov, 3, err, errsize) : put(c, iov, 3, err, errsize);
+	wake = wake && c->queue != NULL;
+	atomic_fetch_add_explicit(&c->bytes_out, FRAME_HEAD + (uint_fast64_t)f->body_len + f->body2_len, memory_order_relaxed);
 	pthread_mutex_unlock(&c->lock);
 	if (wake)
 		conn_wake(c);
@@ -376,10 +403,10 @@ fill(struct conn *c, char *err, size_t errsize)
 	before = c->have;
 	while (more && c->have < c->size) {
 		if (c->ssl != NULL)
-			pthread_mutex_lock(&c->lock);
+			pthread_mutex_lock(&c->crypt);
 		n = conn_read(c->ssl, c->fd, c->buf + c->have, c->size - c->have, &more, err, errsize);
 		if (c->ssl != NULL)
-			pthread_mutex_unlock(&c->lock);
+			pthread_mutex_unlock(&c->crypt);
 		if (n <= 0)
 			break;
 		c->have += (size_t)n;
@@ -428,9 +455,13 @@ rest(struct conn *c, char *err, size_t errsize)
 	ok = flush(c, err, errsize);
 	if (c->queue != NULL)
 		p[0].events |= POLLOUT;
-	if (ok && c->ssl != NULL && c->have < c->size && SSL_pending(c->ssl) > 0)
-		every = 0;
 	pthread_mutex_unlock(&c->lock);
+	if (ok && c->ssl != NULL && c->have < c->size) {
+		pthread_mutex_lock(&c->crypt);
+		if (SSL_pending(c->ssl) > 0)
+			every = 0;
+		pthread_mutex_unlock(&c->crypt);
+	}
 	if (!ok)
 		return false;
 	if (poll(p, 2, (int)every) < 0 && errno != EINTR) {

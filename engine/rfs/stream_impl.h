@@ -17,10 +17,14 @@ struct chunk { struct chunk *next; size_t len, done; uint8_t data[]; };
 struct conn {
 	struct stream *stream;
 	int	 index;
-	pthread_mutex_t lock;		/* ssl, the queue, open; never held while the socket is waited for */
+	pthread_mutex_t lock;		/* senders: order, the queue, sealed, open; never held while the socket is waited for */
+	pthread_mutex_t crypt;		/* ssl; inside of lock, and never held while the socket is written to */
 	bool	 open;
 	int	 fd, wake;		/* wake: eventfd of its reader */
 	SSL	*ssl;			/* NULL: plain */
+	BIO	*records;		/* what ssl writes */
+	uint8_t	*sealed;		/* records on their way from there to the socket */
+	size_t	 sealed_len, sealed_size;
 	struct chunk *queue, **queue_end;
 	size_t	 queued;
 	uint8_t	*buf;			/* reader's: what came, have bytes of which used are told */
