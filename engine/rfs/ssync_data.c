@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#define WRITEBACK_BYTES	(32u << 20)	/* of data, then the disk is asked to begin (ours) */
+
 static struct tree_fd *
 file_of(struct ssync *y, const struct frame *f, enum tree_how how)
 {
@@ -53,6 +55,31 @@ write_all(int fd, const uint8_t *data, size_t len, uint64_t off)
 	return 0;
 }
 
+/* The disk begins while more comes: the flush at the end, which the server is not SECOND before, finds little left */
+static void
+begin_writeback(struct ssync *y, const struct frame *f)
+{
+	struct frame which = { .dir = f->dir, .node = f->node };
+
+	if (atomic_fetch_add(&y->unwritten, f->body_len) + f->body_len < WRITEBACK_BYTES || atomic_exchange(&y->asking, true))
+		return;
+	atomic_store(&y->unwritten, 0);
+	if (!ssync_task(y, TASK_WRITEBACK, 0, &which))
+		atomic_store(&y->asking, false);	/* too much waits already: later */
+}
+
+void
+ssync_writeback(struct ssync *y, uint8_t dir, uint64_t theirs)
+{
+	uint64_t node = second_node(y->s, dir, theirs);
+	struct tree_fd *t = node != 0 ? tree_get(y->c->trees[dir], node, TREE_WRITE) : NULL;
+
+	atomic_store(&y->asking, false);
+	if (t != NULL)
+		sync_file_range(t->fd, 0, 0, SYNC_FILE_RANGE_WRITE);	/* what fails fails in the flush again, and is said there */
+	tree_put(y->c->trees[dir], t);
+}
+
 void
 ssync_write(struct ssync *y, const struct frame *f)
 {
@@ -67,6 +94,8 @@ ssync_write(struct ssync *y, const struct frame *f)
 	rc = t != NULL ? write_all(t->fd, f->body, f->body_len, f->aux) : 0;
 	if (rc != 0)
 		ssync_error(y, f->dir, "the data of a file", rc);
+	else if (t != NULL)
+		begin_writeback(y, f);
 	tree_put(y->c->trees[f->dir], t);
 }
 

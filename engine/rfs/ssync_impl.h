@@ -24,7 +24,7 @@ struct telling { struct telling *next; uint64_t node; uint8_t dir; uint64_t (*na
 struct owner { uint64_t ours, theirs; };
 struct owners { struct owner *o; uint32_t mask, used; };
 
-enum task_kind { TASK_HASH, TASK_COMMIT, TASK_FINISH, TASK_SWEEP, TASK_CHECK };
+enum task_kind { TASK_HASH, TASK_COMMIT, TASK_FINISH, TASK_SWEEP, TASK_CHECK, TASK_WRITEBACK };
 struct task { struct task *next; uint64_t life; uint8_t kind, dir, frame; int conn; uint64_t aux, node; size_t len; uint8_t body[]; };
 
 struct ssync {
@@ -37,6 +37,8 @@ struct ssync {
 	uint64_t life;			/* of the stream: what was asked before a break is not answered */
 	bool	 external;
 	atomic_uint_fast64_t names_made;	/* in limbo */
+	atomic_uint_fast64_t unwritten;		/* bytes of data since the disk was last asked to begin */
+	atomic_bool asking;			/* it waits in the queue */
 	struct telling *telling;
 	struct owners owners[RFS_DIRS_MAX];	/* of our files with several names: who is it? */
 	struct task *first, **last;
@@ -77,6 +79,7 @@ void ssync_list(struct ssync *y, int conn, const struct frame *f);
 /* ssync_data.c */
 void ssync_file(struct ssync *y, const struct frame *f);
 void ssync_write(struct ssync *y, const struct frame *f);
+void ssync_writeback(struct ssync *y, uint8_t dir, uint64_t theirs);	/* in the sweeper: the disk begins with what is written of that file */
 void ssync_punch(struct ssync *y, const struct frame *f);
 void ssync_final(struct ssync *y, const struct frame *f);
 /* ssync_slow.c */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * ssync_slow.c: what takes long on the secondary, in threads of its own: hashes of zones; flushes and the removal of folders.
+ * ssync_slow.c: what takes long on the secondary, in threads of its own: hashes of zones; flushes, their beginning, and the removal of folders.
  *
  * Owns: two queues.  Called by: ssync.c puts tasks in.  An answer that belongs to a stream that is gone is not sent.  Never does: change a file that has a name.
  */
@@ -256,6 +256,11 @@ ssync_sweeper(void *arg)
 	int i;
 
 	while ((t = take(y, &y->slow_first, &y->slow_last, &y->slow_tasks)) != NULL) {
+		if (t->kind == TASK_WRITEBACK) {
+			ssync_writeback(y, t->dir, t->node);
+			free(t);
+			continue;
+		}
 		for (i = 0; t->kind != TASK_COMMIT && i < y->c->dirs; i++)
 			sweep(y, (uint8_t)i);
 		ok = t->kind != TASK_SWEEP && wanted(y, t) && on_disk(y) && wanted(y, t);
