@@ -8,9 +8,10 @@
 #	bare	a folder of n1's disk
 # All four on the same disk of n1 (and of n2).  Each work is done on each of them, in turns that begin elsewhere each time; medians are told.
 #
-# usage: bench_rfs.py [-r REPEATS] [-a second|none] [-s DISK] [-w WORK,...] [-o SIDE,...] [-x ATTRIBUTES]
+# usage: bench_rfs.py [-r REPEATS] [-a second|none] [-s DISK] [-w WORK,...] [-o SIDE,...] [-x ATTRIBUTES] [-c]
 #   works: create commit write read random untar pgbench   and, ours against rsync -a, once each: first zones memory
 #   -x  more attributes of <rfs>
+#   -c  each server's processes on a CPU of their own, as two machines have them
 # environment: LAB_SAFE_TREE; TEST_BUILDDIR with tests/bench/bench_rfs_io (make tests/bench/bench_rfs_io); LAB_DISKS=/dev/shm keeps the machine's disk out.
 # needs: glusterfs-server, libfuse3-dev, rsync, postgresql
 import argparse, glob, os, re, shutil, statistics, subprocess, sys, tempfile, threading, time
@@ -40,7 +41,22 @@ class Bench:
         return done.stdout.strip()
 
     def on(self, node, *cmd):
-        return self.lab("exec", node, "--", *cmd)
+        own = ["taskset", "-c", str(self.cpu(node))] if self.args.c else []
+        return self.lab("exec", node, "--", *own, *cmd)
+
+    def cpu(self, node):
+        cpus = sorted(os.sched_getaffinity(0))
+        return cpus[(int(node[1:]) - 1) % len(cpus)]
+
+    def own_cpu(self, node):
+        """of what runs there already; what comes later inherits it"""
+        net, own = self.lab("exec", node, "--", "readlink", "/proc/self/ns/net"), {self.cpu(node)}
+        for task in glob.glob("/proc/[0-9]*/task/[0-9]*"):
+            try:
+                if os.readlink(task + "/ns/net") == net:
+                    os.sched_setaffinity(int(task.rsplit("/", 1)[1]), own)
+            except OSError:
+                pass        # it is gone
 
     def sh(self, node, text):
         return self.on(node, "sh", "-c", text)
@@ -95,6 +111,8 @@ class Bench:
 
     def up(self):
         self.lab("up", "-n", "2", "-l", "2", "-s", self.args.s)
+        for node in ("n1", "n2") if self.args.c else ():
+            self.own_cpu(node)
         for side in self.sides:
             getattr(self, "up_" + side)()
 
@@ -336,6 +354,7 @@ def main():
     p.add_argument("-o", default="ours,peer,fuse,bare")
     p.add_argument("-g", type=int, default=4096, help="MiB of the big file of first and zones")
     p.add_argument("-x", default="")
+    p.add_argument("-c", action="store_true", help="each server has one CPU of its own")
     p.add_argument("--files", type=int, default=10000, help="of create")
     p.add_argument("--mib", type=int, default=1024, help="of write, read, random")
     p.add_argument("--memory", type=int, default=200000, help="files of memory")

@@ -10,7 +10,7 @@
 #   full			a disk is full: ENOSPC is no failure
 #   ioerror			all that could serve the folder was killed at once: an error of the folder is no failure
 #   violations			a line for each broken promise
-import errno, os, random, signal, sys, time, traceback
+import errno, os, random, re, signal, sys, time, traceback
 
 
 class Life:
@@ -65,6 +65,14 @@ class Life:
             os._exit(0)
         if getattr(e, "errno", None) == errno.ENOSPC and self.flag("full"):
             self.again()
+        # A primary that is cut off, and told to stop as the other one goes on, refuses what waits: its scripts end us, or another life has begun
+        end = time.monotonic() + 10
+        refused = getattr(e, "errno", None) == errno.EIO or re.search("I/O error|Input/output error|closed the connection", str(e))
+        while refused and time.monotonic() < end:
+            if self.deposed():
+                self.tell("dead")
+                os._exit(0)
+            time.sleep(0.02)
         where = " < ".join("%s:%d" % (f.name, f.lineno) for f in reversed(traceback.extract_tb(e.__traceback__))) if e.__traceback__ else ""
         self.fail("%r: %s (%s)" % (what, e, where))
 
