@@ -67,7 +67,7 @@ class Life:
             self.again()
         # A primary that is cut off, and told to stop as the other one goes on, refuses what waits: its scripts end us, or another life has begun
         end = time.monotonic() + 10
-        refused = getattr(e, "errno", None) == errno.EIO or re.search("I/O error|Input/output error|closed the connection", str(e))
+        refused = getattr(e, "errno", None) == errno.EIO or re.search("I/O error|Input/output error|closed the connection|unable to open database", str(e))
         while refused and time.monotonic() < end:
             if self.deposed():
                 self.tell("dead")
