@@ -20,3 +20,12 @@ contrib/snmp/snmpd.conf: $(top_srcdir)/contrib/snmp/snmpd.conf.sample
 	$(AM_V_GEN)$(MKDIR_P) contrib/snmp && cp $(top_srcdir)/contrib/snmp/snmpd.conf.sample $@
 contrib/snmp/snmptrapd.conf: $(top_srcdir)/contrib/snmp/snmptrapd.conf.sample
 	$(AM_V_GEN)$(MKDIR_P) contrib/snmp && cp $(top_srcdir)/contrib/snmp/snmptrapd.conf.sample $@
+# For Prometheus: what snmp_exporter shall read of SAFEKIT-MIB, up to its version 0.22 (snmp.yml) and from 0.23 on
+safeprometheusdir = $(safedir)/contrib/prometheus
+dist_safeprometheus_DATA = contrib/prometheus/snmp.yml contrib/prometheus/snmp-generator.yml
+nodist_safeprometheus_DATA = contrib/prometheus/snmp-auths.yml
+EXTRA_DIST += contrib/prometheus/auths.awk
+CLEANFILES += contrib/prometheus/snmp-auths.yml
+
+contrib/prometheus/snmp-auths.yml: $(top_srcdir)/contrib/prometheus/snmp.yml $(top_srcdir)/contrib/prometheus/auths.awk
+	$(AM_V_GEN)$(MKDIR_P) contrib/prometheus && $(AWK) -f $(top_srcdir)/contrib/prometheus/auths.awk $(top_srcdir)/contrib/prometheus/snmp.yml >$@.tmp && mv $@.tmp $@
