@@ -29,3 +29,15 @@ CLEANFILES += contrib/prometheus/snmp-auths.yml
 
 contrib/prometheus/snmp-auths.yml: $(top_srcdir)/contrib/prometheus/snmp.yml $(top_srcdir)/contrib/prometheus/auths.awk
 	$(AM_V_GEN)$(MKDIR_P) contrib/prometheus && $(AWK) -f $(top_srcdir)/contrib/prometheus/auths.awk $(top_srcdir)/contrib/prometheus/snmp.yml >$@.tmp && mv $@.tmp $@
+# and for the metrics of safeexport: alert rules with their tests, a sample of prometheus.yml
+dist_safeprometheus_DATA += contrib/prometheus/prometheus.yml contrib/prometheus/safekit.rules.yml contrib/prometheus/safekit.rules.test.yml
+# Dashboards for Grafana; that for KairosDB also by the path of the user's guide (10.7)
+safegrafanadir = $(safedir)/contrib/grafana
+dist_safegrafana_DATA = \
+	contrib/grafana/modules.json contrib/grafana/module.json contrib/grafana/exporters.json contrib/grafana/kairosdb.json
+safekairosboarddir = $(safedir)/KairosDB
+nodist_safekairosboard_DATA = contrib/grafana/dashboard.json
+CLEANFILES += contrib/grafana/dashboard.json
+
+contrib/grafana/dashboard.json: $(top_srcdir)/contrib/grafana/kairosdb.json
+	$(AM_V_GEN)$(MKDIR_P) contrib/grafana && cp $(top_srcdir)/contrib/grafana/kairosdb.json $@
