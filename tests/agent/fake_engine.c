@@ -502,6 +502,10 @@ obey(char *line)
 		if (type < 0)
 			return false;
 		give_notice(type, a, "object.1", "from", "to", x, at > 0 ? line + at : "");
+	} else if (sscanf(line, "transition %u %63s %63s", &a, w, x) == 3) {
+		if (!change_module(a, "state", x))
+			return false;
+		give_notice(NT_STATE, a, "", w, x, "E", "Local state");
 	} else if (sscanf(line, "notices %u", &a) == 1) {
 		for (i = 0; i < a; i++)
 			give_notice(NT_RESOURCE, 1, "intf.10.0.1.0", "up", "down", "E", "Resource intf.10.0.1.0 set to down by intfcheck");

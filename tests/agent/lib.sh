@@ -3,7 +3,7 @@
 #
 # lib.sh: snmpd, safeagent and a stand-in for the engine in a network namespace of the test's own.  TAP on stdout.
 #
-# A script sources it first.  Where no namespace can be made, it says "skip" and ends.  $B = build folder, $S = source folder.
+# A script sources it first; NEEDS: the programs that it runs, where these are others.  Where no namespace can be made, it says "skip" and ends.  $B = build folder, $S = source folder.
 set -u
 S=${srcdir:-$(cd "$(dirname "$0")/../.." && pwd)}
 B=${builddir:-$PWD}
@@ -12,7 +12,7 @@ PATH=$PATH:/usr/sbin:/sbin
 
 skip_all() { echo "1..0 # SKIP $*"; exit 0; }
 
-for need in snmpd snmptrapd snmpget snmpset snmpbulkwalk ip unshare; do
+for need in ${NEEDS:-snmpd snmptrapd snmpget snmpset snmpbulkwalk ip unshare}; do
 	command -v $need >/dev/null 2>&1 || skip_all "no $need here"
 done
 if [ -z "${AGENT_TEST_NS:-}" ]; then
@@ -101,7 +101,7 @@ start_engine() { # options of fake_engine
 # tell COMMAND...: and wait until it is done
 tell() {
 	_c=$(wc -l < "$D/out")
-	echo "$*" >&3
+	printf '%s\n' "$*" >&3
 	until_true 20 lines_above "$_c" "$D/out" || { note "fake_engine: no answer to $*"; exit 1; }
 	[ "$(tail -n 1 "$D/out")" = ok ] || { note "fake_engine: $*: $(tail -n 1 "$D/out")"; exit 1; }
 }
