@@ -12,7 +12,7 @@ import json, re, sys, time, urllib.error, urllib.parse, urllib.request
 STARTED_S = 900         # how far back "ask" looks: longer than any test
 STEP_S = 2
 WIDTH = 24              # columns of Grafana's grid
-SCHEMA = range(36, 43)  # 42 is that of Grafana 12.1 to 13
+SCHEMA = range(36, 43)  # 42 is that of Grafana 13
 OTHERS = {"up": set(), "ALERTS": {"alertname", "alertstate", "severity"}}      # Prometheus' own
 TARGET = {"job", "instance", "__name__"}        # labels that Prometheus gives
 TOP = {"uid", "title", "description", "tags", "timezone", "editable", "graphTooltip", "schemaVersion", "version", "refresh", "time", "timepicker",
