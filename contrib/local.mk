@@ -2,7 +2,7 @@
 # What an administrator may copy: systemd units and the like, with the folders that configure was given.
 safesystemddir = $(safedir)/contrib/systemd
 SYSTEMD_MADE = \
-	contrib/systemd/safeadmin.service contrib/systemd/safemodules.service contrib/systemd/safeagent.service \
+	contrib/systemd/safeadmin.service contrib/systemd/safemodules.service contrib/systemd/safeagent.service contrib/systemd/safemail.service \
 	contrib/systemd/safekit.tmpfiles
 nodist_safesystemd_DATA = $(SYSTEMD_MADE)
 dist_safesystemd_DATA = contrib/systemd/safekit.sysusers
@@ -41,3 +41,6 @@ CLEANFILES += contrib/grafana/dashboard.json
 
 contrib/grafana/dashboard.json: $(top_srcdir)/contrib/grafana/kairosdb.json
 	$(AM_V_GEN)$(MKDIR_P) contrib/grafana && cp $(top_srcdir)/contrib/grafana/kairosdb.json $@
+# and for the e-mail agent
+safemailconfdir = $(safedir)/mail/conf
+dist_safemailconf_DATA = contrib/mail/safemail.conf.sample

@@ -13,6 +13,7 @@
 #include <sys/un.h>
 #include <endian.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,7 +122,7 @@ put_field(char *buf, size_t at, const char *name, const char *value)
 static size_t
 encode_native(const struct syslog_out *s, const struct rpt_log *row, char *buf)
 {
-	char number[16];
+	char number[24];
 	size_t n;
 
 	n = put_field(buf, 0, "MESSAGE", row->message);
@@ -133,7 +134,10 @@ encode_native(const struct syslog_out *s, const struct rpt_log *row, char *buf)
 	n = put_field(buf, n, "LEVEL", row->level);
 	n = put_field(buf, n, "ORIGIN", row->origin);
 	snprintf(number, sizeof(number), "%u", row->key);
-	return put_field(buf, n, "KEY", number);
+	n = put_field(buf, n, "KEY", number);
+	/* a message may have waited for its receiver: the journal's own time is not when it happened */
+	snprintf(number, sizeof(number), "%" PRId64, row->time_us);
+	return put_field(buf, n, "TIME_US", number);
 }
 
 /* ---- the /dev/log form ---- */

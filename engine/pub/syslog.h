@@ -15,7 +15,7 @@ struct syslog_out;
 /* journal_path NULL = /run/systemd/journal/socket, devlog_path NULL = /dev/log; $SAFE_JOURNAL_SOCKET and $SAFE_DEVLOG override (tests) */
 struct syslog_out *syslog_new(const char *node, const char *journal_path, const char *devlog_path);
 void syslog_free(struct syslog_out *s);
-/* Fields MESSAGE, SYSLOG_IDENTIFIER=safekit, PRIORITY, NODE, MODULE, LEVEL, ORIGIN, KEY; to /dev/log as
+/* Fields MESSAGE, SYSLOG_IDENTIFIER=safekit, PRIORITY, NODE, MODULE, LEVEL, ORIGIN, KEY, TIME_US (when it happened); to /dev/log as
  * "<pri>Mmm dd hh:mm:ss safekit: | module | origin | level | message | key" */
 void syslog_put(struct syslog_out *s, const struct rpt_log *row);
 /* Try again what waits; call when convenient (each second while syslog_waiting() is not 0). */

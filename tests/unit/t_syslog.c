@@ -133,7 +133,7 @@ test_native_fields(void **state)
 		strcpy(row.level, map[i].level);
 		syslog_put(s, &row);
 		assert_true(receive(fd, &r));
-		assert_int_equal(r.count, 8);
+		assert_int_equal(r.count, 9);
 		assert_string_equal(value_of(&r, "MESSAGE"), "Reason of failover: no heartbeat");
 		assert_string_equal(value_of(&r, "SYSLOG_IDENTIFIER"), "safekit");
 		assert_string_equal(value_of(&r, "PRIORITY"), map[i].priority);
@@ -142,6 +142,7 @@ test_native_fields(void **state)
 		assert_string_equal(value_of(&r, "LEVEL"), map[i].level);
 		assert_string_equal(value_of(&r, "ORIGIN"), "heart");
 		assert_string_equal(value_of(&r, "KEY"), "533");
+		assert_string_equal(value_of(&r, "TIME_US"), "1700000000000000");
 	}
 	assert_false(receive(fd2, &r));		/* the journal is preferred */
 	syslog_free(s);
@@ -160,7 +161,7 @@ test_newline_forges_nothing(void **state)
 	str_copy(row.module, sizeof(row.module), "AM\nNODE=other");
 	syslog_put(s, &row);
 	assert_true(receive(fd, &r));
-	assert_int_equal(r.count, 8);
+	assert_int_equal(r.count, 9);
 	assert_string_equal(value_of(&r, "MESSAGE"), "x\nPRIORITY=0\n_UID=1000\nMESSAGE\n");
 	assert_string_equal(value_of(&r, "MODULE"), "AM\nNODE=other");
 	assert_string_equal(value_of(&r, "PRIORITY"), "2");
@@ -196,7 +197,7 @@ test_longest_texts_fit(void **state)
 	row.key = UINT32_MAX;
 	syslog_put(s, &row);
 	assert_true(receive(fd, &r));
-	assert_int_equal(r.count, 8);
+	assert_int_equal(r.count, 9);
 	assert_string_equal(value_of(&r, "MESSAGE"), row.message);
 	assert_string_equal(value_of(&r, "KEY"), "4294967295");
 	syslog_free(s);
