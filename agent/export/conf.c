@@ -88,7 +88,7 @@ set_number(const struct item *it, char *at, const char *value, char *err, size_t
 	bool size = it->type == I_SIZE, good;
 	uint64_t n;
 
-	good = size ? scaled(value, "KMG", sizes, &n) : it->type == I_SECONDS ? scaled(value, "smhd", times, &n) : scaled(value, "", NULL, &n);
+	good = size ? scaled(value, "KMG", sizes, &n) : it->type == I_SECONDS ? scaled(value, "smhd", times, &n) : scaled(value, "", times, &n);
 	if (!good || n < it->min || n > it->max) {
 		snprintf(err, errsize, "%s = %s: expected %s from %llu to %llu", it->name, value, size ? "bytes (also K, M, G)" :
 		    it->type == I_SECONDS ? "a time in s, m, h or d" : "a number", (unsigned long long)it->min, (unsigned long long)it->max);
@@ -121,10 +121,12 @@ set_item(const struct item *it, void *conf, struct sink_conf *sink, const char *
 		snprintf(err, errsize, "%s = %s: expected on or off", it->name, value);
 		return false;
 	case I_TYPE:
-		sink->kind = sink_find(value);
-		if (sink->kind == NULL)
+		if (sink_find(value) == NULL) {
 			snprintf(err, errsize, "type = %s: expected kairosdb, influxdb or victoriametrics", value);
-		return sink->kind != NULL;
+			return false;
+		}
+		sink->kind = sink_find(value);
+		return true;
 	default:
 		return set_number(it, at, value, err, errsize);
 	}

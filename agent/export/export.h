@@ -2,8 +2,8 @@
 /*
  * export.h: what the threads of safeexport share.
  *
- * The feed thread (feed.c, the main thread) listens to the engine.  HTTP has a thread of libmicrohttpd's (http.c).  Either may be stuck
- * when its other side is silent; neither waits for another: mutexes are held for look-ups, copies and single transactions of the spool only.
+ * The feed thread (feed.c, the main thread) listens to the engine.  HTTP has a thread of libmicrohttpd's (http.c).  Each may be stuck
+ * when its other side is silent, and so may the thread of each sink (push.c); none waits for another: mutexes are held for look-ups, copies and single transactions of the spool only.
  */
 #ifndef SK_EXPORT_EXPORT_H
 #define SK_EXPORT_EXPORT_H
@@ -11,9 +11,11 @@
 #include "agent/export/conf.h"
 #include "agent/export/keep.h"
 
+struct spool;
 struct exporter {
 	struct keep	 keep;
 	struct export_conf conf;	/* set before the threads exist */
+	struct spool	*spool;		/* NULL: there are no sinks */
 	int		 wake_feed;	/* eventfd: quit */
 };
 

@@ -8,7 +8,7 @@
  */
 #include "config.h"
 #include "agent/export/export.h"
-#include "ctl/safekit.h"
+#include "agent/export/record.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -21,6 +21,8 @@
 #define RECONNECT_MS	200	/* between attempts to reach the engine (ours) */
 #define SUBSCRIBE_MS	10000	/* a picture of 100,000 resources takes the engine and us less than 1 s */
 #define MESSAGES_PER_TURN 256	/* then what was recorded is committed (ours) */
+#define REVIVE_MS	1000	/* between attempts to open a spool that does not work (ours) */
+#define FIGURES_MS	1000	/* between looks at its size (ours) */
 #define NOTICES_MAX	10000	/* that the engine keeps */
 #define ID_SUBSCRIBE	1000000	/* ids below are libsafekit's */
 #define ID_NOTICES	1000001
@@ -34,6 +36,11 @@ struct feed {
 	json_t	*held;		/* array: notices that came while older ones are still asked for; NULL: none are */
 	char	 said[256];	/* why the engine is not reached: said once */
 	int64_t	 asked_ms;
+	/* where there are sinks */
+	struct record *record;
+	bool	 following;	/* resources of the picture that did not fit into the answer follow as events */
+	bool	 retell;	/* the spool did not take what was recorded: the picture is told again when it works */
+	int64_t	 revived_ms, figures_ms;
 };
 
 static const char *
@@ -119,7 +126,8 @@ take_picture(struct feed *f, const json_t *obj)
 	pthread_mutex_unlock(&k->mutex);
 	snap_free(fresh);
 	free(fresh);
-	f->pictured = f->trim = true;
+	f->pictured = f->trim = f->retell = true;
+	f->following = json_integer_value(json_object_get(obj, "more")) > 0;
 	warn_text("engine: connected");
 	/* what happened while we were not there */
 	if (last > have && (f->held = json_array()) != NULL)
@@ -210,6 +218,8 @@ take_row(struct feed *f, const struct list *l, const json_t *event)
 	if (l->table == SNAP_MODULES)
 		keep_modules(k);
 	pthread_mutex_unlock(&k->mutex);
+	if (good && l->table == SNAP_RESOURCES && f->record != NULL && !f->retell)
+		record_resource(f->record, &row.resource, !f->following);
 	return good ? NULL : "number out of range";
 }
 
@@ -247,6 +257,8 @@ take_event(struct feed *f, const char *name, const json_t *event)
 		pthread_mutex_lock(&f->e->keep.mutex);
 		snap_reset_nodes(&f->e->keep.snap, clock_mono_ms());
 		pthread_mutex_unlock(&f->e->keep.mutex);
+	} else if (strcmp(name, "picture-end") == 0) {
+		f->following = false;
 	} else if (strcmp(name, "engine") == 0) {
 		wrong = take_engine(f, event);
 	} else if (strcmp(name, "notice") == 0) {
@@ -255,6 +267,48 @@ take_event(struct feed *f, const char *name, const json_t *event)
 	}
 	if (wrong != NULL)
 		warn_text("engine: event %s left out: %s", name, wrong);
+}
+
+/* ---- recording ---- */
+
+/* The picture as it is now against what was recorded.  This thread alone changes it, so it may read it without the mutex */
+static void
+retell(struct feed *f)
+{
+	const struct rowset *set = &f->e->keep.snap.set[SNAP_RESOURCES];
+	size_t i;
+
+	f->retell = false;
+	record_connected(f->record, f->conn, f->e->keep.snap.engine.node);
+	for (i = 0; i < set->count; i++)
+		record_resource(f->record, set->rows[i].data, false);
+}
+
+static void
+record(struct feed *f)
+{
+	int64_t now = clock_mono_ms();
+
+	if (f->record == NULL)
+		return;
+	/* first: from the first put to this the feed thread holds the spool */
+	if (!record_turn(f->record))
+		f->retell = true;
+	if (!spool_up(f->e->spool) && now - f->revived_ms >= REVIVE_MS) {
+		f->revived_ms = now;
+		spool_revive(f->e->spool);
+		f->retell = true;
+	}
+	if (f->retell && f->pictured && spool_up(f->e->spool)) {
+		retell(f);
+		if (!record_turn(f->record))
+			f->retell = true;
+	}
+	if (now - f->figures_ms < FIGURES_MS)
+		return;
+	f->figures_ms = now;
+	spool_trim(f->e->spool, clock_wall_us() / 1000);
+	spool_figures(f->e->spool, &f->e->keep);
 }
 
 /* ---- the connection ---- */
@@ -270,6 +324,8 @@ take_answer(struct feed *f, json_int_t id, const json_t *obj)
 		take_picture(f, obj);
 	if (id == ID_NOTICES)
 		take_notices(f, obj);	/* without rows when they were refused */
+	if (f->record != NULL && id >= RECORD_FIRST_ID)
+		record_answer(f->record, id, obj);
 }
 
 static void
@@ -294,7 +350,9 @@ hang_up(struct feed *f, const char *why)
 	warn_text("engine: %s", why);
 	sk_close(f->conn);
 	f->conn = NULL;
-	f->pictured = f->more = false;
+	f->pictured = f->more = f->following = false;
+	if (f->record != NULL)
+		record_connected(f->record, NULL, "");
 	json_decref(f->held);
 	f->held = NULL;	/* they are asked for again */
 	pthread_mutex_lock(&f->e->keep.mutex);
@@ -329,7 +387,7 @@ listen_engine(struct feed *f)
 
 	if (sk_wants_write(f->conn))
 		p[0].events |= POLLOUT;
-	if (poll(p, 2, f->more ? 0 : 3000) == -1 && errno != EINTR) {
+	if (poll(p, 2, f->more ? 0 : f->record != NULL ? FIGURES_MS : 3000) == -1 && errno != EINTR) {
 		hang_up(f, strerror(errno));
 		return;
 	}
@@ -352,6 +410,8 @@ feed_run(struct exporter *e)
 {
 	struct feed f = { .e = e };
 
+	if (e->spool != NULL && (f.record = record_new(e->spool)) == NULL)
+		fatal("out of memory");
 	while (!export_quitting()) {
 		struct pollfd p = { .fd = e->wake_feed, .events = POLLIN };
 
@@ -359,10 +419,12 @@ feed_run(struct exporter *e)
 			listen_engine(&f);
 		else
 			call_engine(&f);
+		record(&f);
 		/* also after a connection that ended: what made us hang up may do so again at once */
 		if (f.conn == NULL)
 			poll(&p, 1, RECONNECT_MS);
 	}
 	sk_close(f.conn);
 	json_decref(f.held);
+	record_free(f.record);
 }

@@ -7,9 +7,11 @@
 #include "config.h"
 #include "agent/export/export.h"
 #include "agent/export/metrics.h"
+#include "agent/export/push.h"
 #include "agent/export/sink.h"
 
 #include <sys/eventfd.h>
+#include <curl/curl.h>
 #include <errno.h>
 #include <getopt.h>
 #include <grp.h>
@@ -145,6 +147,51 @@ catch_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
+static struct push *pushes[SINKS_MAX];
+
+/* The spool, and a thread per sink */
+static bool
+start_sinks(struct exporter *e)
+{
+	const struct spool_limits limits = { e->conf.spool_size, e->conf.spool_age_s };
+	const char *names[SINKS_MAX];
+	size_t i;
+
+	if (e->conf.sinks == 0)
+		return true;
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		fatal("libcurl does not begin");
+	for (i = 0; i < e->conf.sinks; i++) {
+		names[i] = e->conf.sink[i].name;
+		str_copy(e->keep.sink[i].name, sizeof(e->keep.sink[i].name), names[i]);
+	}
+	e->keep.sinks = e->conf.sinks;
+	e->keep.spooling = true;
+	e->spool = spool_new(e->conf.spool, &limits, names, e->conf.sinks);
+	if (e->spool == NULL)
+		fatal("out of memory");
+	spool_figures(e->spool, &e->keep);
+	for (i = 0; i < e->conf.sinks; i++)
+		if ((pushes[i] = push_start(e, e->spool, i)) == NULL)
+			return false;
+	return true;
+}
+
+static void
+stop_sinks(struct exporter *e)
+{
+	size_t i;
+
+	__atomic_store_n(&export_quit, 1, __ATOMIC_RELAXED);
+	if (e->spool == NULL)
+		return;
+	spool_wake(e->spool);
+	for (i = 0; i < e->conf.sinks; i++)
+		push_stop(pushes[i]);
+	spool_free(e->spool);
+	curl_global_cleanup();
+}
+
 int
 main(int argc, char **argv)
 {
@@ -153,6 +200,7 @@ main(int argc, char **argv)
 	struct http *http = NULL;
 	sigset_t all, before;
 	char err[512];
+	bool good;
 
 	read_options(argc, argv, &o);
 	diag_init("safeexport", o.verbose);
@@ -174,11 +222,12 @@ main(int argc, char **argv)
 	/* signals are for the main thread */
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &before);
-	if (e->conf.listen[0] != '\0' && (http = http_start(e)) == NULL)
-		return 1;
+	good = start_sinks(e) && (e->conf.listen[0] == '\0' || (http = http_start(e)) != NULL);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	feed_run(e);
+	if (good)
+		feed_run(e);
 	http_stop(http);
+	stop_sinks(e);
 	keep_free(&e->keep);
-	return 0;
+	return good ? 0 : 1;
 }

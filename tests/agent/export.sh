@@ -26,3 +26,26 @@ stop_export() { [ -z "$EXPORT_PID" ] || stop_pid "$EXPORT_PID" "${1:--TERM}"; EX
 metrics() { curl -sS "$@" "http://127.0.0.1:$PORT/metrics"; }
 metric() { metrics | SAMPLE="$1 " awk 'index($0, ENVIRON["SAMPLE"]) == 1 { print substr($0, length(ENVIRON["SAMPLE"]) + 1) }'; } # NAME{LABELS} -> value
 metric_is() { [ "$(metric "$1")" = "$2" ]; }
+
+# ---- a store that fails when it is told to ----
+start_store() {
+	[ -f "$D/mode" ] || echo ok > "$D/mode"
+	rm -f "$D/store.port"
+	background "$D/store.log" python3 "$S/tests/agent/fake_store.py" "$D/store.port" "$D/mode"
+	STORE_PID=$PID
+	until_true 10 test -s "$D/store.port" || { note "fake_store.py does not start"; cat "$D/store.log" >&2; exit 1; }
+	STORE=http://127.0.0.1:$(cat "$D/store.port")
+}
+mode() { echo "$1" > "$D/mode.new"; mv "$D/mode.new" "$D/mode"; }
+# A figure of the store: an expression of S, its dump, and of values(TEXT), the values of all series whose name has TEXT
+store() {
+	curl -sS "$STORE/dump" | python3 -c '
+import json, sys
+S = json.load(sys.stdin)
+def values(text):
+    return [v for k, p in S["points"].items() if text in k for v in p.values()]
+def numbers(text):
+    return sorted(int(v) for v in values(text) if type(v) is int)
+print(eval(sys.argv[1]))' "$1"
+}
+store_is() { [ "$(store "$1")" = "$2" ]; }

@@ -43,6 +43,7 @@
 #define FIRST_FRAME	50000	/* resources in the answer to subscribe: more would not fit its 16 MiB and follow as events */
 #define TICK_MS		2000
 #define KEPT		2000	/* notices */
+#define PAST		(1u << 20)	/* assignments, for "history" */
 
 struct client { int fd; bool subscribed; struct ctl_decoder in; };
 
@@ -59,6 +60,9 @@ static struct rpt_notice kept[KEPT];	/* ring by seq */
 static uint64_t command_seq;
 static FILE *actions;
 static bool silent, late;
+static struct { uint32_t module, index; int64_t time_ms; char value[24]; } *past;	/* ring */
+static size_t past_count;
+static uint64_t burst_number;
 static char refuse_code[32], refuse_text[256];
 
 static int64_t
@@ -103,6 +107,19 @@ static void
 tell_report(const char *event, const struct report_type *type, const void *rpt)
 {
 	tell(json_pack("{s:s, s:o}", "event", event, "data", report_encode(type, rpt)));
+}
+
+static void
+remember(const struct rpt_resource *r)
+{
+	size_t i = past_count++ % PAST;
+
+	if (past == NULL && (past = calloc(PAST, sizeof(*past))) == NULL)
+		fatal("out of memory");
+	past[i].module = r->module_id;
+	past[i].index = r->index;
+	past[i].time_ms = r->since_ms;
+	str_copy(past[i].value, sizeof(past[i].value), r->value);
 }
 
 /* ---- the picture ---- */
@@ -324,6 +341,24 @@ on_action(struct client *c, json_int_t id, const json_t *req)
 	send_frame(c, json_pack("{s:I, s:b, s:s, s:s}", "id", id, "ok", 0, "code", "notfound", "message", "no such module"));
 }
 
+/* The last assignments of a resource, oldest first */
+static json_t *
+history(const char *module, const char *resource, size_t last)
+{
+	size_t i, n = past_count < PAST ? past_count : PAST, r;
+	json_t *rows = json_array();
+
+	for (r = 0; r < resource_count && (strcmp(resources[r].module, module) != 0 || strcmp(resources[r].name, resource) != 0); r++)
+		;
+	for (i = past_count - n; r < resource_count && i < past_count; i++)
+		if (past[i % PAST].module == resources[r].module_id && past[i % PAST].index == resources[r].index)
+			json_array_append_new(rows, json_pack("{s:I, s:s, s:s}", "time_ms", (json_int_t)past[i % PAST].time_ms, "value",
+			    past[i % PAST].value, "by", "fake"));
+	while (json_array_size(rows) > last)
+		json_array_remove(rows, 0);
+	return rows;
+}
+
 static void
 on_request(struct client *c, const json_t *req)
 {
@@ -346,6 +381,9 @@ on_request(struct client *c, const json_t *req)
 		else
 			write_down("command-end %s", json_string_value(json_object_get(req, "status")));
 		send_frame(c, json_pack("{s:I, s:b, s:I}", "id", id, "ok", 1, "seq", (json_int_t)(begin ? ++command_seq : command_seq)));
+	} else if (strcmp(op, "history") == 0) {
+		send_frame(c, json_pack("{s:I, s:b, s:o}", "id", id, "ok", 1, "rows", history(json_string_value(json_object_get(req, "module")),
+		    json_string_value(json_object_get(req, "resource")), (size_t)json_integer_value(json_object_get(req, "last")))));
 	} else if (strcmp(op, "notices") == 0) {
 		after = json_integer_value(json_object_get(req, "after"));
 		last = json_integer_value(json_object_get(req, "last"));
@@ -418,6 +456,7 @@ assign(struct rpt_resource *r, const char *value)
 	r->health = rpt_health_of(value);
 	r->assigned_ms = r->since_ms = wall_ms();
 	r->changes++;
+	remember(r);
 	tell_report("resource", &rpt_resource_type, r);
 }
 
@@ -489,6 +528,11 @@ obey(char *line)
 			drop_share(a, i);
 		modules[a].id = 0;
 		tell(json_pack("{s:s, s:i}", "event", "module-gone", "id", (int)a));
+	} else if (sscanf(line, "burst %u", &a) == 1) {
+		for (i = 0; i < a && resource_count > 0; i++) {
+			snprintf(w, sizeof(w), "%llu", (unsigned long long)++burst_number);
+			assign(&resources[burst_number % resource_count], w);
+		}
 	} else if (sscanf(line, "resource-add %u %u", &a, &b) == 2) {
 		tell_report("resource", &rpt_resource_type, make_resource(a, b));
 	} else if (sscanf(line, "resource-del %u %u", &a, &b) == 2) {
