@@ -187,9 +187,10 @@ static enum spool_result
 make_mail(struct run *r, uint32_t rule, int64_t now)
 {
 	char id[256], trouble[512];
+	int64_t tells;
 	struct compose c = { .conf = r->m->conf, .rule = &r->m->conf->rule[rule], .window = &r->gather.window[rule], .node = r->m->node, .from = r->m->from,
 		.id = id, .now_us = now, .trouble = trouble };
-	enum spool_result result = spool_untold(r->spool, trouble, sizeof(trouble));
+	enum spool_result result = spool_untold(r->spool, trouble, sizeof(trouble), &tells);
 	struct mail_text mail;
 
 	if (result == SPOOL_OK)
@@ -198,7 +199,7 @@ make_mail(struct run *r, uint32_t rule, int64_t now)
 		return result;
 	if (!compose_mail(&c, &mail))
 		return SPOOL_LATER;
-	result = spool_add(r->spool, id, c.rule, r->m->from, &mail, now);
+	result = spool_add(r->spool, id, c.rule, r->m->from, &mail, tells, now);
 	free(mail.data);
 	if (result == SPOOL_OK && !gather_taken(&r->gather, rule, now))
 		result = SPOOL_LATER;

@@ -24,7 +24,7 @@ struct transfer {
 	size_t	 sent;
 	bool	 begun;		/* the server asked for the mail's text */
 	char	 error[CURL_ERROR_SIZE];
-	char	 reply[160];	/* the server's last line */
+	char	 reply[160];	/* the last one that is not a yes */
 };
 struct smtp {
 	const struct mail_conf *conf;
@@ -118,6 +118,8 @@ take_reply(char *line, size_t size, size_t count, void *ctx)
 	struct transfer *t = ctx;
 	size_t n = size * count, keep = n < sizeof(t->reply) ? n : sizeof(t->reply) - 1;
 
+	if (n < 3 || (line[0] != '4' && line[0] != '5'))
+		return n;
 	memcpy(t->reply, line, keep);
 	t->reply[keep] = '\0';
 	t->reply[strcspn(t->reply, "\r\n")] = '\0';

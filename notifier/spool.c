@@ -117,7 +117,8 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS told(node TEXT NOT NULL, module TEXT NOT NULL, rule TEXT NOT NULL, us INTEGER NOT NULL,"
     " PRIMARY KEY(node,module,rule)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS mail(id INTEGER PRIMARY KEY AUTOINCREMENT, message_id TEXT NOT NULL UNIQUE, made_us INTEGER NOT NULL, rule TEXT NOT NULL,"
-    " sender TEXT NOT NULL, subject TEXT NOT NULL, data BLOB NOT NULL);"
+    " sender TEXT NOT NULL, subject TEXT NOT NULL, tells INTEGER NOT NULL, data BLOB NOT NULL);"
+    /* refused: 0 or the number of the refusal; tells: up to which number a mail tells of them; told: a mail that tells of it was taken */
     "CREATE TABLE IF NOT EXISTS delivery(id INTEGER PRIMARY KEY AUTOINCREMENT, mail INTEGER NOT NULL, recipient TEXT NOT NULL,"
     " refused INTEGER NOT NULL DEFAULT 0, told INTEGER NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0, next_us INTEGER NOT NULL DEFAULT 0,"
     " why TEXT NOT NULL DEFAULT '');"

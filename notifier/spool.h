@@ -55,7 +55,7 @@ enum spool_result spool_save(struct spool *s, struct gather *g);
 enum spool_result spool_next_id(struct spool *s, const char *node, char *buf, size_t size);
 /* One mail, one delivery per recipient; takes the number that spool_next_id() gave */
 enum spool_result spool_add(struct spool *s, const char *message_id, const struct mail_rule *rule, const char *from, const struct mail_text *mail,
-    int64_t now_us);
+    int64_t tells, int64_t now_us);
 /* Up to max deliveries that are due, oldest first, none of which is in `busy`; *count how many.  *next_us: when the next one is. */
 enum spool_result spool_due(struct spool *s, int64_t now_us, const int64_t *busy, size_t busies, struct delivery **out, size_t max, size_t *count,
     int64_t *next_us);
@@ -64,8 +64,8 @@ enum spool_result spool_done(struct spool *s, int64_t id);
 enum spool_result spool_later(struct spool *s, int64_t id, int64_t next_us, const char *why);
 enum spool_result spool_refused(struct spool *s, int64_t id, const char *why);
 enum spool_result spool_waiting(struct spool *s, uint64_t *waiting, uint64_t *refused);
-/* Refusals that no mail has told of yet, in words; marks them told.  buf "" when there is none. */
-enum spool_result spool_untold(struct spool *s, char *buf, size_t size);
+/* Refusals that no mail that was taken has told of yet, in words; *tells goes to spool_add() of a mail that has them.  buf "" and 0: none. */
+enum spool_result spool_untold(struct spool *s, char *buf, size_t size, int64_t *tells);
 enum spool_result spool_now(struct spool *s);	/* all that waits is due now */
 
 /* Tools: each delivery, oldest first; try again what was set aside; forget it.  id 0: all.  *changed: how many */

@@ -29,14 +29,15 @@ spool_next_id(struct spool *s, const char *node, char *buf, size_t size)
 }
 
 enum spool_result
-spool_add(struct spool *s, const char *message_id, const struct mail_rule *rule, const char *from, const struct mail_text *mail, int64_t now_us)
+spool_add(struct spool *s, const char *message_id, const struct mail_rule *rule, const char *from, const struct mail_text *mail, int64_t tells,
+    int64_t now_us)
 {
 	enum spool_result r;
 	int64_t id;
 	uint32_t i;
 
-	r = sp_run(s, "INSERT INTO mail(message_id,made_us,rule,sender,subject,data) VALUES(?,?,?,?,?,?)", "titttb", message_id, now_us, rule->name, from,
-	    mail->subject, mail->data, mail->len);
+	r = sp_run(s, "INSERT INTO mail(message_id,made_us,rule,sender,subject,tells,data) VALUES(?,?,?,?,?,?,?)", "titttib", message_id, now_us, rule->name,
+	    from, mail->subject, tells, mail->data, mail->len);
 	id = sqlite3_last_insert_rowid(s->db);
 	for (i = 0; r == SPOOL_OK && i < rule->to_count; i++)
 		r = sp_run(s, "INSERT INTO delivery(mail,recipient) VALUES(?,?)", "it", id, rule->to[i]);
@@ -125,9 +126,12 @@ forget_delivered(struct spool *s)
 enum spool_result
 spool_done(struct spool *s, int64_t id)
 {
-	enum spool_result r = sp_run(s, "DELETE FROM mail WHERE id=(SELECT mail FROM delivery WHERE id=?1)"
-	    " AND 1=(SELECT count(*) FROM delivery WHERE mail=(SELECT mail FROM delivery WHERE id=?1))", "i", id);
+	enum spool_result r = sp_run(s, "UPDATE delivery SET told=1 WHERE told=0 AND refused BETWEEN 1 AND"
+	    " (SELECT tells FROM mail WHERE id=(SELECT mail FROM delivery WHERE id=?1))", "i", id);
 
+	if (r == SPOOL_OK)
+		r = sp_run(s, "DELETE FROM mail WHERE id=(SELECT mail FROM delivery WHERE id=?1)"
+		    " AND 1=(SELECT count(*) FROM delivery WHERE mail=(SELECT mail FROM delivery WHERE id=?1))", "i", id);
 	return r == SPOOL_OK ? sp_run(s, "DELETE FROM delivery WHERE id=?", "i", id) : r;
 }
 
@@ -140,7 +144,7 @@ spool_later(struct spool *s, int64_t id, int64_t next_us, const char *why)
 enum spool_result
 spool_refused(struct spool *s, int64_t id, const char *why)
 {
-	return sp_run(s, "UPDATE delivery SET refused=1, told=0, why=?2 WHERE id=?1", "it", id, why);
+	return sp_run(s, "UPDATE delivery SET refused=1+(SELECT max(refused) FROM delivery), told=0, why=?2 WHERE id=?1", "it", id, why);
 }
 
 enum spool_result
@@ -150,34 +154,35 @@ spool_waiting(struct spool *s, uint64_t *waiting, uint64_t *refused)
 	enum spool_result r = sp_number(s, "SELECT count(*) FROM delivery WHERE refused=0", &w);
 
 	if (r == SPOOL_OK)
-		r = sp_number(s, "SELECT count(*) FROM delivery WHERE refused=1", &f);
+		r = sp_number(s, "SELECT count(*) FROM delivery WHERE refused<>0", &f);
 	*waiting = (uint64_t)w;
 	*refused = (uint64_t)f;
 	return r;
 }
 
 enum spool_result
-spool_untold(struct spool *s, char *buf, size_t size)
+spool_untold(struct spool *s, char *buf, size_t size, int64_t *tells)
 {
-	int64_t count = 0;
-	enum spool_result r = sp_number(s, "SELECT count(*) FROM delivery WHERE refused=1 AND told=0", &count);
-	sqlite3_stmt *st;
+	enum spool_result r;
+	sqlite3_stmt *st = sp_statement(s, "SELECT max(refused),recipient,why,(SELECT count(*) FROM delivery WHERE refused<>0 AND told=0) FROM delivery"
+	    " WHERE refused<>0 AND told=0", &r);
 	int rc;
 
 	buf[0] = '\0';
-	if (r != SPOOL_OK || count == 0)
-		return r;
-	st = sp_statement(s, "SELECT recipient,why FROM delivery WHERE refused=1 AND told=0 ORDER BY id DESC LIMIT 1", &r);
+	*tells = 0;
 	if (st == NULL)
 		return r;
 	rc = sqlite3_step(st);
-	if (rc == SQLITE_ROW)
+	if (rc == SQLITE_ROW && (*tells = sqlite3_column_int64(st, 0)) != 0) {
+		int64_t count = sqlite3_column_int64(st, 3);
+
 		snprintf(buf, size, "%" PRId64 " mail%s set aside because a server refused %s for ever (safemail --show-queue); the last one to %s: %s", count,
-		    count == 1 ? " was" : "s were", count == 1 ? "it" : "them", (const char *)sqlite3_column_text(st, 0), (const char *)sqlite3_column_text(st, 1));
+		    count == 1 ? " was" : "s were", count == 1 ? "it" : "them", (const char *)sqlite3_column_text(st, 1), (const char *)sqlite3_column_text(st, 2));
+	}
 	r = sp_result(s, rc, "refused");
 	sqlite3_reset(st);
 	event_clean(buf);
-	return r == SPOOL_OK ? sp_run(s, "UPDATE delivery SET told=1 WHERE refused=1", "") : r;
+	return r;
 }
 
 enum spool_result

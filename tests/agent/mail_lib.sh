@@ -105,3 +105,13 @@ spool() {	# spool SQL: what the spool holds
 	END
 }
 queue() { "$SAFEMAIL" -d "$D/spool" --show-queue; }
+
+# ---- certificates ----
+make_certificate() {	# $D/cert.pem and $D/key.pem for localhost, to be trusted as they are; $D/other.pem: another one
+	local name
+	command -v openssl >/dev/null || tap_skip_all "openssl is not installed"
+	for name in cert other; do
+		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost \
+			-addext "subjectAltName=DNS:localhost,IP:127.0.0.1" -keyout "$D/$name.key" -out "$D/$name.pem" 2>/dev/null || exit 1
+	done
+}

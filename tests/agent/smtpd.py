@@ -40,7 +40,7 @@ def rules():
 def asked(address):
     for word, code in rules().items():
         if address.startswith(word):
-            return code
+            return None if code == "250" else code
     for word, code in (("refused", "550"), ("later", "451")):
         if address.startswith(word):
             return code
@@ -55,7 +55,7 @@ def keep(envelope, session):
     if not args.ram:
         with open(os.path.join(args.folder, "%d.eml" % count), "wb") as f:
             f.write(b"X-Rcpt-To: %s\r\n" % ", ".join(envelope.rcpt_tos).encode())
-            f.write(b"X-Session: %s %s %s\r\n" % (b"tls" if session.ssl else b"clear", session.login_data and b"login" or b"-", envelope.mail_from.encode()))
+            f.write(b"X-Session: %s %s %s\r\n" % (b"tls" if session.ssl else b"clear", b"login" if session.authenticated else b"-", envelope.mail_from.encode()))
             f.write(text)
     for rcpt in envelope.rcpt_tos:
         taken.write("%s %s\n" % (mid, rcpt))
@@ -83,8 +83,6 @@ class Handler:
 
 def authenticate(server, session, envelope, mechanism, data):
     good = isinstance(data, LoginPassword) and [data.login.decode(), data.password.decode()] == args.auth
-    if good:
-        session.login_data = data.login
     return AuthResult(success=good, handled=good)
 
 
