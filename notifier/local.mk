@@ -24,3 +24,7 @@ UNIT_TESTS += tests/unit/t_mail
 tests_unit_t_mail_SOURCES = tests/unit/t_mail.c
 tests_unit_t_mail_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)
 tests_unit_t_mail_LDADD = $(MAIL_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/agent/say_log
+tests_agent_say_log_SOURCES = tests/agent/say_log.c engine/pub/syslog.h engine/pub/syslog.c
+tests_agent_say_log_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+tests_agent_say_log_LDADD = $(BASE_LIBS)
