@@ -28,3 +28,4 @@ check_PROGRAMS += tests/agent/say_log
 tests_agent_say_log_SOURCES = tests/agent/say_log.c engine/pub/syslog.h engine/pub/syslog.c
 tests_agent_say_log_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 tests_agent_say_log_LDADD = $(BASE_LIBS)
+EXTRA_DIST += tests/bench/bench_mail.py
