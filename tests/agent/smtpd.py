@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """An SMTP server (aiosmtpd) that answers as the recipient's name says and keeps what it takes.
 
-  smtpd.py FOLDER [--port N] [--tls CERT KEY [--smtps]] [--auth USER PASSWORD] [--ram]
+  smtpd.py FOLDER [--host ADDRESS] [--port N] [--tls CERT KEY [--smtps]] [--auth USER PASSWORD] [--ram]
 
 Writes its port to FOLDER/port.  Each mail taken: FOLDER/NUMBER.eml (envelope in X-Rcpt-To, X-Session: tls, login) and a line
 "Message-ID recipient" in FOLDER/taken, on the disk before the reply.  Names: refused* 550, later* 451, toobig* 552 after the text,
@@ -18,6 +18,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
 ap = argparse.ArgumentParser()
 ap.add_argument("folder")
+ap.add_argument("--host", default="127.0.0.1")
 ap.add_argument("--port", type=int, default=0)
 ap.add_argument("--tls", nargs=2)
 ap.add_argument("--smtps", action="store_true")
@@ -98,7 +99,7 @@ async def main():
     def factory():
         return SMTP(Handler(), tls_context=None if args.smtps else context, require_starttls=bool(context) and not args.smtps,
                     hostname="localhost", **more)
-    server = await asyncio.get_running_loop().create_server(factory, "127.0.0.1", args.port, ssl=context if args.smtps else None)
+    server = await asyncio.get_running_loop().create_server(factory, args.host, args.port, ssl=context if args.smtps else None)
     port = os.path.join(args.folder, "port")
     with open(port + ".new", "w", encoding="utf-8") as f:
         f.write("%d\n" % server.sockets[0].getsockname()[1])
