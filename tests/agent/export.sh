@@ -49,3 +49,57 @@ def numbers(text):
 print(eval(sys.argv[1]))' "$1"
 }
 store_is() { [ "$(store "$1")" = "$2" ]; }
+
+# ---- real stores; each is started again on the data that it had ----
+start_victoria() {
+	background "$D/victoria.log" victoria-metrics -storageDataPath="$D/victoria" -httpListenAddr=127.0.0.1:18428 -memory.allowedBytes=64MB \
+	    -dedup.minScrapeInterval=1ms -retentionPeriod=100y -loggerLevel=ERROR
+	VICTORIA_PID=$PID
+	until_true 20 curl -sf http://127.0.0.1:18428/health || { note "victoria-metrics does not start"; cat "$D/victoria.log" >&2; exit 1; }
+}
+# [number, ...] of all samples of a metric, sorted, by VictoriaMetrics
+victoria_numbers() {
+	curl -sS -G http://127.0.0.1:18428/api/v1/export --data-urlencode "match[]=$1" | python3 -c '
+import json, sys
+print(json.dumps(sorted(v for line in sys.stdin for v in json.loads(line)["values"])))'
+}
+start_influx() {
+	if [ ! -f "$D/influx.conf" ]; then
+		cat > "$D/influx.conf" <<-END
+		reporting-disabled = true
+		bind-address = "127.0.0.1:18088"
+		[meta]
+		dir = "$D/influx/meta"
+		[data]
+		dir = "$D/influx/data"
+		wal-dir = "$D/influx/wal"
+		query-log-enabled = false
+		[monitor]
+		store-enabled = false
+		[http]
+		bind-address = "127.0.0.1:18086"
+		log-enabled = false
+		${INFLUX_HTTP:-}
+		END
+	fi
+	background "$D/influx.log" influxd -config "$D/influx.conf"
+	INFLUX_PID=$PID
+	until_true 30 curl -sf http://127.0.0.1:18086/ping || { note "influxd does not start"; tail -n 20 "$D/influx.log" >&2; exit 1; }
+}
+influx() { curl -sS -G "$@" http://127.0.0.1:18086/query --data-urlencode db=safekit; }
+influx_numbers() {
+	influx --data-urlencode 'q=SELECT value FROM safekit_change' | python3 -c '
+import json, sys
+s = json.load(sys.stdin)["results"][0].get("series", [])
+print(json.dumps(sorted(v[1] for x in s for v in x["values"] if v[1] is not None)))'
+}
+# What of the N numbers behind 1000 is missing and what is there twice, of a list of numbers: "0 0" when each is there once
+counted() { # N < LIST
+	python3 -c '
+import collections, json, sys
+c = collections.Counter(int(v) for v in json.load(sys.stdin))
+n = int(sys.argv[1])
+print(sum(c[i] == 0 for i in range(1001, n + 1001)), sum(c[i] > 1 for i in range(1001, n + 1001)))' "$1"
+}
+victoria_is() { [ "$(victoria_numbers safekit_change_value | counted "$1")" = "$2" ]; }
+influx_is() { [ "$(influx_numbers | counted "$1")" = "$2" ]; }

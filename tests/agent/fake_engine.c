@@ -2,7 +2,7 @@
 /*
  * fake_engine.c: stands in for safeadmin on the control socket (doc/PROTOCOL.md 1), for tests of those who read it.
  *
- * usage: fake_engine [-n NODE] [-m MODULES] [-r RESOURCES_PER_MODULE] [-a ACTIONS_FILE] [-s SEQ]   < commands
+ * usage: fake_engine [-n NODE] [-m MODULES] [-r RESOURCES_PER_MODULE] [-a ACTIONS_FILE] [-s SEQ] [-b BEFORE_FIRST_BURST]   < commands
  * It serves $SAFEVAR/run/safeadmin.sock, says "ready" on stdout when it listens, and obeys lines on stdin, each answered by "ok":
  *   module ID MEMBER VALUE		change a member of a module (JSON name; number, true, false or word) and tell it
  *   module-add ID / module-del ID	module m<ID>
@@ -675,12 +675,13 @@ main(int argc, char **argv)
 
 	diag_init("fake_engine", 0);
 	str_copy(engine.node, sizeof(engine.node), "node1");
-	while ((c = getopt(argc, argv, "n:m:r:a:s:")) != -1) {
+	while ((c = getopt(argc, argv, "n:m:r:a:s:b:")) != -1) {
 		switch (c) {
 		case 'n': str_copy(engine.node, sizeof(engine.node), optarg); break;
 		case 'm': module_count = (unsigned)atoi(optarg); break;
 		case 'r': per_module = (unsigned)atoi(optarg); break;
 		case 'a': actions = fopen(optarg, "a"); break;
+		case 'b': burst_number = strtoull(optarg, NULL, 10); break;
 		case 's': engine.notice_seq = strtoull(optarg, NULL, 10); break;
 		default: return 2;
 		}
