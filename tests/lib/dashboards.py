@@ -7,6 +7,7 @@
 #        dashboards.py rules DASHBOARD...                        the queries as recording rules, for promtool's parser
 #        dashboards.py ask URL [-s NAME=WHY]... DASHBOARD...     TAP: each query of each panel, annotation and variable gives data; what
 #                                                                names a metric that begins with NAME is skipped where it does not
+#        dashboards.py ask-kairosdb URL [-s NAME=WHY]... DASHBOARD   the same of a KairosDB, as the plug-in puts the questions
 import json, re, sys, time, urllib.error, urllib.parse, urllib.request
 
 STARTED_S = 900         # how far back "ask" looks: longer than any test
@@ -335,8 +336,8 @@ def verdict(url, expr, target):
     return ""
 
 
-def command_ask(url, *words):
-    skips, files, n, bad = {}, [], 0, 0
+def skips_and_files(words):
+    skips, files = {}, []
     words = list(words)
     while words:
         word = words.pop(0)
@@ -345,6 +346,12 @@ def command_ask(url, *words):
             skips[name] = why
         else:
             files.append(word)
+    return skips, files
+
+
+def command_ask(url, *words):
+    skips, files = skips_and_files(words)
+    n = bad = 0
     for path in files:
         board = json.load(open(path, encoding="utf-8"))
         name = path.split("/")[-1]
@@ -373,7 +380,55 @@ def command_ask(url, *words):
     return 1 if bad or not n else 0
 
 
-COMMANDS = {"check": command_check, "rules": command_rules, "ask": command_ask}
+def post(url, path, body):
+    request = urllib.request.Request(url + path, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)["queries"][0]["results"]
+    except urllib.error.HTTPError as e:
+        return e.read().decode()
+
+
+def kairosdb_body(query, values):       # what grafana-kairosdb-datasource makes of a target
+    def named(a, kind):
+        return next(x["value"] for x in a["parameters"] if x["type"] == kind)
+    now = int(time.time() * 1000)
+    metric = {"name": query["metricName"], "tags": {t: [x for w in v for x in values[variables(w)[0]]] for t, v in query["tags"].items()},
+              "group_by": [{"name": "tag", "tags": query["groupBy"]["tags"]}],
+              "aggregators": [{"name": a["name"], "sampling": {"value": int(named(a, "sampling")), "unit": named(a, "sampling_unit")}}
+                              for a in query["aggregators"]]}
+    return {"start_absolute": now - STARTED_S * 1000, "end_absolute": now, "metrics": [metric]}
+
+
+def command_ask_kairosdb(url, *words):
+    skips, files = skips_and_files(words)
+    n = bad = 0
+    for path in files:
+        board = json.load(open(path, encoding="utf-8"))
+        values = {}
+        for v in board["templating"]["list"][1:]:
+            metric, tag = re.fullmatch(r"tag_values\(([^,]*),(\w+)\)", v["query"]).groups()
+            results = post(url, "/api/v1/datapoints/query/tags", {"start_absolute": 1, "metrics": [{"name": metric, "tags": {}}]})
+            values[v["name"]] = [] if isinstance(results, str) else results[0]["tags"].get(tag, [])
+            n += 1
+            bad += not values[v["name"]]
+            print("%sok %d - %s: variable %s: %s" % ("" if values[v["name"]] else "not ", n, path.split("/")[-1], v["name"], " ".join(values[v["name"]])))
+        for p in panels(board):
+            for t in p.get("targets", []):
+                results = post(url, "/api/v1/datapoints/query", kairosdb_body(t["query"], values))
+                good = not isinstance(results, str) and any(r["values"] and isinstance(r["values"][0][1], (int, float)) for r in results)
+                good = good and {g for r in results for g in r["group_by"][0].get("tags", [])} == set(re.findall(r"_tag_group_(\w+)", t["query"]["alias"]))
+                reason = None if good else next((w for s, w in skips.items() if t["query"]["metricName"].startswith(s)), None)
+                n += 1
+                bad += not good and not reason
+                print("%sok %d - %s: panel %d %s%s" % ("" if good or reason else "not ", n, path.split("/")[-1], p["id"], t["query"]["metricName"], " # SKIP " + reason if reason else ""))
+                if not good and not reason:
+                    print("# %s" % str(results)[:500])
+    print("1..%d" % n)
+    return 1 if bad or not n else 0
+
+
+COMMANDS = {"ask-kairosdb": command_ask_kairosdb, "check": command_check, "rules": command_rules, "ask": command_ask}
 if len(sys.argv) < 3 or sys.argv[1] not in COMMANDS:
-    sys.exit("usage: dashboards.py check METRICS.md RULES.yml DASHBOARD... | rules DASHBOARD... | ask URL [-s NAME=WHY]... DASHBOARD...")
+    sys.exit("usage: dashboards.py check METRICS.md RULES.yml DASHBOARD... | rules DASHBOARD... | ask URL [-s NAME=WHY]... DASHBOARD... | ask-kairosdb URL ...")
 sys.exit(COMMANDS[sys.argv[1]](*sys.argv[2:]))
