@@ -51,6 +51,24 @@ sample 'skAgentEngineReachable 1'
 # its status 1: cannot be read; 3: names are not as Prometheus would have them (they are the MIB's)
 check "promtool reads it" sh -c 'promtool check metrics < "$1" > "$2" 2>&1; [ $? != 1 ]' x "$D/scrape" "$D/null"
 
+# Prometheus with the second job of the sample: what is a name is a label with the name that safeexport gives it
+if command -v prometheus >/dev/null 2>&1; then
+	{
+		echo "scrape_configs:"
+		sed -n '/^- job_name: safekit-snmp/,$p' "$S/contrib/prometheus/prometheus.yml" | sed -e "s/'192.168.1.67', '192.168.1.68'/'$HOST'/" \
+		    -e 's/127.0.0.1:9116/127.0.0.1:19116/' -e 's/scrape_interval: 30s/scrape_interval: 1s/; s/scrape_timeout: 20s/scrape_timeout: 1s/'
+	} > "$D/prometheus.yml"
+	prometheus --config.file="$D/prometheus.yml" --storage.tsdb.path="$D/tsdb" --web.listen-address=127.0.0.1:19090 --log.level=warn 2> "$D/prometheus.err" &
+	pids="$pids $!"
+	knows() { curl -sSG --data-urlencode "query=$1" http://127.0.0.1:19090/api/v1/query | grep -q '"value":'; }
+	query='skModuleCurrentState{module="m1",skModuleCurrentState="prim",skModuleName="",instance="'$HOST'",job="safekit-snmp"} == 1'
+	check "$query" until_true 20 knows "$query" || note "$(tail -n 3 "$D/prometheus.err")"
+	query='skResourceHealth{module="m1",resource="intf.10.0.1.0",skResourceHealth="up"} == 1 and on (instance) up == 1'
+	check "$query" until_true 20 knows "$query"
+else
+	note "skipped: the job of the sample (no prometheus)"
+fi
+
 # it follows
 tell module 1 state ALONE
 tell resource 1 1 down
