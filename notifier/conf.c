@@ -112,6 +112,28 @@ set_count(void *at, size_t size, char *value, char *err, size_t errsize)
 }
 
 static bool
+set_hour(void *at, size_t size, char *value, char *err, size_t errsize)
+{
+	uint64_t n;
+
+	if (!str_to_u64(value, 0, 1000, &n))
+		return expected(err, errsize, value, "a number of mails, 0..1000");
+	*(uint32_t *)at = (uint32_t)n;
+	return true;
+}
+
+static bool
+set_rows(void *at, size_t size, char *value, char *err, size_t errsize)
+{
+	uint64_t n;
+
+	if (!str_to_u64(value, 1, 10000, &n))
+		return expected(err, errsize, value, "a number of rows, 1..10000");
+	*(uint32_t *)at = (uint32_t)n;
+	return true;
+}
+
+static bool
 duration(const char *value, int64_t max_s, int64_t *us)
 {
 	char number[16];
@@ -344,8 +366,8 @@ static const struct word words[] = {
 	W(SEC_RULE, "levels", set_levels, mail_rule, levels), W(SEC_RULE, "gather", set_levels, mail_rule, gather),
 	W(SEC_RULE, "urgent", set_levels, mail_rule, urgent), W(SEC_RULE, "window", set_window, mail_rule, window_us),
 	W(SEC_RULE, "reminder", set_reminder, mail_rule, reminder_us), W(SEC_RULE, "recovery", set_yes, mail_rule, recovery),
-	W(SEC_RULE, "quiet", set_quiet, mail_rule, quiet), W(SEC_RULE, "max-per-hour", set_count, mail_rule, max_per_hour),
-	W(SEC_RULE, "rows", set_count, mail_rule, rows),
+	W(SEC_RULE, "quiet", set_quiet, mail_rule, quiet), W(SEC_RULE, "max-per-hour", set_hour, mail_rule, max_per_hour),
+	W(SEC_RULE, "rows", set_rows, mail_rule, rows),
 };
 
 struct parse { struct mail_conf *conf; enum section section; void *at; char *err; size_t errsize; };

@@ -29,8 +29,8 @@ static void
 usage(FILE *to)
 {
 	fprintf(to, "usage: safemail [-fv] [-c FILE] [-d DIR] [--no-drop]\n"
-	    "       safemail [-v] [-c FILE] --test\n"
-	    "       safemail [-c FILE] --dry-run [--since SECONDS]\n"
+	    "       safemail [-v] [-c FILE] [--no-drop] --test\n"
+	    "       safemail [-c FILE] [--no-drop] --dry-run [--since SECONDS]\n"
 	    "       safemail [-d DIR] --show-queue | --retry ID|all | --drop ID|all\n");
 }
 
@@ -118,7 +118,7 @@ safemail_configure(struct safemail *m)
 /* From root to the user safekit, for ever, with the group that may read the journal.  A server without that user (a lab) runs it as it was
  * started.  The spool, made by root at the first start, becomes the user's. */
 static void
-drop_privileges(const struct safemail *m)
+drop_privileges(const struct safemail *m, bool spool)
 {
 	const struct passwd *pw;
 	const struct group *gr;
@@ -134,7 +134,7 @@ drop_privileges(const struct safemail *m)
 		warn_text("there is no user %s: staying root", MAIL_USER);
 		return;
 	}
-	if (path_mkdirs(m->dir, 0750) == -1 || chown(m->dir, pw->pw_uid, pw->pw_gid) == -1)
+	if (spool && (path_mkdirs(m->dir, 0750) == -1 || chown(m->dir, pw->pw_uid, pw->pw_gid) == -1))
 		fatal("%s: %s", m->dir, strerror(errno));
 	/* cppcheck-suppress getgrnamCalled ; one thread */
 	gr = getgrnam(JOURNAL_GROUP);
@@ -166,8 +166,8 @@ main(int argc, char **argv)
 		return tool_queue(&m);
 	if (o.what == RETRY || o.what == DROP)
 		return tool_change(&m, o.what == DROP, o.id);
-	if (o.what == RUN && o.drop)
-		drop_privileges(&m);
+	if (o.drop)	/* also a test: what the service may not read, it must not read either */
+		drop_privileges(&m, o.what == RUN);
 	if (!safemail_configure(&m))
 		return 1;
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)

@@ -28,6 +28,7 @@
 #define TELL_MS		60000		/* the same trouble is told once a minute */
 #define LOOK_MS		30000		/* at the queue, for what --retry changed */
 #define FULL_MS		10000		/* a queue that was full */
+#define ANSWER_MS	1000		/* how exactly a server's silence is measured */
 
 struct ended { struct delivery *d; enum smtp_end how; };
 struct run {
@@ -43,7 +44,8 @@ struct run {
 	struct delivery *begin[SMTP_AT_ONCE];
 	size_t	 begin_count;
 	int	 signals;
-	bool	 quit, reload, more;
+	bool	 quit, reload, more, checked;
+	int64_t	 since_us;			/* what a damaged spool was written last: events from then on are new */
 	int64_t	 spool_again_ms, follow_again_ms, told_ms;
 	char	 told[256], damaged[CONF_PATH_MAX + 64];
 	int64_t	 pause_until_ms, pause_us;	/* no server can be reached */
@@ -85,7 +87,7 @@ set_aside(struct run *r)
 	r->smtp = smtp_new(r->m->conf, r->m->node, r->m->verbose > 0);
 	if (r->smtp == NULL)
 		fatal("out of memory");
-	if (spool_set_aside(r->m->dir, r->damaged, sizeof(r->damaged)))
+	if (spool_set_aside(r->m->dir, r->damaged, sizeof(r->damaged), &r->since_us))
 		r->spool_again_ms = 0;
 	else
 		warn_errno("%s/spool.db cannot be renamed", r->m->dir);
@@ -117,7 +119,8 @@ open_spool(struct run *r)
 
 	if (r->spool != NULL || clock_mono_ms() < r->spool_again_ms)
 		return;
-	r->spool = spool_open(r->m->dir, true, &result, why, sizeof(why));
+	r->spool = spool_open(r->m->dir, true, !r->checked, &result, why, sizeof(why));
+	r->checked = r->spool != NULL;
 	if (r->spool == NULL) {
 		snprintf(text, sizeof(text), "spool: %s", why);
 		tell(r, text);
@@ -146,7 +149,7 @@ open_follow(struct run *r)
 		return;
 	r->source = follow_choose(r->m->conf, why, sizeof(why));
 	if (r->source != NULL)
-		r->follow = r->source->open(r->m->conf, r->m->node, r->cursor, 0, why, sizeof(why));
+		r->follow = r->source->open(r->m->conf, r->m->node, r->cursor, r->cursor[0] == '\0' ? r->since_us : 0, why, sizeof(why));
 	if (r->follow != NULL)
 		return;
 	tell(r, why);
@@ -293,7 +296,7 @@ read_log(struct run *r, int64_t now, bool *any)
 	r->more = false;
 	for (i = 0; r->follow != NULL && i < BATCH && (rc = r->source->next(r->follow, &ev)) == 1; i++) {
 		*any = true;
-		if (!gather_event(&r->gather, &ev, now))
+		if (ev.time_us >= r->since_us && !gather_event(&r->gather, &ev, now))
 			return false;
 	}
 	r->more = i == BATCH;
@@ -362,6 +365,8 @@ step(struct run *r)
 		return;
 	}
 	str_copy(r->cursor, sizeof(r->cursor), cursor);
+	if (!r->more)
+		r->since_us = 0;
 	report_ended(r);
 	for (i = 0; i < r->begin_count; i++)
 		if (!smtp_start(r->smtp, r->begin[i]))
@@ -425,6 +430,8 @@ wait_ms(const struct run *r)
 		sooner(&ms, r->pause_until_ms - mono > at ? r->pause_until_ms - mono : at);
 	}
 	sooner(&ms, r->look_ms - mono);
+	if (smtp_busy(r->smtp, busy) > 0)
+		sooner(&ms, ANSWER_MS);
 	return (int)ms;
 }
 

@@ -16,13 +16,13 @@
 #define DOWN_MS		60000	/* a server that could not be reached is passed over */
 #define IDLE_S		30	/* connections that were idle for longer are not used again: servers close them */
 #define PASSWORD_MAX	1024
+#define VERDICT_S	600	/* for the yes to a text that was given whole (RFC 5321, 4.5.3.2.6): who gives up earlier sends it twice */
 
 struct transfer {
 	CURL	*easy;
 	struct curl_slist *to;
 	struct delivery *d;
 	size_t	 sent;
-	bool	 begun;		/* the server asked for the mail's text */
 	char	 error[CURL_ERROR_SIZE];
 	char	 reply[160];	/* the last one that is not a yes */
 };
@@ -106,9 +106,10 @@ give_text(char *buf, size_t size, size_t count, void *ctx)
 	struct transfer *t = ctx;
 	size_t room = size * count, left = t->d->len - t->sent, n = room < left ? room : left;
 
-	t->begun = true;
 	memcpy(buf, t->d->data + t->sent, n);
 	t->sent += n;
+	if (t->sent == t->d->len)
+		curl_easy_setopt(t->easy, CURLOPT_SERVER_RESPONSE_TIMEOUT, (long)VERDICT_S);
 	return n;
 }
 
@@ -198,7 +199,8 @@ set_server(struct smtp *s, struct transfer *t, const struct mail_server *server)
 		curl_easy_setopt(t->easy, CURLOPT_CAPATH, NULL);
 	}
 	curl_easy_setopt(t->easy, CURLOPT_CONNECTTIMEOUT, (long)server->connect_s);
-	curl_easy_setopt(t->easy, CURLOPT_TIMEOUT, (long)server->timeout_s);
+	curl_easy_setopt(t->easy, CURLOPT_SERVER_RESPONSE_TIMEOUT, (long)server->timeout_s);
+	curl_easy_setopt(t->easy, CURLOPT_TIMEOUT, (long)server->timeout_s * 10 + VERDICT_S);	/* one that takes a byte now and then */
 	curl_easy_setopt(t->easy, CURLOPT_MAXAGE_CONN, (long)IDLE_S);
 }
 

@@ -127,10 +127,10 @@ static const char schema[] =
     "COMMIT;";
 
 static enum spool_result
-open_file(struct spool *s, const char *file)
+open_file(struct spool *s, const char *file, bool make)
 {
 	enum spool_result r;
-	int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640), rc;
+	int fd = open(file, O_RDWR | (make ? O_CREAT : 0) | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640), rc;
 
 	if (fd == -1) {
 		snprintf(s->why, sizeof(s->why), "%.200s: %s", file, strerror(errno));
@@ -174,7 +174,7 @@ check_file(struct spool *s)
 }
 
 struct spool *
-spool_open(const char *dir, bool alone, enum spool_result *result, char *why, size_t whysize)
+spool_open(const char *dir, bool alone, bool check, enum spool_result *result, char *why, size_t whysize)
 {
 	struct spool *s = calloc(1, sizeof(*s));
 	char path[CONF_PATH_MAX + 32];
@@ -185,7 +185,7 @@ spool_open(const char *dir, bool alone, enum spool_result *result, char *why, si
 		return NULL;
 	}
 	s->lock = -1;
-	if (path_mkdirs(dir, 0750) == -1) {
+	if (alone && path_mkdirs(dir, 0750) == -1) {
 		snprintf(s->why, sizeof(s->why), "%.200s: %s", dir, strerror(errno));
 	} else if (alone && (snprintf(path, sizeof(path), "%s/lock", dir), s->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640)) == -1) {
 		snprintf(s->why, sizeof(s->why), "%.200s: %s", path, strerror(errno));
@@ -193,8 +193,8 @@ spool_open(const char *dir, bool alone, enum spool_result *result, char *why, si
 		snprintf(s->why, sizeof(s->why), "another safemail works on %.180s", dir);
 	} else {
 		snprintf(path, sizeof(path), "%s/spool.db", dir);
-		*result = open_file(s, path);
-		if (*result == SPOOL_OK && alone)
+		*result = open_file(s, path, alone);
+		if (*result == SPOOL_OK && check)
 			*result = check_file(s);
 		if (*result == SPOOL_OK)
 			return s;
@@ -220,16 +220,21 @@ spool_close(struct spool *s)
 }
 
 bool
-spool_set_aside(const char *dir, char *to, size_t size)
+spool_set_aside(const char *dir, char *to, size_t size, int64_t *last_us)
 {
 	static const char *const suffix[] = { "", "-wal", "-shm" };
 	char from[CONF_PATH_MAX + 32], name[CONF_PATH_MAX + 64];
-	int64_t now = clock_wall_us() / 1000000;
+	int64_t now = clock_wall_us() / 1000000, us;
+	struct stat st;
 	size_t i;
+
+	*last_us = 0;
 
 	for (i = 0; i < ARRAY_LEN(suffix); i++) {
 		snprintf(from, sizeof(from), "%s/spool.db%s", dir, suffix[i]);
 		snprintf(name, sizeof(name), "%s/spool.db.damaged-%" PRId64 "%s", dir, now, suffix[i]);
+		if (i < 2 && stat(from, &st) == 0 && (us = (int64_t)st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000) > *last_us)
+			*last_us = us;
 		if (rename(from, name) == -1 && (errno != ENOENT || i == 0))
 			return false;
 		if (i == 0)

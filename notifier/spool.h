@@ -33,11 +33,11 @@ struct delivery {
 
 struct spool_row { int64_t id, made_us, next_us; const char *message_id, *rule, *to, *subject, *why; uint32_t attempts; bool refused; };
 
-/* Opens or makes it.  alone: takes the lock, else NULL with the reason "another safemail ..." (read only: tools that look). */
-struct spool *spool_open(const char *dir, bool alone, enum spool_result *result, char *why, size_t whysize);
+/* Opens it; NULL with the reason in why.  alone: takes the lock, makes what is not there (not for tools that look: they may be another user).  check: reads all of it for damage. */
+struct spool *spool_open(const char *dir, bool alone, bool check, enum spool_result *result, char *why, size_t whysize);
 void spool_close(struct spool *s);
-/* The file is renamed, with its -wal; new name in to */
-bool spool_set_aside(const char *dir, char *to, size_t size);
+/* The file is renamed, with its -wal; new name in to, time of its last change in *last_us */
+bool spool_set_aside(const char *dir, char *to, size_t size, int64_t *last_us);
 const char *spool_why(const struct spool *s);
 
 enum spool_result spool_begin(struct spool *s);

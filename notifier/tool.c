@@ -162,7 +162,7 @@ look_into(const struct safemail *m)
 {
 	enum spool_result result;
 	char why[256];
-	struct spool *s = spool_open(m->dir, false, &result, why, sizeof(why));
+	struct spool *s = spool_open(m->dir, false, false, &result, why, sizeof(why));
 
 	if (s == NULL)
 		fatal("%s", why);

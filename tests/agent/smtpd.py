@@ -6,7 +6,8 @@
 
 Writes its port to FOLDER/port.  Each mail taken: FOLDER/NUMBER.eml (envelope in X-Rcpt-To, X-Session: tls, login) and a line
 "Message-ID recipient" in FOLDER/taken, on the disk before the reply.  Names: refused* 550, later* 451, toobig* 552 after the text,
-drop* closes the connection after the text was taken.  FOLDER/rules, if there, holds lines "WORD CODE" that override (read at each mail).
+drop* closes the connection after the text was taken,
+slow* answers 5 s after it was taken.  FOLDER/rules, if there, holds lines "WORD CODE" that override (read at each mail).
 """
 import argparse
 import asyncio
@@ -77,6 +78,8 @@ class Handler:
         if envelope.rcpt_tos[0].startswith("toobig"):
             return "552 5.3.4 too big: answer of the test"
         keep(envelope, session)
+        if envelope.rcpt_tos[0].startswith("slow"):
+            await asyncio.sleep(5)
         if envelope.rcpt_tos[0].startswith("drop"):
             server.transport.abort()
         return "250 2.0.0 OK"

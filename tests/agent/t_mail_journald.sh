@@ -36,7 +36,7 @@ node = node1
 to = admin@example.org
 window = 0
 max-per-hour = 0
-rows = 100000
+rows = 10000
 END
 start_mail
 said() { local f; for f in "$D"/box/*.eml; do [ ! -e "$f" ] || text_of "$f"; done | sed -nE 's/.* heart +C +message ([0-9]+) .*/\1/p' | sort -n; }

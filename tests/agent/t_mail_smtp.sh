@@ -87,12 +87,51 @@ check "refused by the first, taken by the second" until_ok 10 grep -q refused@ex
 check "and not set aside" queue_is "0 waiting, 0 refused"
 stop_mail
 
+# ---- silence ----
+# a server that accepts connections and never says a word; the kernel does that for a socket nobody accepts from
+/usr/bin/python3 -c 'import socket, sys, time
+s = socket.create_server(("127.0.0.1", 0))
+open(sys.argv[1] + ".new", "w").write("%d\n" % s.getsockname()[1]); import os; os.rename(sys.argv[1] + ".new", sys.argv[1])
+time.sleep(1000)' "$D/silent" &
+PID[silent]=$!
+check "a silent server" until_ok 10 test -s "$D/silent"
+rm -f "$D"/first/*.eml; : >"$D/first/taken"
+conf <<END
+[server]
+host = 127.0.0.1
+port = $(cat "$D/silent")
+tls = none
+timeout = 2s
+connect-timeout = 2s
+$(server_lines first)
+timeout = 2s
+$(rules slow@example.org)
+END
+start_mail
+event seven
+check "a server that says nothing is given up, the next one asked" until_ok 20 taken_count_is first 1
+check "one that thinks about a text it has is waited for" until_ok 20 queue_is "0 waiting, 0 refused"
+check_is "$(taken first | wc -l)" 1 "so that it has it once"
+stop_mail
+stop_pid "${PID[silent]}"
+unset "PID[silent]"
+conf <<END
+$(server_lines first)
+$(rules drop@example.org)
+END
+start_mail
+event eight
+check "one that took it and broke off gets it again" until_ok 20 taken_count_is first 3
+check_is "$(taken first | grep -c "$(taken first | grep drop@ | head -n 1 | cut -d' ' -f 1)")" 2 "under the same Message-ID"
+stop_mail KILL
+rm -rf "$D/spool"
+
 # ---- TLS and AUTH ----
 tls_case() {	# tls_case NAME PORT LINES...: --test, its answer in $D/test.out
 	local name=$1 port=$2
 	shift 2
 	{ printf '[server]\nhost = localhost\nport = %s\n' "$port"; printf '%s\n' "$@"; rules admin@example.org; } >"$D/tls.conf"
-	"$SAFEMAIL" -c "$D/tls.conf" --test >"$D/test.out" 2>&1
+	"$SAFEMAIL" --no-drop -c "$D/tls.conf" --test >"$D/test.out" 2>&1
 }
 AUTH=("user = alarm" "password-file = $D/password")
 start_smtp tls --tls "$D/cert.pem" "$D/cert.key" --auth alarm s3cret-word

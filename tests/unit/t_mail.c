@@ -181,6 +181,8 @@ test_conf_refuses(void **state)
 		{ "[rule a]\nkeys = 9-5\n", "message keys" },
 		{ "[rule a]\nquiet = 25:00-1:00\n", "two times" },
 		{ "[rule a]\nquiet = 22:00-07:00 x\n", "two times" },
+		{ "[rule a]\nmax-per-hour = 1001\n", "0..1000" },
+		{ "[rule a]\nrows = 0\n", "1..10000" },
 		{ "[mail]\nsource = file\n", "file:/PATH" },
 		{ "[mail]\nfrom = a\rb@c\n", "one address" },
 		{ "[mail]\nnode = a b\n", "a name" },

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# What an administrator copies for safemail: the unit's hardening, a sample that is read and shows the defaults.
+# shellcheck disable=SC2119,SC2317	# options that a test does not use; functions that check calls
+# shellcheck source-path=SCRIPTDIR source=mail_lib.sh
+. "$(dirname "$0")/mail_lib.sh"
+
+UNIT=$B/contrib/systemd/safemail.service
+if ! command -v systemd-analyze >/dev/null; then
+	tap_skip "systemd-analyze security" "systemd is not installed"
+elif [ ! -e "$UNIT" ]; then
+	tap_not_ok "the unit is built"
+else
+	check "systemd-analyze security: below 3.0" systemd-analyze security --offline=true --threshold=29 "$UNIT"
+	score=$(systemd-analyze security --offline=true "$UNIT" | sed -n 's/.*exposure level for [^:]*: \([0-9.]*\).*/\1/p')
+	echo "# exposure level $score"
+	# the test can fail: without its hardening the unit is above
+	sed '/^\(No\|Protect\|Private\|Restrict[A-Z]\|System\|Capability\|Memory\|Lock\)/d' "$UNIT" >"$D/bare.service"
+	check_status 1 "a unit without hardening is above" systemd-analyze security --offline=true --threshold=29 "$D/bare.service"
+fi
+SAMPLE=$S/contrib/mail/safemail.conf.sample
+sample_takes() { "$SAFEMAIL" --no-drop -c "$1" --dry-run --since 1; }
+{ sed 's|^#source = .*|source = file:/dev/null|' "$SAMPLE"; } >"$D/as-is.conf"
+: >"$D/log"
+sed -i "s|file:/dev/null|file:$D/log|" "$D/as-is.conf"
+check "the sample is read" sample_takes "$D/as-is.conf"
+# each word that is commented out, with the value that it shows, is one that the configuration takes
+sed -E 's/^#(([a-z-]+) = )/\1/; s/^#\[/[/' "$D/as-is.conf" | sed '/^credential/d' >"$D/all.conf"
+check "and with everything that is commented out" sample_takes "$D/all.conf"
+for word in $(sed -nE 's/^#?([a-z-]+) = .*/\1/p' "$SAMPLE" | sort -u); do
+	grep -q "^\.It Cm.*\b$word\b" "$S/notifier/safemail.8" || echo "$word"
+done >"$D/undocumented"
+check_is "$(cat "$D/undocumented")" "" "each word of the sample is in the man page"
+tap_done
