@@ -100,6 +100,12 @@ journal_open(const struct mail_conf *conf, const char *node, const char *cursor,
 		if (rc >= 0)
 			rc = position(f, cursor, since_us);
 	}
+	if (rc >= 0 && f->dir[0] == '\0' && sd_journal_has_runtime_files(f->j) == 0 && sd_journal_has_persistent_files(f->j) == 0) {
+		/* libsystemd says nothing of files that it may not open; and one that comes later it would not see */
+		snprintf(why, whysize, "journal: no file that this user may read (is he in the group systemd-journal?)");
+		journal_close(f);
+		return NULL;
+	}
 	if (rc >= 0)
 		return f;
 	snprintf(why, whysize, "journal: %s", strerror(-rc));

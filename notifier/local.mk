@@ -19,13 +19,3 @@ endif
 safemail_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) $(SQLITE_CFLAGS) $(CURL_CFLAGS) $(SYSTEMD_CFLAGS)
 safemail_LDADD = $(MAIL_LIBS) $(SQLITE_LIBS) $(CURL_LIBS) $(SYSTEMD_LIBS)
 endif
-
-UNIT_TESTS += tests/unit/t_mail
-tests_unit_t_mail_SOURCES = tests/unit/t_mail.c
-tests_unit_t_mail_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)
-tests_unit_t_mail_LDADD = $(MAIL_LIBS) $(CMOCKA_LIBS)
-check_PROGRAMS += tests/agent/say_log
-tests_agent_say_log_SOURCES = tests/agent/say_log.c engine/pub/syslog.h engine/pub/syslog.c
-tests_agent_say_log_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
-tests_agent_say_log_LDADD = $(BASE_LIBS)
-EXTRA_DIST += tests/bench/bench_mail.py

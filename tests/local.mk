@@ -358,6 +358,7 @@ tests_unit_t_vip_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS)
 tests_unit_t_vip_LDADD = $(VIP_LIBS) $(CMOCKA_LIBS)
 include tests/kernel/local.mk
 include tests/rfs/local.mk
+include tests/agent/mail.mk
 
 # Histories of a farm; prints the seed of a failing one
 check_PROGRAMS += tests/sim/farm_sim

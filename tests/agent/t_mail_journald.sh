@@ -24,7 +24,6 @@ start_journald() {
 	PID[journald]=$!
 	until_ok 10 test -S /run/systemd/journal/socket || { tap_not_ok "journald begins" "$(cat "$D/journald.log")"; exit 1; }
 }
-start_journald
 start_smtp box
 conf <<END
 $(server_lines box)
@@ -38,7 +37,12 @@ window = 0
 max-per-hour = 0
 rows = 10000
 END
-start_mail
+# before journald is there: it says so, and waits
+"$SAFEMAIL" -v --no-drop -c "$D/safemail.conf" -d "$D/spool" 2>>"$D/safemail.log" &
+MAIL_PID=$!
+check "no journal is told" until_ok 10 grep -q "journal: no file that this user may read\|no journal and neither" "$D/safemail.log"
+start_journald
+until_ok 20 cursor_is_kept || { tap_not_ok "safemail begins" "$(cat "$D/safemail.log")"; exit 1; }
 said() { local f; for f in "$D"/box/*.eml; do [ ! -e "$f" ] || text_of "$f"; done | sed -nE 's/.* heart +C +message ([0-9]+) .*/\1/p' | sort -n; }
 said_is() { [ "$(said | paste -sd ' ')" = "$(seq -s ' ' 1 "$1")" ]; }
 check_said() { until_ok 30 said_is "$1"; check_is "$(said | wc -l) $(said | sort -nu | wc -l)" "$1 $1" "$2"; }

@@ -28,8 +28,8 @@ check "the sample is read" sample_takes "$D/as-is.conf"
 # each word that is commented out, with the value that it shows, is one that the configuration takes
 sed -E 's/^#(([a-z-]+) = )/\1/; s/^#\[/[/' "$D/as-is.conf" | sed '/^credential/d' >"$D/all.conf"
 check "and with everything that is commented out" sample_takes "$D/all.conf"
-for word in $(sed -nE 's/^#?([a-z-]+) = .*/\1/p' "$SAMPLE" | sort -u); do
+while read -r word; do
 	grep -q "^\.It Cm.*\b$word\b" "$S/notifier/safemail.8" || echo "$word"
-done >"$D/undocumented"
+done >"$D/undocumented" < <(sed -nE 's/^#?([a-z-]+) = .*/\1/p' "$SAMPLE" | sort -u)
 check_is "$(cat "$D/undocumented")" "" "each word of the sample is in the man page"
 tap_done
