@@ -20,7 +20,7 @@
 
 #define RECONNECT_MS	200	/* between attempts to reach the engine (ours) */
 #define SUBSCRIBE_MS	10000	/* a picture of 100,000 resources takes the engine and us less than 1 s */
-#define MESSAGES_PER_TURN 256	/* then what was recorded is committed (ours) */
+#define MESSAGES_PER_TURN 4096	/* then what was recorded is committed, if not before because nothing more came (ours) */
 #define REVIVE_MS	1000	/* between attempts to open a spool that does not work (ours) */
 #define FIGURES_MS	1000	/* between looks at its size (ours) */
 #define NOTICES_MAX	10000	/* that the engine keeps */

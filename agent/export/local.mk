@@ -3,7 +3,7 @@ noinst_LIBRARIES += libexport.a
 libexport_a_SOURCES = \
 	agent/export/metrics.h agent/export/metrics.c agent/export/text.h agent/export/keep.h agent/export/keep.c agent/export/render.c \
 	agent/export/point.h agent/export/point.c agent/export/sink.h agent/export/sink.c agent/export/sink_kairosdb.c \
-	agent/export/sink_influx.c agent/export/conf.h agent/export/conf.c agent/export/accept.h agent/export/accept.c agent/export/spool.h agent/export/spool.c \
+	agent/export/sink_influx.c agent/export/conf.h agent/export/conf.c agent/export/accept.h agent/export/accept.c agent/export/spool.h agent/export/spool.c agent/export/spool_db.c agent/export/spool_trim.c agent/export/spool_impl.h \
 	agent/export/record.h agent/export/record.c
 libexport_a_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) $(JANSSON_CFLAGS) $(SQLITE_CFLAGS)
 EXPORT_LIBS = libexport.a libagent.a $(SAFEKIT_LIBS) $(SQLITE_LIBS) -lcrypt -lpthread

@@ -280,8 +280,11 @@ deliver(struct push *p, const struct change *c, size_t n)
 
 	p->body.len = 0;
 	points = p->conf->kind->body(c, n, &p->body);
-	if (p->body.failed)
+	if (p->body.failed) {
+		text_free(&p->body);
+		str_copy(p->why, sizeof(p->why), "out of memory");
 		return false;
+	}
 	if (points == 0) {	/* nothing that this store wants */
 		mark(p, c[n - 1].seq);
 		return true;

@@ -109,8 +109,8 @@ record_resource(struct record *r, const struct rpt_resource *res, bool live)
 	}
 	if (!spool_last(r->spool, r->node, res->module, res->name, &last)) {
 		r->failed = true;
-	} else if (!last.known) {
-		put(r, res->module, res->name, res->value, time_ms);	/* never seen: its past is not ours */
+	} else if (!last.known && time_ms <= last.time_ms) {
+		put(r, res->module, res->name, res->value, time_ms);	/* never seen, and older than the spool: its past is not ours */
 	} else if (last.time_ms != time_ms || strcmp(last.value, res->value) != 0) {
 		json_object_set_new(r->pending, name, json_array());
 		json_array_append_new(r->todo, json_string(name));
@@ -129,7 +129,7 @@ news(const json_t *rows, const struct spool_last *last)
 	for (i = 0; i < n; i++) {
 		json_int_t t = json_integer_value(json_object_get(json_array_get(rows, i), "time_ms"));
 
-		if (t == last->time_ms && ++count == last->count)
+		if (last->known && t == last->time_ms && ++count == last->count)
 			return i + 1;
 		if (t > last->time_ms && newer == n)
 			newer = i;
@@ -165,7 +165,7 @@ take_history(struct record *r, const char *name, const json_t *rows)
 
 		if (!spool_last(r->spool, r->node, module, resource, &last))
 			r->failed = true;
-		else if (value != NULL && (t > last.time_ms || (t == last.time_ms && strcmp(value, last.value) != 0)))
+		else if (value != NULL && (!last.known || t > last.time_ms || (t == last.time_ms && strcmp(value, last.value) != 0)))
 			put(r, module, resource, value, t);
 	}
 	r->held -= json_array_size(held);

@@ -15,7 +15,7 @@
 
 struct spool;
 struct spool_limits { uint64_t size, age_s; };
-/* What was last written down of a resource */
+/* What was last written down of a resource.  Not known: time_ms is when the spool was made, as what was before is not ours */
 struct spool_last { bool known; int64_t time_ms; uint32_t count; char value[SK_VALUE_MAX]; };
 
 /* The folder is made.  sinks: their names, at most SINKS_MAX; a sink that was not there before gets the last value of every resource.

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh disable=SC2034,SC2086,SC2119,SC2120,SC2317	# used by who sources it; pids have no blanks
 #
-# export.sh: lib.sh and safeexport.  A script sources it first, after NEEDS.
+# export.sh: lib.sh and safeexport.  A script sources it first, after NEEDS; AGENT_DIR: where the two are, if not beside the script.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
-. "$(dirname "$0")/lib.sh"
+. "${AGENT_DIR:-$(dirname "$0")}/lib.sh"
 [ -x "$B/safeexport" ] || skip_all "safeexport was not built"
 EXPORT_PID="" PORT=""
 

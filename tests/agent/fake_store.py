@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A store that is strict: it stands in for KairosDB (/api/v1/datapoints) and InfluxDB (/write), and fails when it is told to.
 
-usage: fake_store.py PORT_FILE MODE_FILE.  It writes its port into PORT_FILE and looks into MODE_FILE before each request:
+usage: fake_store.py PORT_FILE MODE_FILE [ADDRESS].  It writes its port into PORT_FILE and looks into MODE_FILE before each request:
   ok | 500 | 503 | 401 | slow (does not answer) | reset (takes the body, stores nothing, ends the connection) | lost (stores, ends the
   connection without an answer) | close (answers, then ends the connection) | refuse:TEXT (400, naming the points whose name has TEXT; stores
   the others) | all:TEXT (400 for the whole batch when a point has TEXT, not saying which) | limit:N (413 above N points)
@@ -139,7 +139,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return self.say(204)
 
 
-server = http.server.ThreadingHTTPServer(("127.0.0.1", int(open(sys.argv[1]).read() or 0) if len(sys.argv) > 3 else 0), Handler)
+server = http.server.ThreadingHTTPServer((sys.argv[3] if len(sys.argv) > 3 else "127.0.0.1", 0), Handler)
 server.daemon_threads = True
 with open(sys.argv[1], "w") as f:
     f.write(str(server.server_port))

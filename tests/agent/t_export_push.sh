@@ -100,6 +100,12 @@ tell burst 300
 n=$((n + 300))
 start_export -c "$D/one.conf"
 check "what happened while it was killed comes from the engine's history" until_true 20 eval '[ "$(missing '$n')" = 42 ]'
+stop_export -KILL
+tell resource-add 1 77
+for v in 99000001 99000002 99000003; do tell resource 1 77 $v; done
+start_export -c "$D/one.conf"
+check "a resource that came meanwhile, with all that it was" until_true 20 store_is '[x for x in numbers("intf.10.0.77.0") if x > 99000000]' "[99000001, 99000002, 99000003]"
+tell resource-del 1 77
 kill -STOP $EXPORT_PID
 tell drop
 tell burst 300
@@ -114,7 +120,7 @@ mode ok
 stop_export
 { cat "$D/one.conf"; printf '[sink flux]\ntype = influxdb\nurl = %s/\ndatabase = a b\ngzip = off\n' "$STORE"; } > "$D/two.conf"
 start_export -c "$D/two.conf"
-check "a new sink has the last value of every resource" until_true 10 store_is 'len([k for k in S["points"] if k.startswith(",module=")])' 10
+check "a new sink has the last value of every resource" until_true 10 store_is 'len([k for k in S["points"] if k.startswith(",module=")])' 11
 tell resource 2 1 PRIM
 check "text and number in one line" until_true 10 store_is 'values("resource=intf.10.0.1.0").count("text=\"PRIM\",value=3")' 1
 check "and the first one has it too" until_true 10 store_is 'values("safekit.intf.10.0.1.0{").count("PRIM")' 1
@@ -141,7 +147,7 @@ start_export -c "$D/small.conf"
 check "the count survives kill -9" until_true 5 eval '[ "$(dropped)" -ge '"$d"' ]'
 mode ok
 check "what was kept arrives: the newest $kept" until_true 20 eval '[ "$(store "len([x for x in numbers(\"intf.\") if x > '$((n - 36000))'])")" -ge $((kept - 1)) ]'
-check "up to the last one" [ "$(store 'numbers("intf.")[-1]')" = $n ]
+check "up to the last one" [ "$(store "numbers('intf.').count($n)")" = 1 ]
 
 # a damaged spool is set aside; one that cannot be written is waited for
 stop_export
