@@ -148,7 +148,7 @@ psync_route(struct psync *p, const struct rfs_op *op)
 	case OP_FALLOCATE:
 		if (!s.paired || (op->flags & (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE)) == 0)
 			return s.paired ? ROUTE_SEND : ROUTE_SKIP;
-		/* fall through */
+		__attribute__((fallthrough));
 	case OP_COPY:	/* what the secondary would move or copy may not be there yet: compared once more as a whole */
 		if (s.paired)
 			once_more(p, op->dir, op->node);
