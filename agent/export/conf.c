@@ -3,9 +3,11 @@
  * conf.c: reads the configuration file.  One row per name; what is wrong is told with its line and what was expected.
  */
 #include "config.h"
+#include "agent/export/accept.h"
 #include "agent/export/conf.h"
 #include "agent/export/sink.h"
 
+#include <sys/socket.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -217,12 +219,16 @@ conf_secret_path(const char *file, char *path, size_t size)
 bool
 conf_check(const struct export_conf *c, char *err, size_t errsize)
 {
-	char url[1024];
+	struct sockaddr_storage sa;
+	char why[256];
+	bool loopback;
 	size_t i;
 
 	err[0] = '\0';
 	if ((c->tls_certificate[0] == '\0') != (c->tls_key[0] == '\0'))
 		snprintf(err, errsize, "tls_certificate and tls_key: expected both or none");
+	if (c->listen[0] != '\0' && !accept_address(c->listen, &sa, &loopback))
+		snprintf(err, errsize, "listen = %s: expected ADDRESS:PORT or [ADDRESS]:PORT, in numbers", c->listen);
 	if (c->listen[0] == '\0' && c->sinks == 0)
 		snprintf(err, errsize, "nothing to do: neither listen nor a [sink ...]");
 	for (i = 0; i < c->sinks && err[0] == '\0'; i++) {
@@ -235,8 +241,8 @@ conf_check(const struct export_conf *c, char *err, size_t errsize)
 			snprintf(err, errsize, "sink %s: url: expected http:// or https://", s->name);
 		else if (strcspn(host + 3, "@") < strcspn(host + 3, "/?"))
 			snprintf(err, errsize, "sink %s: url: a password belongs into password_file, not into the URL", s->name);
-		else if (!sink_url(s, url, sizeof(url)))
-			snprintf(err, errsize, "sink %s: url and database are too long", s->name);
+		else if (!sink_check(s, why, sizeof(why)))
+			snprintf(err, errsize, "sink %s: %s", s->name, why);
 		else if (s->user[0] != '\0' && s->password_file[0] == '\0')
 			snprintf(err, errsize, "sink %s: user without password_file", s->name);
 		else if ((s->cert_file[0] == '\0') != (s->key_file[0] == '\0'))

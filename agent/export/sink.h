@@ -13,7 +13,8 @@
 
 struct sink_kind {
 	const char *name;	/* "type" of the configuration file */
-	const char *path;	/* behind a URL that has none; with what its queries need */
+	const char *path;	/* behind a URL that has none */
+	const char *precision;	/* name of the query's parameter for the unit of times, which is ms; NULL: it has none */
 	const char *database;	/* name of the query's parameter for the database; NULL: it has none */
 	const char *content_type;
 	int	 hold_s;	/* how long it may lose what it took when it is killed; 0: what it took is on its disk */
@@ -28,7 +29,9 @@ extern const struct sink_kind sink_kairosdb, sink_influxdb, sink_victoriametrics
 const struct sink_kind *sink_find(const char *type);	/* NULL: none */
 /* What all stores mean alike: taken, too large, or later */
 enum push_result sink_judge_status(long status);
-/* The URL to post to; false: too long */
+/* The URL to post to, with what its queries need; false: too long */
 bool sink_url(const struct sink_conf *c, char *url, size_t size);
+/* Whether the URL fits the kind; false: why not */
+bool sink_check(const struct sink_conf *c, char *why, size_t size);
 
 #endif

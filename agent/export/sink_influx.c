@@ -2,7 +2,7 @@
 /*
  * sink_influx.c: the line protocol, for InfluxDB (/write) and VictoriaMetrics, which has no texts.
  *
- * InfluxDB answers 400 with "partial write" when all but some lines are stored.  It writes a log before it answers; VictoriaMetrics keeps the
+ * InfluxDB answers 400 (InfluxDB 2 also 422) with "partial write" when all but some lines are stored.  It writes a log before it answers; VictoriaMetrics keeps the
  * last seconds in memory.
  */
 #include "config.h"
@@ -93,8 +93,10 @@ judge(long status, const char *answer, size_t *refused)
 	const char *p = strstr(answer, "dropped=");
 
 	*refused = 0;
-	if (status != 400 || strstr(answer, "partial write") == NULL)
+	if (status != 400 && status != 422)
 		return sink_judge_status(status);
+	if (strstr(answer, "partial write") == NULL)	/* "database is required": nothing is wrong with the lines */
+		return strstr(answer, unparsed) != NULL ? PUSH_SPLIT : PUSH_FAILED;
 	if (p != NULL)
 		*refused = strtoul(p + 8, NULL, 10);
 	for (p = answer; (p = strstr(p, unparsed)) != NULL; p += sizeof(unparsed) - 1)
@@ -103,10 +105,10 @@ judge(long status, const char *answer, size_t *refused)
 }
 
 const struct sink_kind sink_influxdb = {
-	.name = "influxdb", .path = "/write?precision=ms", .database = "db", .content_type = "text/plain; charset=utf-8", .hold_s = 0,
+	.name = "influxdb", .path = "/write", .precision = "precision", .database = "db", .content_type = "text/plain; charset=utf-8", .hold_s = 0,
 	.body = body_of_influxdb, .judge = judge,
 };
 const struct sink_kind sink_victoriametrics = {
-	.name = "victoriametrics", .path = "/write?precision=ms", .database = "db", .content_type = "text/plain; charset=utf-8", .hold_s = 10,
+	.name = "victoriametrics", .path = "/write", .precision = "precision", .database = "db", .content_type = "text/plain; charset=utf-8", .hold_s = 10,
 	.body = body_of_victoriametrics, .judge = judge,
 };

@@ -60,6 +60,17 @@ open_metric(const struct change *c, const char *type, const char *behind, struct
 	text_put(out, ",");
 }
 
+/* As it is, without the zeros in front of which JSON takes one at most */
+static void
+real(struct text *out, const char *value)
+{
+	if (*value == '-')
+		text_add(out, value++, 1);
+	while (value[0] == '0' && isdigit((unsigned char)value[1]))
+		value++;
+	text_put(out, value);
+}
+
 static size_t
 body(const struct change *c, size_t n, struct text *out)
 {
@@ -75,7 +86,7 @@ body(const struct change *c, size_t n, struct text *out)
 		if (text)
 			quoted(out, c[i].value);
 		else if (kind == VALUE_REAL)
-			text_put(out, c[i].value);
+			real(out, c[i].value);
 		else
 			text_i64(out, (int64_t)strtoll(c[i].value, NULL, 10));	/* JSON has no 007 */
 		text_put(out, "]]}");
@@ -112,7 +123,9 @@ static enum push_result
 judge(long status, const char *answer, size_t *refused)
 {
 	*refused = status == 400 ? named(answer) : 0;
-	return *refused > 0 ? PUSH_PARTLY : sink_judge_status(status);
+	if (*refused > 0)
+		return PUSH_PARTLY;
+	return status == 400 && strstr(answer, "\"errors\"") != NULL ? PUSH_SPLIT : sink_judge_status(status);
 }
 
 const struct sink_kind sink_kairosdb = {

@@ -39,6 +39,10 @@ check "VictoriaMetrics has the number of a state" until_true 20 victoria_has int
 check "and a real number" until_true 20 victoria_has intf.10.0.2.0 2.5
 same "nothing was refused" "$(metrics | grep -E '^safekit_export_(dropped|requests).*(refused|partly|split|failed)' | awk '{ s += $2 } END { print s }')" 0
 
+# what is dropped or kept for later is judged by these words (sink_influx.c)
+has "InfluxDB, of a request without a database" "$(curl -sS -d 'x v=1' http://127.0.0.1:18086/write)" "database is required"
+has "InfluxDB, of a line" "$(curl -sS -d 'x' 'http://127.0.0.1:18086/write?db=safekit')" "unable to parse"
+
 # away for a while; the resource is told often enough to have several in a millisecond
 n=0
 more() { tell burst "$1"; n=$((n + $1)); }

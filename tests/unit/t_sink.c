@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <cmocka.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <netinet/in.h>
 
@@ -74,10 +75,37 @@ bodies(void **state)
 	    "safekit_change,module=web,node=n1,resource=load value=-1.25 1700000000126\n");
 }
 
+/* JSON has no 00.5 either */
+static void
+leading_zeros(void **state)
+{
+	static const struct { const char *value, *json; } cases[] = {
+		{ "00.50", ",0.50]]}]" }, { "-007.25", ",-7.25]]}]" }, { "0.5", ",0.5]]}]" }, { "-0.0", ",-0.0]]}]" }, { "010", ",10]]}]" }, { "100.5", ",100.5]]}]" },
+	};
+	struct text t = { .p = NULL };
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(cases); i++) {
+		const struct change c = { 1, AT, "n1", "web", "load", cases[i].value };
+
+		t.len = 0;
+		assert_int_equal(sink_kairosdb.body(&c, 1, &t), 1);
+		text_add(&t, "", 1);
+		assert_string_equal(strrchr(t.p, ','), cases[i].json);
+	}
+	text_free(&t);
+}
+
 static void
 answers(void **state)
 {
+	/* said by somebody who did not look at what was sent: nothing may be dropped for it */
+	static const char nginx[] = "<html>\r\n<head><title>400 The plain HTTP request was sent to HTTPS port</title></head>";
+	static const char go[] = "Client sent an HTTP request to an HTTPS server.\n";
 	static const struct { const struct sink_kind *kind; long status; const char *answer; enum push_result result; size_t refused; } cases[] = {
+		{ &sink_kairosdb, 400, nginx, PUSH_FAILED, 0 }, { &sink_influxdb, 400, nginx, PUSH_FAILED, 0 }, { &sink_victoriametrics, 400, nginx, PUSH_FAILED, 0 },
+		{ &sink_influxdb, 400, go, PUSH_FAILED, 0 }, { &sink_victoriametrics, 400, go, PUSH_FAILED, 0 },
+		{ &sink_influxdb, 400, "{\"error\":\"database is required\"}", PUSH_FAILED, 0 }, { &sink_influxdb, 413, "", PUSH_SPLIT, 0 },
 		{ &sink_kairosdb, 204, "", PUSH_TAKEN, 0 }, { &sink_kairosdb, 500, "{\"errors\":[\"x\"]}", PUSH_FAILED, 0 },
 		{ &sink_kairosdb, 400, "{\"errors\":[\"metric[0](name=x).tags count must be greater than or equal to 1.\",\"metric[0](name=x).value y\",\"metric[7].z\"]}",
 		    PUSH_PARTLY, 2 },
@@ -87,6 +115,8 @@ answers(void **state)
 		{ &sink_influxdb, 400, "{\"error\":\"partial write: field type conflict: input field \\\"value\\\" dropped=3\"}", PUSH_PARTLY, 3 },
 		{ &sink_influxdb, 400, "{\"error\":\"partial write: unable to parse 'x': missing fields\\nunable to parse 'y': z dropped=0\"}", PUSH_PARTLY, 2 },
 		{ &sink_influxdb, 400, "{\"error\":\"unable to parse 'x': missing fields\"}", PUSH_SPLIT, 0 },
+		{ &sink_influxdb, 422, "{\"code\":\"unprocessable entity\",\"message\":\"failure writing points to database: partial write: points beyond retention policy dropped=4\"}",
+		    PUSH_PARTLY, 4 },
 		{ &sink_influxdb, 404, "{\"error\":\"database not found\"}", PUSH_FAILED, 0 }, { &sink_victoriametrics, 503, "", PUSH_FAILED, 0 },
 	};
 	size_t i, refused;
@@ -124,10 +154,25 @@ configuration(void **state)
 	assert_false(conf_check(&c, err, sizeof(err)));	/* no url */
 	str_copy(s->url, sizeof(s->url), "http://h:8086/");
 	assert_true(conf_check(&c, err, sizeof(err)) && sink_url(s, url, sizeof(url)));
-	assert_string_equal(url, "http://h:8086/write?precision=ms&db=%61%26%62");
+	assert_string_equal(url, "http://h:8086/write?precision=ms&db=a%26b");
 	str_copy(s->url, sizeof(s->url), "http://h:8086/api/v2/write?bucket=b&precision=ms");
 	assert_true(sink_url(s, url, sizeof(url)));
 	assert_string_equal(url, s->url);
+	/* a path without a precision would have milliseconds taken for nanoseconds: all of it would be in 1970 */
+	str_copy(s->url, sizeof(s->url), "http://h:8086/api/v2/write?bucket=b");
+	assert_true(sink_url(s, url, sizeof(url)));
+	assert_string_equal(url, "http://h:8086/api/v2/write?bucket=b&precision=ms");
+	str_copy(s->url, sizeof(s->url), "http://h:8086/insert/0/influx/write");
+	assert_true(sink_url(s, url, sizeof(url)));
+	assert_string_equal(url, "http://h:8086/insert/0/influx/write?precision=ms&db=a%26b");
+	str_copy(s->url, sizeof(s->url), "http://h:8086/write?precision=s");
+	assert_false(conf_check(&c, err, sizeof(err)));
+	str_copy(s->url, sizeof(s->url), "http://h:8086/write?db=x");	/* which the URL says wins */
+	assert_true(conf_check(&c, err, sizeof(err)) && sink_url(s, url, sizeof(url)));
+	assert_string_equal(url, "http://h:8086/write?db=x&precision=ms");
+	assert_true(conf_set(&c, NULL, "listen", "localhost:9480", err, sizeof(err)));
+	assert_false(conf_check(&c, err, sizeof(err)));
+	assert_true(conf_set(&c, NULL, "listen", "", err, sizeof(err)) && conf_check(&c, err, sizeof(err)));
 	str_copy(s->url, sizeof(s->url), "http://user:pass@h/");
 	assert_false(conf_check(&c, err, sizeof(err)));
 	str_copy(s->url, sizeof(s->url), "file:///etc/passwd");
@@ -169,7 +214,7 @@ int
 main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(values_have_numbers), cmocka_unit_test(bodies), cmocka_unit_test(answers), cmocka_unit_test(configuration),
+		cmocka_unit_test(values_have_numbers), cmocka_unit_test(bodies), cmocka_unit_test(leading_zeros), cmocka_unit_test(answers), cmocka_unit_test(configuration),
 		cmocka_unit_test(what_clients_say),
 	};
 
