@@ -12,7 +12,10 @@
 #include <time.h>
 
 #define BUSY_MS		5000	/* somebody else reads the file (sqlite3) */
-#define FORGET_MS	(90 * INT64_C(86400000))	/* resources that were not heard of since: their row goes (ours) */
+#define SERIES_MAX	200000	/* rows of series, twice what an engine has: of more than that, those whose last change is the oldest go (ours) */
+#define TABLES_VERSION		1	/* of the tables; kept as user_version */
+#define STRING_OF(n)	#n
+#define STRING(n)	STRING_OF(n)
 
 static const char *const sql[Q_COUNT] = {
 	[Q_FIND] = "SELECT id,time_ms,count,out_ms,value FROM series WHERE node=? AND module=? AND resource=?",
@@ -34,7 +37,7 @@ static const char schema[] =
     " series INTEGER NOT NULL, value TEXT NOT NULL);"
     "CREATE TABLE IF NOT EXISTS sink(name TEXT PRIMARY KEY, done INTEGER NOT NULL, size INTEGER NOT NULL, age INTEGER NOT NULL,"
     " refused INTEGER NOT NULL);"
-    "CREATE TABLE IF NOT EXISTS born(ms INTEGER NOT NULL);";
+    "CREATE TABLE IF NOT EXISTS born(ms INTEGER NOT NULL); PRAGMA user_version=" STRING(TABLES_VERSION) ";";
 
 void
 sp_close(struct spool *s)
@@ -52,7 +55,8 @@ sp_close(struct spool *s)
 void
 sp_failed(struct spool *s, const char *what)
 {
-	const char *why = s->db != NULL ? sqlite3_errmsg(s->db) : "no memory";
+	bool later = s->db != NULL && s->version > TABLES_VERSION;
+	const char *why = later ? "made by a later release" : s->db != NULL ? sqlite3_errmsg(s->db) : "no memory";
 	int code = s->db != NULL ? sqlite3_errcode(s->db) : SQLITE_NOMEM;
 	char aside[1100];
 
@@ -60,9 +64,12 @@ sp_failed(struct spool *s, const char *what)
 		warn_text("spool %s: %s: %s (trying again each second)", s->file, what, why);
 	str_copy(s->said, sizeof(s->said), why);
 	sp_close(s);
-	if (code != SQLITE_CORRUPT && code != SQLITE_NOTADB)
+	if (!later && code != SQLITE_CORRUPT && code != SQLITE_NOTADB)
 		return;
-	path_format(aside, sizeof(aside), "%s.damaged-%lld", s->file, (long long)time(NULL));
+	if (later)
+		path_format(aside, sizeof(aside), "%s.version-%lld-%lld", s->file, (long long)s->version, (long long)time(NULL));
+	else
+		path_format(aside, sizeof(aside), "%s.damaged-%lld", s->file, (long long)time(NULL));
 	if (rename(s->file, aside) == -1)
 		warn_errno("spool %s: rename to %s", s->file, aside);
 	else
@@ -150,13 +157,12 @@ static bool
 find_sinks(struct spool *s)
 {
 	bool is_new = false, good = true;
-	char text[512] = "DELETE FROM sink WHERE name NOT IN (''";
+	char text[64 + SINKS_MAX * (SK_NAME_MAX + 3)] = "DELETE FROM sink WHERE name NOT IN (''";
 	size_t i, n;
 
 	for (i = 0; i < s->sinks; i++) {
 		n = strlen(text);
-		path_format(text + n, sizeof(text) - n, ",'%s'", s->sink[i].name);
-		good = good && find_sink(s, &s->sink[i], &is_new);
+		good = good && path_format(text + n, sizeof(text) - n, ",'%s'", s->sink[i].name) && find_sink(s, &s->sink[i], &is_new);
 	}
 	n = strlen(text);
 	good = good && path_format(text + n, sizeof(text) - n, ")") && sp_run(s, text);
@@ -177,7 +183,8 @@ sp_open(struct spool *s)
 	if (sqlite3_open_v2(s->file, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
 		return false;
 	sqlite3_busy_timeout(s->db, BUSY_MS);
-	if (!sp_run(s, schema) || !sp_run(s, "BEGIN IMMEDIATE"))
+	s->version = sp_number(s, "PRAGMA user_version", 0);
+	if (s->version > TABLES_VERSION || !sp_run(s, schema) || !sp_run(s, "BEGIN IMMEDIATE"))
 		return false;
 	snprintf(text, sizeof(text), "INSERT INTO sqlite_sequence(name,seq) SELECT 'change',%lld WHERE NOT EXISTS"
 	    " (SELECT 1 FROM sqlite_sequence WHERE name='change')", (long long)clock_wall_us());
@@ -190,8 +197,8 @@ sp_open(struct spool *s)
 	for (i = 0; i < Q_COUNT; i++)
 		if (sqlite3_prepare_v3(s->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &s->q[i], NULL) != SQLITE_OK)
 			return false;
-	snprintf(text, sizeof(text), "DELETE FROM series WHERE time_ms<%lld AND id NOT IN (SELECT series FROM change)",
-	    (long long)(sp_wall_ms() - FORGET_MS));
+	snprintf(text, sizeof(text), "DELETE FROM series WHERE id IN (SELECT id FROM series WHERE id NOT IN (SELECT series FROM change)"
+	    " ORDER BY time_ms LIMIT max(0,(SELECT count(*) FROM series)-%d))", SERIES_MAX);
 	if (!find_sinks(s) || !sp_run(s, text) || !sp_run(s, "COMMIT"))
 		return false;
 	s->last = sp_number(s, "SELECT seq FROM sqlite_sequence WHERE name='change'", 0);

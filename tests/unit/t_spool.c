@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -210,7 +211,7 @@ a_damaged_file_is_set_aside(void **state)
 {
 	struct spool *s = open_spool(1, &wide);
 	int64_t before = spool_position(s, 0);
-	char line[160];
+	char line[200];
 
 	spool_free(s);
 	fresh(NULL);
@@ -247,6 +248,75 @@ a_folder_that_is_none_is_waited_for(void **state)
 	spool_free(s);
 }
 
+static void
+sinks_with_long_names(void **state)
+{
+	char name[SINKS_MAX][SK_NAME_MAX];
+	const char *all[SINKS_MAX];
+	struct change c[2];
+	struct spool *s;
+	int64_t last;
+	size_t i;
+
+	for (i = 0; i < SINKS_MAX; i++) {
+		memset(name[i], 'a' + (int)i, SK_NAME_MAX - 1);
+		name[i][SK_NAME_MAX - 1] = '\0';
+		all[i] = name[i];
+	}
+	s = spool_new(file, &wide, all, SINKS_MAX);
+	assert_true(s != NULL && spool_up(s));
+	put(s, "r", "1", AT, SPOOL_PUT);
+	assert_true(spool_commit(s));
+	assert_int_equal(read_all(s, 0, c, 2), 1);
+	last = c[0].seq;
+	assert_true(spool_done(s, SINKS_MAX - 1, last));
+	spool_free(s);
+	s = spool_new(file, &wide, all, SINKS_MAX);
+	assert_int_equal(spool_position(s, SINKS_MAX - 1), last);
+	spool_free(s);
+}
+
+/* A resource that stays what it is for a year is written down once: not again at each start */
+static void
+an_old_value_is_known(void **state)
+{
+	struct spool *s = open_spool(1, &wide);
+	struct spool_last last;
+	struct change c[2];
+
+	put(s, "r", "1", AT, SPOOL_PUT);	/* years ago */
+	assert_true(spool_commit(s));
+	assert_int_equal(read_all(s, 0, c, 2), 1);
+	assert_true(spool_done(s, 0, c[0].seq));
+	spool_trim(s, AT);
+	spool_free(s);
+	s = open_spool(1, &wide);
+	assert_true(spool_last(s, "n1", "m", "r", &last));
+	assert_true(last.known && last.time_ms == AT);
+	assert_true(spool_commit(s));
+	spool_free(s);
+}
+
+/* What a later release made is not written into */
+static void
+a_file_of_a_later_release_is_set_aside(void **state)
+{
+	struct spool *s = open_spool(1, &wide);
+	sqlite3 *db;
+	char line[200];
+
+	spool_free(s);
+	assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "PRAGMA user_version=99; DROP TABLE change", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	s = open_spool(1, &wide);
+	put(s, "r", "1", AT, SPOOL_PUT);
+	assert_true(spool_commit(s));
+	spool_free(s);
+	snprintf(line, sizeof(line), "test -f %s.version-99-* && rm %s.version-99-*", file, file);
+	assert_int_equal(system(line), 0);
+}
+
 static int
 make_dir(void **state)
 {
@@ -272,7 +342,8 @@ main(int argc, char **argv)
 		cmocka_unit_test_setup(each_change_once, fresh), cmocka_unit_test_setup(done_outlives_a_restart, fresh),
 		cmocka_unit_test_setup(what_is_not_committed_was_not, fresh), cmocka_unit_test_setup(a_new_sink_gets_what_is, fresh),
 		cmocka_unit_test_setup(size_and_age_are_kept, fresh), cmocka_unit_test_setup(a_damaged_file_is_set_aside, fresh),
-		cmocka_unit_test_setup(a_folder_that_is_none_is_waited_for, fresh),
+		cmocka_unit_test_setup(a_folder_that_is_none_is_waited_for, fresh), cmocka_unit_test_setup(sinks_with_long_names, fresh),
+		cmocka_unit_test_setup(an_old_value_is_known, fresh), cmocka_unit_test_setup(a_file_of_a_later_release_is_set_aside, fresh),
 	};
 
 	diag_init("t_spool", 0);
