@@ -213,5 +213,7 @@ record_turn(struct record *r)
 		forget(r);
 	else
 		ask_more(r);
+	if (!r->failed && r->asked == 0 && json_array_size(r->todo) == 0)
+		spool_settled(r->spool);
 	return !r->failed;
 }

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <time.h>
 
+#define SETTLED_MS	5000	/* without a failure, where nothing is to be written; what the sinks have is dropped each second (ours) */
+
 struct spool *
 spool_new(const char *file, const struct spool_limits *limits, const char *const *sinks, size_t count)
 {
@@ -65,20 +67,33 @@ spool_up(struct spool *s)
 	return up;
 }
 
+/* A full disk can be opened; that something was written says that it works */
+static void
+works(struct spool *s)
+{
+	if (s->db == NULL || s->said[0] == '\0')
+		return;
+	warn_text("spool %s: works again", s->file);
+	s->said[0] = '\0';
+}
+
+void
+spool_settled(struct spool *s)
+{
+	pthread_mutex_lock(&s->mutex);
+	if (clock_mono_ms() - s->failed_ms >= SETTLED_MS)
+		works(s);
+	pthread_mutex_unlock(&s->mutex);
+}
+
 void
 spool_revive(struct spool *s)
 {
 	mode_t before = umask(027);
 
 	pthread_mutex_lock(&s->mutex);
-	if (s->db == NULL) {
-		if (!sp_open(s)) {
-			sp_failed(s, "open");
-		} else if (s->said[0] != '\0') {
-			warn_text("spool %s: works again", s->file);
-			s->said[0] = '\0';
-		}
-	}
+	if (s->db == NULL && !sp_open(s))
+		sp_failed(s, "open");
 	pthread_cond_broadcast(&s->more);
 	pthread_mutex_unlock(&s->mutex);
 	umask(before);
@@ -199,6 +214,7 @@ spool_commit(struct spool *s)
 	} else if (s->put_count > 0) {
 		s->last = sp_number(s, "SELECT seq FROM sqlite_sequence WHERE name='change'", s->last);
 		s->changes += s->put_count;
+		works(s);
 		pthread_cond_broadcast(&s->more);
 	}
 	s->putting = false;

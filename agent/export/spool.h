@@ -24,6 +24,8 @@ struct spool *spool_new(const char *file, const struct spool_limits *limits, con
 void spool_free(struct spool *s);
 bool spool_up(struct spool *s);
 void spool_revive(struct spool *s);
+/* Nothing is left to be put: if it failed before, and for some seconds not again, it works */
+void spool_settled(struct spool *s);
 
 /* ---- the feed thread: what is put is there after spool_commit(); the mutex is held from the first put to the commit ---- */
 enum spool_result { SPOOL_SAME, SPOOL_PUT, SPOOL_FAILED };

@@ -63,6 +63,7 @@ sp_failed(struct spool *s, const char *what)
 	if (strcmp(s->said, why) != 0)
 		warn_text("spool %s: %s: %s (trying again each second)", s->file, what, why);
 	str_copy(s->said, sizeof(s->said), why);
+	s->failed_ms = clock_mono_ms();
 	sp_close(s);
 	if (!later && code != SQLITE_CORRUPT && code != SQLITE_NOTADB)
 		return;

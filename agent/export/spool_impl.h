@@ -31,7 +31,8 @@ struct spool {
 	uint64_t	 put_count, changes;	/* in this transaction; since the start */
 	size_t		 sinks;
 	struct reader	 sink[SINKS_MAX];
-	char		 said[256];
+	int64_t		 failed_ms;	/* monotonic: when something failed last */
+	char		 said[256];	/* what failed last; "": nothing since something was written */
 };
 
 static inline int64_t

@@ -127,8 +127,8 @@ spool_figures(struct spool *s, struct keep *k)
 	bool up;
 
 	pthread_mutex_lock(&s->mutex);
-	up = s->db != NULL;
-	bytes = up ? used(s) : 0;
+	up = s->db != NULL && s->said[0] == '\0';
+	bytes = s->db != NULL ? used(s) : 0;
 	changes = s->changes;
 	memset(fig, 0, sizeof(fig));
 	for (i = 0; i < s->sinks; i++) {
@@ -136,7 +136,7 @@ spool_figures(struct spool *s, struct keep *k)
 
 		memcpy(fig[i].dropped, r->dropped, sizeof(r->dropped));
 		fig[i].waiting = s->last > r->sent ? (uint64_t)(s->last - r->sent) : 0;
-		if (up && fig[i].waiting > 0 && front(s, r->sent, &seq, &oldest))
+		if (s->db != NULL && fig[i].waiting > 0 && front(s, r->sent, &seq, &oldest))
 			fig[i].oldest_ms = oldest;
 	}
 	pthread_mutex_unlock(&s->mutex);

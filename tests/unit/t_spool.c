@@ -8,8 +8,10 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -317,6 +319,40 @@ a_file_of_a_later_release_is_set_aside(void **state)
 	assert_int_equal(system(line), 0);
 }
 
+/* A full disk opens well and fails at each write: that is no "works again", each second, and no safekit_export_spool_up 1 */
+static void
+a_full_disk_is_not_up(void **state)
+{
+	const struct rlimit small = { 100000, RLIM_INFINITY }, wide_again = { RLIM_INFINITY, RLIM_INFINITY };
+	struct spool *s = open_spool(1, &wide);
+	static struct keep k;
+	int i, round;
+	char value[24];
+
+	assert_true(keep_init(&k));
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	for (round = 0; round < 3; round++) {
+		for (i = 0; i < 10000; i++) {
+			snprintf(value, sizeof(value), "%d", i);
+			spool_put(s, "n1", "m", "r", value, AT + i);
+		}
+		assert_false(spool_commit(s));
+		assert_false(spool_up(s));
+		spool_revive(s);
+		assert_true(spool_up(s));
+		spool_figures(s, &k);
+		assert_false(k.spool_up);
+	}
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &wide_again), 0);
+	put(s, "r", "1", AT, SPOOL_PUT);
+	assert_true(spool_commit(s));
+	spool_figures(s, &k);
+	assert_true(k.spool_up);
+	spool_free(s);
+	keep_free(&k);
+}
+
 static int
 make_dir(void **state)
 {
@@ -344,6 +380,7 @@ main(int argc, char **argv)
 		cmocka_unit_test_setup(size_and_age_are_kept, fresh), cmocka_unit_test_setup(a_damaged_file_is_set_aside, fresh),
 		cmocka_unit_test_setup(a_folder_that_is_none_is_waited_for, fresh), cmocka_unit_test_setup(sinks_with_long_names, fresh),
 		cmocka_unit_test_setup(an_old_value_is_known, fresh), cmocka_unit_test_setup(a_file_of_a_later_release_is_set_aside, fresh),
+		cmocka_unit_test_setup(a_full_disk_is_not_up, fresh),
 	};
 
 	diag_init("t_spool", 0);
