@@ -232,6 +232,8 @@ take_engine(struct feed *f, const json_t *event)
 	memset(&e, 0, sizeof(e));
 	if (!report_decode(&rpt_engine_type, json_object_get(event, "data"), &e, err, sizeof(err)))
 		return err;
+	if (strcmp(e.node, f->e->keep.snap.engine.node) != 0)
+		f->retell = true;	/* another cluster configuration: what follows is of a server of another name */
 	pthread_mutex_lock(&f->e->keep.mutex);
 	f->e->keep.snap.engine = e;
 	pthread_mutex_unlock(&f->e->keep.mutex);

@@ -17,6 +17,7 @@
  *   late				the next answer to "notices" comes behind a new notice
  *   drop				close all connections
  *   nodes N				N nodes
+ *   node NAME				another name of this server (cluster.xml was applied)
  *   share MODULE INDEX BUCKETS / share-del MODULE INDEX	group g<INDEX>; module 2 has one with 128 from the beginning
  *   raw TEXT				send TEXT as a frame to all subscribers
  *   quit
@@ -574,6 +575,9 @@ obey(char *line)
 		tell(json_pack("{s:s}", "event", "nodes-reset"));
 		for (i = 0; i < a; i++)
 			tell_report("node", &rpt_node_type, &nodes[i]);
+	} else if (sscanf(line, "node %63s", w) == 1) {
+		str_copy(engine.node, sizeof(engine.node), w);
+		tell_report("engine", &rpt_engine_type, &engine);
 	} else if (sscanf(line, "share %u %u %u", &a, &b, &i) == 3) {
 		tell_report("share", &rpt_share_type, make_share(a, b, i));
 	} else if (sscanf(line, "share-del %u %u", &a, &b) == 2) {

@@ -126,6 +126,13 @@ check "text and number in one line" until_true 10 store_is 'values("resource=int
 check "and the first one has it too" until_true 10 store_is 'values("safekit.intf.10.0.1.0{").count("PRIM")' 1
 same "nothing that could not be understood" "$(store 'S["bad"]')" "[]"
 
+# another cluster configuration: this server has another name from now on
+tell node renamed
+tell resource 2 2 99005001
+check "the new name of the server is the tag" until_true 10 store_is 'values("safekit.intf.10.0.2.0{\"module\": \"m2\", \"node\": \"renamed\"").count(99005001)' 1
+same "and not the old one" "$(store 'values("safekit.intf.10.0.2.0{\"module\": \"m2\", \"node\": \"node1\"").count(99005001)')" 0
+tell node node1
+
 # bounds
 stop_export
 mode 503
