@@ -21,7 +21,7 @@ extern const char *const push_result_names[PUSH_COUNT];
 
 struct sink_figures {
 	char	 name[SK_NAME_MAX];
-	bool	 up;
+	bool	 up, tried;	/* it took what was last sent; something was sent */
 	uint64_t points, dropped[DROP_COUNT], requests[PUSH_COUNT];
 	uint64_t waiting;	/* changes */
 	int64_t	 oldest_ms;	/* wall clock: since when the oldest of them waits; 0: none */

@@ -91,7 +91,7 @@ const struct metric metrics[] = {
 	SPECIAL("safekit_export_spool_up", MT_GAUGE, "", MS_EXPORTER, N, MX_SPOOL_UP, "exporter", "0: the spool cannot be written; what happens meanwhile is fetched from the engine later"),
 	SPECIAL("safekit_export_spool_bytes", MT_GAUGE, "bytes", MS_EXPORTER, N, MX_SPOOL_BYTES, "exporter", "what waits in the spool for the sinks, with its indexes"),
 	SPECIAL("safekit_export_spool_limit_bytes", MT_GAUGE, "bytes", MS_EXPORTER, N, MX_SPOOL_LIMIT, "exporter", "when the oldest are dropped"),
-	SPECIAL("safekit_export_sink_up", MT_GAUGE, "", MS_SINK, "node sink", MX_SINK_UP, "exporter", "1: the sink took what was last sent; 0: it did not, or nothing was sent yet"),
+	SPECIAL("safekit_export_sink_up", MT_GAUGE, "", MS_SINK, "node sink", MX_SINK_UP, "exporter", "1: the sink took what was last sent; 0: it did not; absent: nothing was sent since the exporter started"),
 	SPECIAL("safekit_export_points", MT_COUNTER, "", MS_SINK, "node sink", MX_POINTS, "exporter", "points that a sink took, repeated ones included"),
 	SPECIAL("safekit_export_dropped", MT_COUNTER, "", MS_SINK, "node sink reason", MX_DROPPED, "exporter", "changes that a sink will never get: size and age (the bounds of the spool), refused (by the sink)"),
 	SPECIAL("safekit_export_requests", MT_COUNTER, "", MS_SINK, "node sink result", MX_REQUESTS, "exporter", "requests to a sink: taken, partly, split, failed"),

@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <zlib.h>
 
-#define ANSWER_MAX	65536	/* bytes of an answer that are looked at */
+#define ANSWER_MAX	(4u << 20)	/* bytes of an answer that are looked at: 40,000 points, each refused by its name */
 #define CONNECT_MS	5000
 #define FIRST_PAUSE_MS	250	/* between attempts; doubled up to retry (ours) */
 #define SAY_MS		60000	/* between words about refused changes (ours) */
@@ -36,8 +36,7 @@ struct push {
 	char		 url[1024], secret[1024], why[CURL_ERROR_SIZE], said[CURL_ERROR_SIZE];
 	struct change	*batch;
 	struct text	 texts, body, gz;
-	char		 answer[ANSWER_MAX];
-	size_t		 answer_len;
+	struct text	 answer;
 	z_stream	 z;
 
 	int64_t		 sent;		/* taken up to here */
@@ -48,6 +47,7 @@ struct push {
 	int64_t		 settled_ms, refused_said_ms;
 	int64_t		 ready;		/* done, to be written down; 0: nothing */
 	unsigned	 failures, lost;
+	bool		 unread;	/* that the secret cannot be read was said */
 	bool		 blind;		/* the store closes connections: time alone says what it has */
 };
 
@@ -57,12 +57,33 @@ static size_t
 on_answer(char *data, size_t size, size_t n, void *ctx)
 {
 	struct push *p = ctx;
-	size_t room = ANSWER_MAX - 1 - p->answer_len, take = size * n < room ? size * n : room;
+	size_t room = ANSWER_MAX - p->answer.len;
 
-	memcpy(p->answer + p->answer_len, data, take);
-	p->answer_len += take;
-	p->answer[p->answer_len] = '\0';
+	text_add(&p->answer, data, size * n < room ? size * n : room);
 	return size * n;
+}
+
+/* What came, as a text.  An answer for which there is no memory is none */
+static const char *
+answer_of(struct push *p)
+{
+	text_add(&p->answer, "", 1);
+	if (p->answer.failed)
+		text_free(&p->answer);
+	return p->answer.p != NULL ? p->answer.p : "";
+}
+
+/* Its first line, without what would be more than a text in a log */
+static void
+first_line(const char *answer, char *line, size_t size)
+{
+	size_t n;
+
+	snprintf(line, size, "%.*s", (int)strcspn(answer, "\r\n"), answer);
+	for (n = 0; line[n] != '\0'; n++)
+		if ((unsigned char)line[n] < ' ' || line[n] == 0x7f)
+			line[n] = ' ';
+	str_make_utf8(line);
 }
 
 static int
@@ -77,6 +98,7 @@ read_secret(struct push *p, const char *file)
 {
 	char path[1024], *text;
 
+	p->secret[0] = '\0';
 	if (!conf_secret_path(file, path, sizeof(path)) || path_read(path, &text, sizeof(p->secret) - 1) == -1) {
 		snprintf(p->why, sizeof(p->why), "%.150s: %s", file, strerror(errno));
 		return false;
@@ -150,8 +172,8 @@ perform(struct push *p, bool *again)
 	long status = 0, connects = 0;
 	CURLcode rc;
 
-	p->answer_len = 0;
-	p->answer[0] = p->why[0] = '\0';
+	p->answer.len = 0;
+	p->why[0] = '\0';
 	rc = curl_easy_perform(p->curl);
 	curl_easy_getinfo(p->curl, CURLINFO_NUM_CONNECTS, &connects);
 	*again = false;
@@ -244,6 +266,7 @@ count(struct push *p, enum push_result result, size_t points, bool up)
 	k->sink[p->sink].requests[result]++;
 	k->sink[p->sink].points += points;
 	k->sink[p->sink].up = up;
+	k->sink[p->sink].tried = true;
 	pthread_mutex_unlock(&k->mutex);
 }
 
@@ -252,12 +275,14 @@ refused(struct push *p, size_t n)
 {
 	int64_t now = clock_mono_ms();
 
+	char line[300];
+
 	spool_refused(p->spool, p->sink, n);
 	if (p->refused_said_ms != 0 && now - p->refused_said_ms < SAY_MS)
 		return;
 	p->refused_said_ms = now;
-	p->answer[strcspn(p->answer, "\r\n")] = '\0';
-	warn_text("sink %s: refused %zu: %.300s", p->conf->name, n, p->answer);
+	first_line(p->answer.p != NULL ? p->answer.p : "", line, sizeof(line));
+	warn_text("sink %s: refused %zu: %s", p->conf->name, n, line);
 }
 
 static void
@@ -275,6 +300,7 @@ deliver(struct push *p, const struct change *c, size_t n)
 {
 	enum push_result result;
 	size_t points, bad = 0;
+	char line[150];
 	bool again = false;
 	long status;
 
@@ -290,7 +316,7 @@ deliver(struct push *p, const struct change *c, size_t n)
 		return true;
 	}
 	status = post(p, &again);
-	result = status != 0 ? p->conf->kind->judge(status, p->answer, &bad) : PUSH_FAILED;
+	result = status != 0 ? p->conf->kind->judge(status, answer_of(p), &bad) : PUSH_FAILED;
 	bad = bad < points ? bad : points;
 	count(p, result, result == PUSH_TAKEN || result == PUSH_PARTLY ? points - bad : 0, result != PUSH_FAILED);
 	if (again) {
@@ -299,8 +325,10 @@ deliver(struct push *p, const struct change *c, size_t n)
 			return true;	/* the store came back: begin anew at once */
 	}
 	if (result == PUSH_FAILED) {
-		if (status != 0)
-			snprintf(p->why, sizeof(p->why), "HTTP status %ld: %.150s", status, p->answer);
+		if (status != 0) {
+			first_line(p->answer.p != NULL ? p->answer.p : "", line, sizeof(line));
+			snprintf(p->why, sizeof(p->why), "HTTP status %ld: %s", status, line);
+		}
 		return false;
 	}
 	works(p);
@@ -334,8 +362,13 @@ pause_before_retry(struct push *p)
 	curl_easy_getinfo(p->curl, CURLINFO_RETRY_AFTER, &asked);
 	if (asked * 1000 > pause)
 		pause = asked < p->conf->retry_s * 10 ? asked * 1000 : longest * 10;
-	if (!make_headers(p))	/* the password may be another one now */
-		debug_text("sink %s: %s", p->conf->name, p->why);
+	/* the password may be another one now */
+	if (make_headers(p)) {
+		p->unread = false;
+	} else if (!p->unread) {
+		p->unread = true;
+		warn_text("sink %s: %s", p->conf->name, p->why);
+	}
 	for (until = clock_mono_ms() + pause; !export_quitting() && clock_mono_ms() < until;)
 		spool_wait(p->spool, INT64_MAX, (int)(until - clock_mono_ms()) + 1);
 }
@@ -368,6 +401,16 @@ run(void *ctx)
 
 /* ---- begin and end ---- */
 
+/* One that may be a systemd credential */
+static void
+set_file(struct push *p, CURLoption option, const char *file)
+{
+	char path[1024];
+
+	if (file[0] != '\0' && conf_secret_path(file, path, sizeof(path)))
+		curl_easy_setopt(p->curl, option, path);
+}
+
 static void
 set_options(struct push *p)
 {
@@ -385,12 +428,9 @@ set_options(struct push *p)
 	curl_easy_setopt(p->curl, CURLOPT_WRITEDATA, p);
 	curl_easy_setopt(p->curl, CURLOPT_NOPROGRESS, 0L);
 	curl_easy_setopt(p->curl, CURLOPT_XFERINFOFUNCTION, on_progress);
-	if (c->ca_file[0] != '\0')
-		curl_easy_setopt(p->curl, CURLOPT_CAINFO, c->ca_file);
-	if (c->cert_file[0] != '\0') {
-		curl_easy_setopt(p->curl, CURLOPT_SSLCERT, c->cert_file);
-		curl_easy_setopt(p->curl, CURLOPT_SSLKEY, c->key_file);
-	}
+	set_file(p, CURLOPT_CAINFO, c->ca_file);
+	set_file(p, CURLOPT_SSLCERT, c->cert_file);
+	set_file(p, CURLOPT_SSLKEY, c->key_file);
 }
 
 static void
@@ -403,6 +443,7 @@ push_free(struct push *p)
 	text_free(&p->texts);
 	text_free(&p->body);
 	text_free(&p->gz);
+	text_free(&p->answer);
 	free(p->batch);
 	free(p);
 }

@@ -300,7 +300,10 @@ sink(struct render *r, const struct metric *m, struct at at, const struct sink_f
 	size_t i;
 
 	switch (m->special) {
-	case MX_SINK_UP: sample(r, m, at, s->up); break;
+	case MX_SINK_UP:
+		if (s->tried)
+			sample(r, m, at, s->up);
+		break;
 	case MX_POINTS: sample(r, m, at, s->points); break;
 	case MX_DROPPED:
 		for (i = 0; i < DROP_COUNT; i++)

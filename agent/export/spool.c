@@ -283,7 +283,11 @@ spool_read(struct spool *s, int64_t after, struct change *out, size_t max, struc
 		out[i].resource = out[i].module + strlen(out[i].module) + 1;
 		out[i].value = out[i].resource + strlen(out[i].resource) + 1;
 	}
-	return texts->failed ? 0 : n;
+	if (texts->failed) {	/* no memory: again later */
+		text_free(texts);
+		return 0;
+	}
+	return n;
 }
 
 void

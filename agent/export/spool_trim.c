@@ -6,6 +6,7 @@
 #include "agent/export/spool_impl.h"
 
 #define TRIM_ROWS	20000	/* dropped in one transaction (ours) */
+#define TRIM_STEPS	25	/* of them each second at most: meanwhile nobody listens to the engine (ours) */
 
 /* All up to seq go; sinks that have not got them lose them */
 static bool
@@ -108,13 +109,14 @@ trim_step(struct spool *s, int64_t now_ms)
 void
 spool_trim(struct spool *s, int64_t now_ms)
 {
-	bool more;
+	bool more = true;
+	int i;
 
-	do {
+	for (i = 0; i < TRIM_STEPS && more; i++) {
 		pthread_mutex_lock(&s->mutex);
 		more = trim_step(s, now_ms);
 		pthread_mutex_unlock(&s->mutex);
-	} while (more);
+	}
 }
 
 void

@@ -5,7 +5,7 @@
 usage: fake_store.py PORT_FILE MODE_FILE [ADDRESS].  It writes its port into PORT_FILE and looks into MODE_FILE before each request:
   ok | 500 | 503 | 401 | slow (does not answer) | reset (takes the body, stores nothing, ends the connection) | lost (stores, ends the
   connection without an answer) | close (answers, then ends the connection) | refuse:TEXT (400, naming the points whose name has TEXT; stores
-  the others) | all:TEXT (400 for the whole batch when a point has TEXT, not saying which) | limit:N (413 above N points)
+  the others) | evil (503, with what would write in a log) | all:TEXT (400 for the whole batch when a point has TEXT, not saying which) | limit:N (413 above N points)
 GET /dump: {"points": {series: {time: value}}, "posts": N, "gzipped": N, "bad": [reason...], "repeats": N, "conflicts": [...]}
 A body that KairosDB or InfluxDB would not understand is answered 400 and kept in "bad".
 """
@@ -107,6 +107,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.die()
         if m == "reset":
             return self.die()
+        if m == "evil":
+            return self.say(503, "a line\033[2J\rforged: line\nforged: another")
         if m in ("500", "503", "401"):
             return self.say(int(m), '{"errors":["told to"]}')
         kairosdb = self.path == "/api/v1/datapoints"
