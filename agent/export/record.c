@@ -120,21 +120,45 @@ record_resource(struct record *r, const struct rpt_resource *res, bool live)
 
 /* ---- histories ---- */
 
+static json_int_t
+time_of(const json_t *rows, size_t i)
+{
+	return json_integer_value(json_object_get(json_array_get(rows, i), "time_ms"));
+}
+
+static const char *
+value_of(const json_t *rows, size_t i)
+{
+	return json_string_value(json_object_get(json_array_get(rows, i), "value"));
+}
+
 /* The first row that was not written down yet */
 static size_t
 news(const json_t *rows, const struct spool_last *last)
 {
-	size_t i, count = 0, n = json_array_size(rows), newer = n;
+	size_t i, n = json_array_size(rows), newer = n, behind = 0;
+	uint32_t count = 0;
 
-	for (i = 0; i < n; i++) {
-		json_int_t t = json_integer_value(json_object_get(json_array_get(rows, i), "time_ms"));
-
-		if (last->known && t == last->time_ms && ++count == last->count)
-			return i + 1;
-		if (t > last->time_ms && newer == n)
+	for (i = 0; i < n && (!last->known || count < last->count); i++) {
+		if (last->known && time_of(rows, i) == last->time_ms) {
+			count++;
+			behind = i + 1;
+		}
+		if (time_of(rows, i) > last->time_ms && newer == n)
 			newer = i;
 	}
-	return count > 0 ? n : newer;
+	return count > 0 ? behind : newer;
+}
+
+static bool
+has(const json_t *rows, json_int_t time_ms, const char *value)
+{
+	size_t i;
+
+	for (i = json_array_size(rows); i > 0; i--)
+		if (time_of(rows, i - 1) == time_ms && value_of(rows, i - 1) != NULL && strcmp(value_of(rows, i - 1), value) == 0)
+			return true;
+	return false;
 }
 
 static void
@@ -152,12 +176,9 @@ take_history(struct record *r, const char *name, const json_t *rows)
 		r->failed = true;
 		return;
 	}
-	for (i = news(rows, &last); i < json_array_size(rows); i++) {
-		const char *value = json_string_value(json_object_get(json_array_get(rows, i), "value"));
-
-		if (value != NULL)
-			put(r, module, resource, value, json_integer_value(json_object_get(json_array_get(rows, i), "time_ms")));
-	}
+	for (i = news(rows, &last); i < json_array_size(rows); i++)
+		if (value_of(rows, i) != NULL)
+			put(r, module, resource, value_of(rows, i), time_of(rows, i));
 	/* what the history has not: it came later, or the engine lost it */
 	json_array_foreach(held, i, row) {
 		json_int_t t = json_integer_value(json_array_get(row, 0));
@@ -165,7 +186,7 @@ take_history(struct record *r, const char *name, const json_t *rows)
 
 		if (!spool_last(r->spool, r->node, module, resource, &last))
 			r->failed = true;
-		else if (value != NULL && (!last.known || t > last.time_ms || (t == last.time_ms && strcmp(value, last.value) != 0)))
+		else if (value != NULL && !has(rows, t, value) && (!last.known || t > last.time_ms || (t == last.time_ms && strcmp(value, last.value) != 0)))
 			put(r, module, resource, value, t);
 	}
 	r->held -= json_array_size(held);

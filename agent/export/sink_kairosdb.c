@@ -60,15 +60,15 @@ open_metric(const struct change *c, const char *type, const char *behind, struct
 	text_put(out, ",");
 }
 
-/* As it is, without the zeros in front of which JSON takes one at most */
+/* JSON has no 007 and no -06.5 */
 static void
-real(struct text *out, const char *value)
+digits(struct text *t, const char *value)
 {
 	if (*value == '-')
-		text_add(out, value++, 1);
+		text_add(t, value++, 1);
 	while (value[0] == '0' && isdigit((unsigned char)value[1]))
 		value++;
-	text_put(out, value);
+	text_put(t, value);
 }
 
 static size_t
@@ -85,10 +85,8 @@ body(const struct change *c, size_t n, struct text *out)
 		open_metric(&c[i], text ? "string" : kind == VALUE_REAL ? "double" : "long", "", out);
 		if (text)
 			quoted(out, c[i].value);
-		else if (kind == VALUE_REAL)
-			real(out, c[i].value);
 		else
-			text_i64(out, (int64_t)strtoll(c[i].value, NULL, 10));	/* JSON has no 007 */
+			digits(out, c[i].value);
 		text_put(out, "]]}");
 		points++;
 		if (kind != VALUE_WORD)

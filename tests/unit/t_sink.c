@@ -41,7 +41,7 @@ values_have_numbers(void **state)
 
 static const struct change changes[] = {
 	{ 1, AT, "n1", "web", "state.local", "PRIM" }, { 2, AT + 1, "n1", "web", "rfs_bandwidth.replication", "012" },
-	{ 3, AT + 2, "", "web", "custom.a b", "q\"\\\n=, \xc3\xa9" }, { 4, AT + 3, "n1", "web", "load", "-1.25" },
+	{ 3, AT + 2, "", "web", "custom.a b", "q\"\\\n=, \xc3\xa9" }, { 4, AT + 3, "n1", "web", "load", "-01.25" },
 };
 
 static void
