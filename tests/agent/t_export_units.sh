@@ -13,10 +13,12 @@ for unit in safeexport safeKairosDBd; do
 	said=$(systemd-analyze verify "$D/$unit.service" 2>&1 | grep -F "$unit" | grep -v -e 'is not executable' -e 'man safeexport')
 	same "$unit: systemd has nothing to say" "$said" ""
 	exposure=$(systemd-analyze security --offline=yes "$D/$unit.service" 2>&1 | sed -n 's/.*Overall exposure level for .*: \([0-9.]*\).*/\1/p')
+	has "$unit: a wrong configuration is told once, not each second" "$(cat "$D/$unit.service")" "RestartPreventExitStatus=2"
 	note "$unit: systemd-analyze security $exposure"
 	check "$unit: exposure under 3.0" awk 'BEGIN { exit !(ARGV[1] != "" && ARGV[1] + 0 < 3) }' "$exposure"
 done
 has "the URL to change is the documented one" "$(cat "$D/safeKairosDBd.service")" "--kairosdb http://127.0.0.1:8080"
+has "the folder of the spool is there, whoever starts the exporter" "$(cat "$S/contrib/systemd/safekit.tmpfiles.in")" "@safevardir@/export  0750 safekit safekit"
 line=$(sed -n 's|^ExecStart=[^ ]*/safeexport ||p' "$D/safeKairosDBd.service")
 check "its options are right" sh -c '"$0" '"$line"' --check' "$B/safeexport"
 sed -n 's/^#\([a-z_]* = .*\)/\1/p; s/^#\(\[sink .*\)/\1/p' "$S/contrib/export/safeexport.conf.sample" > "$D/all.conf"
