@@ -163,7 +163,7 @@ check-agent: safeagent tests/agent/fake_engine tests/agent/rowwalk
 	@rc=0; for t in $(AGENT_TAP); do srcdir=$(abs_top_srcdir) builddir=$(abs_top_builddir) sh $(top_srcdir)/$$t || rc=1; done; exit $$rc
 endif
 .PHONY: check-agent
-EXTRA_DIST += tests/agent/export.sh tests/agent/t_export_disk.sh tests/agent/t_export_faults.sh tests/agent/t_export_units.sh tests/agent/t_export_stores.sh tests/agent/t_export_kairosdb.sh tests/data/kairosdb tests/agent/t_export_push.sh tests/agent/fake_store.py tests/agent/t_export_pull.sh
+EXTRA_DIST += tests/agent/export.sh tests/agent/t_export_tls.sh tests/agent/t_export_disk.sh tests/agent/t_export_faults.sh tests/agent/t_export_units.sh tests/agent/t_export_stores.sh tests/agent/t_export_kairosdb.sh tests/data/kairosdb tests/agent/t_export_push.sh tests/agent/fake_store.py tests/agent/t_export_pull.sh
 EXTRA_DIST += tests/agent/t_mib.sh tests/agent/t_read.sh tests/agent/t_set.sh tests/agent/t_trap.sh tests/agent/t_snmpd.sh tests/agent/lib.sh tests/agent/walk.expected tests/bench/bench_snmp.sh tests/bench/bench_export.sh
 
 UNIT_TESTS += tests/unit/t_snap tests/unit/t_action tests/unit/t_trap tests/unit/t_oidtable

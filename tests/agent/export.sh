@@ -63,7 +63,7 @@ victoria_numbers() {
 import json, sys
 print(json.dumps(sorted(v for line in sys.stdin for v in json.loads(line)["values"])))'
 }
-start_influx() {
+start_influx() { # INFLUX_HTTP: more of its section [http]; INFLUX_URL: where that puts it
 	if [ ! -f "$D/influx.conf" ]; then
 		cat > "$D/influx.conf" <<-END
 		reporting-disabled = true
@@ -84,7 +84,7 @@ start_influx() {
 	fi
 	background "$D/influx.log" influxd -config "$D/influx.conf"
 	INFLUX_PID=$PID
-	until_true 30 curl -sf http://127.0.0.1:18086/ping || { note "influxd does not start"; tail -n 20 "$D/influx.log" >&2; exit 1; }
+	until_true 30 curl -skf "${INFLUX_URL:-http://127.0.0.1:18086}/ping" || { note "influxd does not start"; tail -n 20 "$D/influx.log" >&2; exit 1; }
 }
 influx() { curl -sS -G "$@" http://127.0.0.1:18086/query --data-urlencode db=safekit; }
 influx_numbers() {

@@ -6,7 +6,8 @@ usage: fake_store.py PORT_FILE MODE_FILE [ADDRESS].  It writes its port into POR
   ok | 500 | 503 | 401 | slow (does not answer) | reset (takes the body, stores nothing, ends the connection) | lost (stores, ends the
   connection without an answer) | close (answers, then ends the connection) | refuse:TEXT (400, naming the points whose name has TEXT; stores
   the others) | evil (503, with what would write in a log) | all:TEXT (400 for the whole batch when a point has TEXT, not saying which) | limit:N (413 above N points)
-GET /dump: {"points": {series: {time: value}}, "posts": N, "gzipped": N, "bad": [reason...], "repeats": N, "conflicts": [...]}
+GET /dump: {"points": {series: {time: value}}, "posts": N, "gzipped": N, "bad": [reason...], "repeats": N, "conflicts": [...],
+  "paths": [path and Authorization of each kind of request]}
 A body that KairosDB or InfluxDB would not understand is answered 400 and kept in "bad".
 """
 import gzip
@@ -17,7 +18,7 @@ import socket
 import sys
 import threading
 
-S = {"points": {}, "posts": 0, "gzipped": 0, "bad": [], "repeats": 0, "conflicts": []}
+S = {"points": {}, "posts": 0, "gzipped": 0, "bad": [], "repeats": 0, "conflicts": [], "paths": []}
 LOCK = threading.Lock()
 GONE = threading.Event()
 
@@ -114,6 +115,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         kairosdb = self.path == "/api/v1/datapoints"
         with LOCK:
             S["posts"] += 1
+            path = self.path + " " + self.headers.get("Authorization", "")
+            if path not in S["paths"]:
+                S["paths"].append(path)
             try:
                 if self.headers.get("Content-Encoding") == "gzip":
                     body = gzip.decompress(body)
