@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 #define SETTLED_MS	5000	/* without a failure, where nothing is to be written; what the sinks have is dropped each second (ours) */
 
@@ -30,6 +31,7 @@ spool_new(const char *file, const struct spool_limits *limits, const char *const
 	pthread_cond_init(&s->more, &attr);
 	pthread_condattr_destroy(&attr);
 	s->limits = *limits;
+	s->lock = -1;
 	s->sinks = count;
 	for (i = 0; i < count; i++)
 		str_copy(s->sink[i].name, sizeof(s->sink[i].name), sinks[i]);
@@ -51,6 +53,8 @@ spool_free(struct spool *s)
 	if (s == NULL)
 		return;
 	sp_close(s);
+	if (s->lock != -1)
+		close(s->lock);
 	pthread_cond_destroy(&s->more);
 	pthread_mutex_destroy(&s->mutex);
 	free(s);

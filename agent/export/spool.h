@@ -6,6 +6,7 @@
  * down once; how far each sink is; what was dropped.  Bounded in size and age: the oldest go first, and are counted.
  * Called by: the feed thread and one thread per sink; one mutex, held for one transaction.  Never does: network.
  * A disk that fails or is full: nothing is taken (spool_up() is false) until spool_revive() opens it anew; a damaged file is set aside.
+ * A file has one spool at a time (FILE.lock); another one waits.
  */
 #ifndef SK_EXPORT_SPOOL_H
 #define SK_EXPORT_SPOOL_H

@@ -8,8 +8,11 @@
 #include "config.h"
 #include "agent/export/spool_impl.h"
 
+#include <sys/file.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 #define BUSY_MS		5000	/* somebody else reads the file (sqlite3) */
 #define SERIES_MAX	200000	/* rows of series, twice what an engine has: of more than that, those whose last change is the oldest go (ours) */
@@ -56,14 +59,15 @@ void
 sp_failed(struct spool *s, const char *what)
 {
 	bool later = s->db != NULL && s->version > TABLES_VERSION;
-	const char *why = later ? "made by a later release" : s->db != NULL ? sqlite3_errmsg(s->db) : "no memory";
-	int code = s->db != NULL ? sqlite3_errcode(s->db) : SQLITE_NOMEM;
+	const char *why = s->own_reason != NULL ? s->own_reason : s->db != NULL ? sqlite3_errmsg(s->db) : "no memory";
+	int code = s->db == NULL && s->own_reason != NULL ? SQLITE_BUSY : s->db != NULL ? sqlite3_errcode(s->db) : SQLITE_NOMEM;
 	char aside[1100];
 
 	if (strcmp(s->said, why) != 0)
 		warn_text("spool %s: %s: %s (trying again each second)", s->file, what, why);
 	str_copy(s->said, sizeof(s->said), why);
 	s->failed_ms = clock_mono_ms();
+	s->own_reason = NULL;
 	sp_close(s);
 	if (!later && code != SQLITE_CORRUPT && code != SQLITE_NOTADB)
 		return;
@@ -175,17 +179,38 @@ find_sinks(struct spool *s)
 	return good;
 }
 
+/* Two that send from one file would drop what only one of them has sent.  Not the file itself: closing it would end SQLite's locks */
+static bool
+lock(struct spool *s)
+{
+	char file[1100];
+
+	if (s->lock != -1)
+		return true;
+	if (!path_format(file, sizeof(file), "%s.lock", s->file) || (s->lock = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0640)) == -1)
+		return true;	/* the folder is not there, which SQLite says; or that lock is not ours, and the database is not either */
+	if (flock(s->lock, LOCK_EX | LOCK_NB) == 0)
+		return true;
+	close(s->lock);
+	s->lock = -1;
+	s->own_reason = "another safeexport uses it";
+	return false;
+}
+
 bool
 sp_open(struct spool *s)
 {
 	char text[256];
 	size_t i;
 
+	if (!lock(s))
+		return false;
 	if (sqlite3_open_v2(s->file, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
 		return false;
 	sqlite3_busy_timeout(s->db, BUSY_MS);
 	s->version = sp_number(s, "PRAGMA user_version", 0);
-	if (s->version > TABLES_VERSION || !sp_run(s, schema) || !sp_run(s, "BEGIN IMMEDIATE"))
+	s->own_reason = s->version > TABLES_VERSION ? "made by a later release" : NULL;
+	if (s->own_reason != NULL || !sp_run(s, schema) || !sp_run(s, "BEGIN IMMEDIATE"))
 		return false;
 	snprintf(text, sizeof(text), "INSERT INTO sqlite_sequence(name,seq) SELECT 'change',%lld WHERE NOT EXISTS"
 	    " (SELECT 1 FROM sqlite_sequence WHERE name='change')", (long long)clock_wall_us());

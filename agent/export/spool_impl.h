@@ -26,6 +26,8 @@ struct spool {
 	bool		 putting;	/* the feed thread holds the mutex */
 	bool		 bad;		/* a put failed: the commit will */
 	int64_t		 last;		/* last seq that is committed */
+	int		 lock;		/* of FILE.lock; -1: not got */
+	const char	*own_reason;	/* why it cannot be opened, where it is not SQLite that says so */
 	int64_t		 version;	/* of the file's tables; 0: a new file */
 	int64_t		 born_ms;	/* wall clock: when the file was made */
 	uint64_t	 put_count, changes;	/* in this transaction; since the start */

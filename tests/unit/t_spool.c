@@ -319,6 +319,27 @@ a_file_of_a_later_release_is_set_aside(void **state)
 	assert_int_equal(system(line), 0);
 }
 
+/* Somebody tries a store out while the service runs */
+static void
+a_file_is_for_one(void **state)
+{
+	static const char *const other[] = { "other" };
+	struct spool *s = open_spool(1, &wide), *second;
+	struct change c[2];
+
+	put(s, "r", "1", AT, SPOOL_PUT);
+	assert_true(spool_commit(s));
+	second = spool_new(file, &wide, other, 1);
+	assert_non_null(second);
+	assert_false(spool_up(second));
+	spool_trim(second, AT);
+	assert_int_equal(read_all(s, spool_position(s, 0), c, 2), 1);
+	spool_free(s);
+	spool_revive(second);
+	assert_true(spool_up(second));
+	spool_free(second);
+}
+
 /* A full disk opens well and fails at each write: that is no "works again", each second, and no safekit_export_spool_up 1 */
 static void
 a_full_disk_is_not_up(void **state)
@@ -380,7 +401,7 @@ main(int argc, char **argv)
 		cmocka_unit_test_setup(size_and_age_are_kept, fresh), cmocka_unit_test_setup(a_damaged_file_is_set_aside, fresh),
 		cmocka_unit_test_setup(a_folder_that_is_none_is_waited_for, fresh), cmocka_unit_test_setup(sinks_with_long_names, fresh),
 		cmocka_unit_test_setup(an_old_value_is_known, fresh), cmocka_unit_test_setup(a_file_of_a_later_release_is_set_aside, fresh),
-		cmocka_unit_test_setup(a_full_disk_is_not_up, fresh),
+		cmocka_unit_test_setup(a_full_disk_is_not_up, fresh), cmocka_unit_test_setup(a_file_is_for_one, fresh),
 	};
 
 	diag_init("t_spool", 0);
