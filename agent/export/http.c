@@ -19,12 +19,14 @@
 #include <string.h>
 
 #define CONNECTIONS	16	/* each may hold an answer: 3 MB at 5000 resources (ours) */
+#define ANSWERS_MAX	(128u << 20)	/* bytes of answers on their way; one alone may be more (ours; the unit has MemoryMax=512M) */
 #define TIMEOUT_S	15	/* without progress (ours) */
 #define FILE_MAX	65536	/* bytes of a certificate, key or auth_file (ours) */
 #define TLS_PRIORITIES	"SECURE256:SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 
 struct http {
 	struct MHD_Daemon *daemon;
+	size_t	 on_way;	/* bytes of answers that clients have not got yet.  The HTTP thread's */
 	struct keep *keep;
 	char	*users;		/* auth_file; NULL = everybody */
 	char	*certificate, *key;
@@ -48,6 +50,35 @@ answer(struct MHD_Connection *c, unsigned status, const char *text)
 	return rc;
 }
 
+struct answer { struct http *http; char *text; size_t len; };
+
+static void
+answered(void *ctx)
+{
+	struct answer *a = ctx;
+
+	a->http->on_way -= a->len;
+	free(a->text);
+	free(a);
+}
+
+static struct MHD_Response *
+response_of(struct http *h, struct text *out)
+{
+	struct answer *a = out->failed ? NULL : malloc(sizeof(*a));
+	struct MHD_Response *r;
+
+	if (a == NULL)
+		return NULL;
+	*a = (struct answer){ h, out->p, out->len };
+	r = MHD_create_response_from_buffer_with_free_callback_cls(out->len, out->p, answered, a);
+	if (r == NULL)
+		free(a);
+	else
+		h->on_way += out->len;
+	return r;
+}
+
 static enum MHD_Result
 answer_metrics(struct http *h, struct MHD_Connection *c)
 {
@@ -56,9 +87,10 @@ answer_metrics(struct http *h, struct MHD_Connection *c)
 	struct MHD_Response *r = NULL;
 	enum MHD_Result rc = MHD_NO;
 
+	if (h->on_way > ANSWERS_MAX)
+		return answer(c, MHD_HTTP_SERVICE_UNAVAILABLE, "too many answers wait for clients that do not read\n");
 	render(h->keep, openmetrics, &out);
-	if (!out.failed)
-		r = MHD_create_response_from_buffer(out.len, out.p, MHD_RESPMEM_MUST_FREE);
+	r = response_of(h, &out);
 	if (r == NULL) {
 		text_free(&out);
 		return answer(c, MHD_HTTP_SERVICE_UNAVAILABLE, "no memory\n");

@@ -52,6 +52,27 @@ tell resource 1 1 up
 check "then it is up" until_true 10 metric_is 'safekit_export_sink_up{node="node1",sink="kairos"}' 1
 stop_export
 
+# clients that ask and do not read: answers on their way are bounded
+stop_pid $ENGINE_PID
+start_engine -m 20 -r 1000
+start_export -c "" --listen 127.0.0.1:0
+check "20,000 resources" until_true 20 eval '[ "$(metrics | wc -c)" -gt 10000000 ]'
+said=$(python3 -c '
+import socket, sys
+held = []
+def ask():
+    s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+    held.append(s)
+    s.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+    return s.recv(12)[9:].decode()
+got = [ask() for i in range(14)]
+print(got[0], got[-1], [int(l.split()[1]) // 1024 for l in open("/proc/" + sys.argv[2] + "/status") if l.startswith("VmHWM")][0])' "$PORT" $EXPORT_PID)
+note "first, last, MB at most: $said"
+check "of 14 that do not read, the first gets an answer, the last one 503" sh -c 'case $1 in "200 503 "*) ;; *) exit 1 ;; esac' sh "$said"
+check "within 400 MB" [ "${said##* }" -lt 400 ]
+check "and when they are gone, it is there for others" until_true 10 metrics -f -o /dev/null
+stop_export
+
 # names without a slash are systemd's credentials, also those of TLS
 mkdir "$D/credentials"
 for n in server client; do
