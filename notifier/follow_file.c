@@ -5,7 +5,8 @@
  * The cursor is "INODE OFFSET LENGTH HASH": of the file, and of its first LENGTH bytes, so that a number that the file system gave to another
  * file is not taken for it.  A file that was rotated while nobody followed is found among its siblings (syslog.1 ...) and read to its end
  * before the newer ones; one that was already compressed or removed is told and passed over.  A file cut in place begins again.
- * A line counts when its newline is there.
+ * A file that has another name now is left when something was written to a newer one: until then its writer may still have it open (logrotate
+ * makes the new one first and asks the syslog daemon to use it later).  A line counts when its newline is there.
  */
 #include "config.h"
 #include "notifier/follow.h"
@@ -34,8 +35,9 @@ struct follow {
 	off_t	 offset;		/* behind the last whole line given */
 	size_t	 head_len;
 	uint64_t head_hash;
-	bool	 rotated;		/* fd is not the file of that path any more: read it to its end */
-	struct timespec mtime;		/* of a rotated one */
+	bool	 rotated;		/* the writer went on to a newer file: read this one to its end */
+	struct timespec mtime;		/* of fd, when it was seen that it is not the file of that path any more */
+	bool	 told;			/* that the file of that path cannot be read */
 	char	 buf[BUFFER_SIZE];
 	size_t	 fill, at;		/* buf holds the file from offset - at on */
 	bool	 skipping;		/* in a line longer than buf */
@@ -107,7 +109,14 @@ is_sibling(const char *name, const char *base)
 	    strcmp(name + len - 4, ".bz2") != 0);
 }
 
-/* Among the rotated files: that of ino (ino != 0), or the oldest one younger than ours.  -1: none */
+/* What logrotate appends: numbers and dates.  Not somebody's copy, whose lines were read already. */
+static bool
+is_rotated_name(const char *name, const char *base)
+{
+	return name[strlen(base)] != '\0' && strspn(name + strlen(base), "0123456789.-_") == strlen(name + strlen(base));
+}
+
+/* Among the rotated files: that of ino (ino != 0), or the oldest one younger than ours that is not empty.  -1: none */
 static int
 open_sibling(const struct follow *f, ino_t ino, struct stat *best)
 {
@@ -125,13 +134,14 @@ open_sibling(const struct follow *f, ino_t ino, struct stat *best)
 	while ((e = readdir(d)) != NULL) {
 		if (!is_sibling(e->d_name, basename(base)) && strcmp(e->d_name, basename(base)) != 0)
 			continue;
-		if (ino == 0 && strcmp(e->d_name, basename(base)) == 0)
+		if (ino == 0 && !is_rotated_name(e->d_name, basename(base)))
 			continue;
 		snprintf(name, sizeof(name), "%s/%s", dir, e->d_name);
 		fd = open_regular(name, &st);
 		if (fd == -1)
 			continue;
-		if (ino != 0 ? st.st_ino == ino : younger(&st.st_mtim, &f->mtime) && (best_fd == -1 || younger(&best->st_mtim, &st.st_mtim))) {
+		if (ino != 0 ? st.st_ino == ino : st.st_ino != f->ino && st.st_size > 0 && younger(&st.st_mtim, &f->mtime) &&
+		    (best_fd == -1 || younger(&best->st_mtim, &st.st_mtim))) {
 			if (best_fd != -1)
 				close(best_fd);
 			best_fd = fd;
@@ -149,7 +159,7 @@ static bool
 resume(struct follow *f, const char *cursor, bool *ours)
 {
 	uint64_t ino, offset, len, hash;
-	struct stat st, now;
+	struct stat st;
 	int fd;
 
 	*ours = sscanf(cursor, "%" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNx64, &ino, &offset, &len, &hash) == 4 && len <= HEAD_MAX;
@@ -165,10 +175,6 @@ resume(struct follow *f, const char *cursor, bool *ours)
 		return false;
 	}
 	use_file(f, fd, st.st_ino, (off_t)offset);
-	if (stat(f->path, &now) == -1 || now.st_ino != st.st_ino) {
-		f->rotated = true;
-		f->mtime = st.st_mtim;
-	}
 	return true;
 }
 
@@ -218,6 +224,23 @@ file_open(const struct mail_conf *conf, const char *node, const char *cursor, in
 	return f;
 }
 
+/* Our file has another name now, and a newer one has lines */
+static bool
+left_behind(struct follow *f)
+{
+	struct stat st;
+	int fd;
+
+	if (fstat(f->fd, &st) == 0)
+		f->mtime = st.st_mtim;
+	if (stat(f->path, &st) == 0 && (st.st_ino == f->ino || st.st_size > 0))
+		return st.st_ino != f->ino;
+	fd = open_sibling(f, 0, &st);
+	if (fd != -1)
+		close(fd);
+	return fd != -1;
+}
+
 /* The file of that path is another one, or shorter: what is to be read next.  true: something changed */
 static bool
 rotation(struct follow *f)
@@ -232,26 +255,20 @@ rotation(struct follow *f)
 			know_again(f);
 			return true;
 		}
-		if (stat(f->path, &st) == -1 || st.st_ino == f->ino)
-			return false;
-		f->rotated = true;	/* once more to its end: the writer may have added to it until a moment ago */
-		if (fstat(f->fd, &st) == 0)
-			f->mtime = st.st_mtim;
-		return true;
+		f->rotated = left_behind(f);
+		return f->rotated;	/* once more to its end: the writer added to it until it began the newer one */
 	}
 	fd = f->rotated ? open_sibling(f, 0, &st) : -1;
-	if (fd != -1) {
-		struct timespec mtime = st.st_mtim;
-
-		use_file(f, fd, st.st_ino, 0);
-		f->rotated = true;
-		f->mtime = mtime;
-		return true;
-	}
-	fd = open_regular(f->path, &st);
 	if (fd == -1)
+		fd = open_regular(f->path, &st);
+	if (fd == -1) {
+		if (errno != ENOENT && !f->told)
+			warn_errno("%s", f->path);
+		f->told = true;
 		return false;
+	}
 	use_file(f, fd, st.st_ino, 0);
+	f->told = false;
 	return true;
 }
 

@@ -48,6 +48,27 @@ printf '\n' >>"$LOG.1"
 line "event 3" >>"$LOG.1"
 line "event 4" >"$LOG"
 check_told "a rotation: the old file to its end, then the new one" 1 2 3 4
+# logrotate: the new file is there before the syslog daemon uses it
+looked_again() {	# safemail has read all that there was; a configuration that it does not take is told behind it
+	local n
+	n=$(grep -c "configuration stays" "$D/safemail.log")
+	cp "$D/safemail.conf" "$D/good.conf"
+	echo nonsense >"$D/safemail.conf"
+	kill -HUP "$MAIL_PID"
+	until_ok 10 sh -c "[ \$(grep -c 'configuration stays' $D/safemail.log) -gt $n ]"
+	kill -HUP "$MAIL_PID"
+	until_ok 10 sh -c "[ \$(grep -c 'configuration stays' $D/safemail.log) -gt $((n + 1)) ]"
+	mv "$D/good.conf" "$D/safemail.conf"
+}
+rm "$LOG.1"
+mv "$LOG" "$LOG.1"
+: >"$LOG"
+looked_again
+line "event 4a" >>"$LOG.1"
+cp "$LOG.1" "$LOG.save"
+line "event 4b" >>"$LOG"
+check_told "what is still written to the old file when there is a new one; a copy is not read" 1 2 3 4 4a 4b
+rm "$LOG.save"
 stop_mail
 line "event 5" >>"$LOG"
 mv "$LOG.1" "$LOG.2"; mv "$LOG" "$LOG.1"
@@ -55,20 +76,20 @@ line "event 6" >"$LOG"
 mv "$LOG.2" "$LOG.3"; mv "$LOG.1" "$LOG.2"; mv "$LOG" "$LOG.1"
 line "event 7" >"$LOG"
 start_mail
-check_told "two rotations while it was away" 1 2 3 4 5 6 7
+check_told "two rotations while it was away" 1 2 3 4 4a 4b 5 6 7
 cp "$LOG" "$LOG.copy"; : >"$LOG"
 line "event 8" >>"$LOG"
-check_told "a file that is cut in place" 1 2 3 4 5 6 7 8
+check_told "a file that is cut in place" 1 2 3 4 4a 4b 5 6 7 8
 stop_mail KILL
 rm -f "$LOG" "$LOG".*
 line "event 9" >"$LOG"
 start_mail
-check_told "files that were removed while it was away: what is there" 1 2 3 4 5 6 7 8 9
+check_told "files that were removed while it was away: what is there" 1 2 3 4 4a 4b 5 6 7 8 9
 check "and it is told" grep -q "not there any more" "$D/safemail.log"
 head -c 300000 /dev/zero | tr '\0' x >>"$LOG"
 printf '\n' >>"$LOG"
 line "event 10" >>"$LOG"
-check_told "behind a line that is too long" 1 2 3 4 5 6 7 8 9 10
+check_told "behind a line that is too long" 1 2 3 4 4a 4b 5 6 7 8 9 10
 again
 
 # ---- a socket ----
