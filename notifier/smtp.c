@@ -23,6 +23,7 @@ struct transfer {
 	struct curl_slist *to;
 	struct delivery *d;
 	size_t	 sent;
+	bool	 begun;		/* the server asked for the mail's text */
 	char	 error[CURL_ERROR_SIZE];
 	char	 reply[160];	/* the last one that is not a yes */
 };
@@ -85,12 +86,15 @@ smtp_free(struct smtp *s)
 }
 
 enum smtp_end
-smtp_judge(int result, long code)
+smtp_judge(int result, long code, bool begun)
 {
 	if (result == CURLE_OK)
 		return SMTP_SENT;
 	/* not of this mail: sign in first, wrong password, too weak, encryption needed */
 	if (code == 530 || code == 534 || code == 535 || code == 538 || code == 503)
+		return SMTP_LATER;
+	/* "554 no service here" instead of a greeting: it does not know which mail this is */
+	if (result == CURLE_WEIRD_SERVER_REPLY && !begun)
 		return SMTP_LATER;
 	/* MAIL, RCPT, DATA or the text itself was refused */
 	if ((result == CURLE_SEND_ERROR || result == CURLE_RECV_ERROR || result == CURLE_WEIRD_SERVER_REPLY || result == CURLE_UPLOAD_FAILED) && code >= 500 &&
@@ -106,6 +110,7 @@ give_text(char *buf, size_t size, size_t count, void *ctx)
 	struct transfer *t = ctx;
 	size_t room = size * count, left = t->d->len - t->sent, n = room < left ? room : left;
 
+	t->begun = true;
 	memcpy(buf, t->d->data + t->sent, n);
 	t->sent += n;
 	if (t->sent == t->d->len)
@@ -355,7 +360,7 @@ smtp_ended(struct smtp *s, enum smtp_end *how)
 		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &t);
 		curl_easy_getinfo(m->easy_handle, CURLINFO_RESPONSE_CODE, &code);
 		d = t->d;
-		*how = smtp_judge(result, code);
+		*how = smtp_judge(result, code, t->begun);
 		if (*how != SMTP_SENT)
 			explain(s, t, result, code);
 		if (*how == SMTP_SENT)

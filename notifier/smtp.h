@@ -29,7 +29,7 @@ void smtp_wait(struct smtp *s, const int *fds, const short *events, size_t count
 struct delivery *smtp_ended(struct smtp *s, enum smtp_end *how);
 size_t smtp_busy(const struct smtp *s, int64_t ids[SMTP_AT_ONCE]);	/* how many, and which */
 
-/* Whether a reply to this mail is final: pure, for its test.  result: CURLcode, code: last SMTP reply */
-enum smtp_end smtp_judge(int result, long code);
+/* Whether a reply to this mail is final.  result: CURLcode, code: last SMTP reply, begun: the server asked for the text */
+enum smtp_end smtp_judge(int result, long code, bool begun);
 
 #endif

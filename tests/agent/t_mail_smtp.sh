@@ -87,6 +87,37 @@ check "refused by the first, taken by the second" until_ok 10 grep -q refused@ex
 check "and not set aside" queue_is "0 waiting, 0 refused"
 stop_mail
 
+# ---- a server that serves nobody ----
+/usr/bin/python3 -c 'import os, socket, sys
+s = socket.create_server(("127.0.0.1", 0))
+open(sys.argv[1] + ".new", "w").write("%d\n" % s.getsockname()[1]); os.rename(sys.argv[1] + ".new", sys.argv[1])
+while True:
+    c = s.accept()[0]
+    c.sendall(b"554 5.3.2 localhost: no service here: answer of the test\r\n")
+    c.close()' "$D/closed" &
+PID[closed]=$!
+check "a server that says 554 to everybody" until_ok 10 test -s "$D/closed"
+rm -f "$D"/first/*.eml; : >"$D/first/taken"
+PORT_OF[closed]=$(cat "$D/closed")
+conf <<END
+$(server_lines closed)
+$(rules admin@example.org)
+END
+start_mail
+event "six and a half"
+check "says nothing of a mail" until_ok 10 said "127.0.0.1: 554 5.3.2"
+check_is "$(queue | tail -n 1)" "1 waiting, 0 refused" "it waits"
+stop_mail
+stop_pid "${PID[closed]}"
+unset "PID[closed]"
+conf <<END
+$(server_lines first)
+$(rules admin@example.org)
+END
+start_mail
+check "and is taken by one that serves" until_ok 15 taken_count_is first 1
+stop_mail
+
 # ---- silence ----
 # a server that accepts connections and never says a word; the kernel does that for a socket nobody accepts from
 /usr/bin/python3 -c 'import socket, sys, time
