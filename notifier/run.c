@@ -172,6 +172,7 @@ static enum spool_result
 write_ended(struct run *r, int64_t now)
 {
 	enum spool_result result = SPOOL_OK;
+	uint64_t forgotten;
 	size_t i;
 
 	for (i = 0; result == SPOOL_OK && i < r->ended_count; i++) {
@@ -179,7 +180,13 @@ write_ended(struct run *r, int64_t now)
 
 		switch (r->ended[i].how) {
 		case SMTP_SENT: result = spool_done(r->spool, d->id); break;
-		case SMTP_REFUSED: result = spool_refused(r->spool, d->id, d->why); break;
+		case SMTP_REFUSED:
+			result = spool_refused(r->spool, d->id, d->why);
+			if (result == SPOOL_OK)
+				result = spool_forget_refused(r->spool, r->m->conf->queue_max, &forgotten);
+			if (result == SPOOL_OK && forgotten > 0)
+				tell(r, "more mails were refused than queue-max: the oldest of them are forgotten");
+			break;
 		case SMTP_LATER: result = spool_later(r->spool, d->id, now + put_off(r, d->answered ? d->attempts : 0), d->why); break;
 		}
 	}
@@ -223,10 +230,12 @@ make_mails(struct run *r, int64_t now)
 		if (!gather_due(&r->gather, i, now))
 			continue;
 		result = spool_waiting(r->spool, &waiting, &refused);
-		if (result == SPOOL_OK && waiting + refused + r->m->conf->rule[i].to_count > r->m->conf->queue_max)
+		if (result == SPOOL_OK && waiting + r->m->conf->rule[i].to_count > r->m->conf->queue_max) {
+			tell(r, "the queue is full (queue-max): what comes stays in its window");
 			r->full_until_ms = clock_mono_ms() + FULL_MS;
-		else if (result == SPOOL_OK)
+		} else if (result == SPOOL_OK) {
 			result = make_mail(r, i, now);
+		}
 	}
 	return result;
 }

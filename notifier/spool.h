@@ -63,6 +63,8 @@ enum spool_result spool_attempt(struct spool *s, int64_t id);	/* counts a try th
 enum spool_result spool_done(struct spool *s, int64_t id);
 enum spool_result spool_later(struct spool *s, int64_t id, int64_t next_us, const char *why);
 enum spool_result spool_refused(struct spool *s, int64_t id, const char *why);
+/* Of those that were refused the newest `keep` stay */
+enum spool_result spool_forget_refused(struct spool *s, uint32_t keep, uint64_t *forgotten);
 enum spool_result spool_waiting(struct spool *s, uint64_t *waiting, uint64_t *refused);
 /* Refusals that no mail that was taken has told of yet, in words; *tells goes to spool_add() of a mail that has them.  buf "" and 0: none. */
 enum spool_result spool_untold(struct spool *s, char *buf, size_t size, int64_t *tells);

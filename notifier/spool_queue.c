@@ -148,6 +148,16 @@ spool_refused(struct spool *s, int64_t id, const char *why)
 }
 
 enum spool_result
+spool_forget_refused(struct spool *s, uint32_t keep, uint64_t *forgotten)
+{
+	enum spool_result r = sp_run(s, "DELETE FROM delivery WHERE refused BETWEEN 1 AND"
+	    " (SELECT refused FROM delivery WHERE refused<>0 ORDER BY refused DESC LIMIT 1 OFFSET ?)", "i", (int64_t)keep);
+
+	*forgotten = r == SPOOL_OK ? (uint64_t)sqlite3_changes64(s->db) : 0;
+	return *forgotten > 0 ? forget_delivered(s) : r;
+}
+
+enum spool_result
 spool_waiting(struct spool *s, uint64_t *waiting, uint64_t *refused)
 {
 	int64_t w = 0, f = 0;

@@ -58,9 +58,25 @@ check "two wait" until_ok 10 queue_is "2 waiting, 0 refused"
 for i in 3 4 5; do entry m C 533 "event $i"; done
 check "the others stay in their window" until_ok 10 rows_are 3
 check_is "$(queue | tail -n 1)" "2 waiting, 0 refused" "and in the bound"
+check "a full queue is told" until_ok 10 grep -q "queue is full" "$D/safemail.log"
 start_smtp box
 check "all come when the server is back" until_ok 40 events_are 5
 check_is "$(find "$D/box" -name '*.eml' | wc -l)" 3 "in three mails"
+stop_mail
+box_is_empty
+
+# ---- what was refused does not keep others from their mails, and has a bound, too ----
+settings "queue-max = 2" "[rule gone]" "to = refused@example.org" "window = 0" "max-per-hour = 0" \
+	"[rule all]" "to = admin@example.org" "window = 0" "max-per-hour = 0"
+start_mail
+for i in 1 2 3 4; do
+	entry m C 533 "event $i"
+	check "event $i is mailed, whatever was refused before" until_ok 15 events_are "$i"
+done
+check "the newest two of the refused ones are kept" until_ok 10 queue_is "0 waiting, 2 refused"
+check_is "$(spool "SELECT count(*) FROM mail")" 2 "and no others"
+check "and that is told" grep -q "the oldest of them are forgotten" "$D/safemail.log"
+"$SAFEMAIL" -d "$D/spool" --drop all >"$D/drop.out"
 stop_mail
 box_is_empty
 
