@@ -254,7 +254,7 @@ set_quiet(void *at, size_t size, char *value, char *err, size_t errsize)
 		return true;
 	}
 	if (sscanf(value, "%2d:%2d-%2d:%2d%n", &h1, &m1, &h2, &m2, &end) != 4 || value[end] != '\0' || h1 < 0 || h1 > 23 || h2 < 0 || h2 > 24 ||
-	    m1 < 0 || m1 > 59 || m2 < 0 || m2 > 59 || (h2 == 24 && m2 != 0))
+	    m1 < 0 || m1 > 59 || m2 < 0 || m2 > 59 || (h2 == 24 && m2 != 0) || h1 * 60 + m1 == (h2 * 60 + m2) % 1440)
 		return expected(err, errsize, value, "no or two times such as 22:00-07:00");
 	minutes[0] = h1 * 60 + m1;
 	minutes[1] = (h2 * 60 + m2) % 1440;
@@ -464,11 +464,15 @@ complete(const struct mail_conf *c, char *err, size_t errsize)
 			continue;
 		return false;
 	}
-	for (i = 0; i < c->rules; i++)
-		if (c->rule[i].to_count == 0) {
+	for (i = 0; i < c->rules; i++) {
+		if (c->rule[i].to_count == 0)
 			snprintf(err, errsize, "rule %s: expected to", c->rule[i].name);
-			return false;
-		}
+		else if (c->rule[i].to_count > c->queue_max)
+			snprintf(err, errsize, "rule %s: expected queue-max of at least %u, as it has so many recipients", c->rule[i].name, c->rule[i].to_count);
+		else
+			continue;
+		return false;
+	}
 	if (c->servers == 0 || c->rules == 0) {
 		snprintf(err, errsize, "expected at least one [server] and one [rule NAME]");
 		return false;
