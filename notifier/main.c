@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #define MAIL_USER	"safekit"
-#define JOURNAL_GROUP	"systemd-journal"	/* may read the journal */
+static const char *const log_groups[] = { "systemd-journal", "adm" };	/* may read the journal, the files of syslog; as the unit has it */
 #define SINCE_DEFAULT_S	3600
 
 enum what { RUN = 0, TEST, DRY_RUN, SHOW_QUEUE, RETRY, DROP };
@@ -115,15 +115,16 @@ safemail_configure(struct safemail *m)
 	return true;
 }
 
-/* From root to the user safekit, for ever, with the group that may read the journal.  A server without that user (a lab) runs it as it was
+/* From root to the user safekit, for ever, with the groups that may read the log.  A server without that user (a lab) runs it as it was
  * started.  The spool, made by root at the first start, becomes the user's. */
 static void
 drop_privileges(const struct safemail *m, bool spool)
 {
 	const struct passwd *pw;
 	const struct group *gr;
-	gid_t groups[64], journal = 0;
+	gid_t groups[64];
 	int count = 60;
+	size_t i;
 
 	if (geteuid() != 0)
 		return;
@@ -136,14 +137,14 @@ drop_privileges(const struct safemail *m, bool spool)
 	}
 	if (spool && (path_mkdirs(m->dir, 0750) == -1 || chown(m->dir, pw->pw_uid, pw->pw_gid) == -1))
 		fatal("%s: %s", m->dir, strerror(errno));
-	/* cppcheck-suppress getgrnamCalled ; one thread */
-	gr = getgrnam(JOURNAL_GROUP);
-	if (gr != NULL)
-		journal = gr->gr_gid;
 	if (getgrouplist(MAIL_USER, pw->pw_gid, groups, &count) == -1)
 		fatal("user %s is in too many groups", MAIL_USER);
-	if (journal != 0)
-		groups[count++] = journal;
+	for (i = 0; i < ARRAY_LEN(log_groups); i++) {
+		/* cppcheck-suppress getgrnamCalled ; one thread */
+		gr = getgrnam(log_groups[i]);
+		if (gr != NULL)
+			groups[count++] = gr->gr_gid;
+	}
 	if (setgroups((size_t)count, groups) == -1 || setgid(pw->pw_gid) == -1 || setuid(pw->pw_uid) == -1)
 		fatal("cannot become user %s: %s", MAIL_USER, strerror(errno));
 	if (setuid(0) == 0)

@@ -32,4 +32,30 @@ while read -r word; do
 	grep -q "^\.It Cm.*\b$word\b" "$S/notifier/safemail.8" || echo "$word"
 done >"$D/undocumented" < <(sed -nE 's/^#?([a-z-]+) = .*/\1/p' "$SAMPLE" | sort -u)
 check_is "$(cat "$D/undocumented")" "" "each word of the sample is in the man page"
+# ---- the sandbox and the user ----
+RUNTIME=$(sed -n 's/^RuntimeDirectory=//p' "$UNIT")
+SOCKET=$(sed -n 's/^ *\$OMUxSockSocket //p' "$S/doc/ALERTS.md")
+check_is "${SOCKET%/*}" "/run/$RUNTIME" "the documented socket is where the unit may make one"
+check "and so is the sample's" grep -q "socket:$SOCKET" "$SAMPLE"
+# started by root it becomes safekit, who must still be able to read what root and adm may
+as_safekit() {	# as_safekit CONF: with a user safekit in a mount namespace of its own
+	# shellcheck disable=SC2016	# for the inner shell
+	unshare -m sh -c 'mount --bind "$0" /etc/passwd && exec "$1" -c "$2" --dry-run --since 3600' "$D/passwd" "$SAFEMAIL" "$1"
+}
+cp /etc/passwd "$D/passwd"
+grep -q '^safekit:' "$D/passwd" || echo "safekit:x:64321:64321::/:/usr/sbin/nologin" >>"$D/passwd"
+if [ "$(id -u)" != 0 ] || ! unshare -m mount --bind "$D/passwd" /etc/passwd 2>/dev/null; then
+	tap_skip "the user safekit reads files of syslog" "not root, or no mounts here"
+else
+	chmod 755 "$D"
+	printf '%s n1 safekit: | mirror | heart | C | hello | 533\n' "$(date -d '-10 min' +%Y-%m-%dT%H:%M:%S.%6N%:z)" >"$D/log"
+	chown root:adm "$D/log"
+	chmod 640 "$D/log"
+	printf '[server]\nhost = 127.0.0.1\n[mail]\nnode = n1\nsource = file:%s\n[rule a]\nto = a@example.org\n' "$D/log" >"$D/user.conf"
+	as_safekit "$D/user.conf" >"$D/user.out" 2>&1
+	check "the user safekit reads files of syslog" grep -q "^Subject: n1: mirror: hello" "$D/user.out"
+	chmod 600 "$D/log"
+	as_safekit "$D/user.conf" >"$D/user.out" 2>&1
+	check "and is not root" grep -q "$D/log: Permission denied" "$D/user.out"
+fi
 tap_done
