@@ -250,7 +250,7 @@ pick(struct run *r, int64_t now)
 	r->begin_count = 0;
 	if (room == 0 || r->quit || r->reload || clock_mono_ms() < r->pause_until_ms)
 		return SPOOL_OK;
-	result = spool_due(r->spool, now, busy, n, r->begin, room, &r->begin_count, &r->queue_next_us);
+	result = spool_due(r->spool, now, r->m->conf->retry_us, busy, n, r->begin, room, &r->begin_count, &r->queue_next_us);
 	for (i = 0; result == SPOOL_OK && i < r->begin_count; i++) {
 		r->begin[i]->attempts++;
 		result = spool_attempt(r->spool, r->begin[i]->id);

@@ -56,9 +56,10 @@ enum spool_result spool_next_id(struct spool *s, const char *node, char *buf, si
 /* One mail, one delivery per recipient; takes the number that spool_next_id() gave */
 enum spool_result spool_add(struct spool *s, const char *message_id, const struct mail_rule *rule, const char *from, const struct mail_text *mail,
     int64_t tells, int64_t now_us);
-/* Up to max deliveries that are due, oldest first, none of which is in `busy`; *count how many.  *next_us: when the next one is. */
-enum spool_result spool_due(struct spool *s, int64_t now_us, const int64_t *busy, size_t busies, struct delivery **out, size_t max, size_t *count,
-    int64_t *next_us);
+/* Up to max deliveries that are due, oldest first, none of which is in `busy`; *count how many.  *next_us: when the next one is.
+ * Nothing is put off for longer than ahead_us: what lies further ahead was put there before the clock was set back, and is due. */
+enum spool_result spool_due(struct spool *s, int64_t now_us, int64_t ahead_us, const int64_t *busy, size_t busies, struct delivery **out, size_t max,
+    size_t *count, int64_t *next_us);
 enum spool_result spool_attempt(struct spool *s, int64_t id);	/* counts a try that is about to begin */
 enum spool_result spool_done(struct spool *s, int64_t id);
 enum spool_result spool_later(struct spool *s, int64_t id, int64_t next_us, const char *why);

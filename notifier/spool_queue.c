@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define AHEAD_MAX_US	86400000000LL	/* nothing is put off for longer (conf.c): what lies further ahead is a clock that was set back */
-
 enum spool_result
 spool_next_id(struct spool *s, const char *node, char *buf, size_t size)
 {
@@ -79,7 +77,7 @@ read_delivery(sqlite3_stmt *st)
 }
 
 enum spool_result
-spool_due(struct spool *s, int64_t now_us, const int64_t *busy, size_t busies, struct delivery **out, size_t max, size_t *count, int64_t *next_us)
+spool_due(struct spool *s, int64_t now_us, int64_t ahead_us, const int64_t *busy, size_t busies, struct delivery **out, size_t max, size_t *count, int64_t *next_us)
 {
 	enum spool_result r;
 	sqlite3_stmt *st = sp_statement(s, "SELECT d.id,d.next_us,m.message_id,m.sender,d.recipient,d.attempts,m.data FROM delivery d JOIN mail m ON m.id=d.mail"
@@ -95,7 +93,7 @@ spool_due(struct spool *s, int64_t now_us, const int64_t *busy, size_t busies, s
 		if (is_busy(sqlite3_column_int64(st, 0), busy, busies))
 			continue;
 		at = sqlite3_column_int64(st, 1);
-		if (*count == max || (at > now_us && at <= now_us + AHEAD_MAX_US)) {
+		if (*count == max || (at > now_us && at - now_us <= ahead_us)) {
 			*next_us = at;
 			break;
 		}

@@ -65,6 +65,20 @@ check_is "$(find "$D/box" -name '*.eml' | wc -l)" 3 "in three mails"
 stop_mail
 box_is_empty
 
+# ---- a clock that is set back: what was put off by the old time is not put off by the difference ----
+stop_smtp box
+settings "[rule all]" "to = admin@example.org" "window = 0" "max-per-hour = 0"
+start_mail
+entry m C 533 "event 1"
+check "a mail waits" until_ok 10 queue_is "1 waiting, 0 refused"
+stop_mail
+spool "UPDATE delivery SET next_us = $((EPOCHSECONDS + 7200))000000"
+start_smtp box
+start_mail
+check "two hours back: it is sent all the same" until_ok 15 events_are 1
+stop_mail
+box_is_empty
+
 # ---- what was refused does not keep others from their mails, and has a bound, too ----
 settings "queue-max = 2" "[rule gone]" "to = refused@example.org" "window = 0" "max-per-hour = 0" \
 	"[rule all]" "to = admin@example.org" "window = 0" "max-per-hour = 0"
