@@ -24,7 +24,11 @@ follow_choose(struct mail_conf *conf, char *why, size_t whysize)
 	case SOURCE_SOCKET: return &follow_socket;
 	}
 #ifdef HAVE_JOURNAL
-	if (conf->source == SOURCE_JOURNAL || access("/run/systemd/journal/socket", F_OK) == 0)
+	if (conf->source == SOURCE_AUTO && access("/run/systemd/journal/socket", F_OK) == 0) {
+		conf->source_path[0] = '\0';	/* a file of syslog, when journald began after us */
+		return &follow_journal;
+	}
+	if (conf->source == SOURCE_JOURNAL)
 		return &follow_journal;
 #else
 	if (conf->source == SOURCE_JOURNAL) {

@@ -361,7 +361,7 @@ step(struct run *r)
 		return;
 	}
 	if (r->follow_again_ms == -1)
-		close_follow(r, 0);
+		close_follow(r, AGAIN_MS);	/* not at once: what cannot be read now may not be readable then either */
 	if (!any && !something_to_do(r, now))
 		return;
 	result = transaction(r, now, cursor);
