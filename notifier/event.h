@@ -15,8 +15,10 @@
 #define EVENT_LEVELS	"CEUSId"	/* worst first */
 #define EVENT_LINE_MAX	4096		/* bytes of a line of syslog that are looked at (ours; the engine's are below 1 kB) */
 
+/* of the engine's messages (wire/message.h): actions of somebody, at boot time, automatic, of a failover rule */
+enum { KEY_ACTION = 500, KEY_ACTION_BOOT = 501, KEY_ACTION_RULE = 503, KEY_LOCAL_STATE = 512 };
 /* keys of messages that are ours and not the engine's (wire/message.h ends below 700) */
-enum { KEY_LOCAL_STATE = 512, KEY_ACTION = 500, KEY_REMINDER = 700, KEY_RECOVERY = 701, KEY_TROUBLE = 702, KEY_TEST = 703 };
+enum { KEY_REMINDER = 700, KEY_RECOVERY = 701, KEY_TROUBLE = 702, KEY_TEST = 703 };
 
 struct mail_event {
 	int64_t	 time_us;	/* wall clock */

@@ -240,8 +240,8 @@ follow_module(struct gather *g, const struct mail_event *ev, struct gone **of, s
 	struct gone *d;
 
 	*of = *back = NULL;
-	if (ev->key == KEY_ACTION) {
-		bool asked = asks_stop(ev);
+	if (ev->key == KEY_ACTION || (ev->key >= KEY_ACTION_BOOT && ev->key <= KEY_ACTION_RULE)) {
+		bool asked = ev->key == KEY_ACTION && asks_stop(ev);
 
 		d = asked ? gather_put_gone(g, ev->node, ev->module) : find_gone(g, ev);
 		if (d == NULL)

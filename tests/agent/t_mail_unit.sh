@@ -34,6 +34,7 @@ done >"$D/undocumented" < <(sed -nE 's/^#?([a-z-]+) = .*/\1/p' "$SAMPLE" | sort 
 check_is "$(cat "$D/undocumented")" "" "each word of the sample is in the man page"
 # ---- the sandbox and the user ----
 RUNTIME=$(sed -n 's/^RuntimeDirectory=//p' "$UNIT")
+# shellcheck disable=SC2016	# the dollar is rsyslog's
 SOCKET=$(sed -n 's/^ *\$OMUxSockSocket //p' "$S/doc/ALERTS.md")
 check_is "${SOCKET%/*}" "/run/$RUNTIME" "the documented socket is where the unit may make one"
 check "and so is the sample's" grep -q "socket:$SOCKET" "$SAMPLE"

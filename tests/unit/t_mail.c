@@ -343,6 +343,31 @@ test_down(void **state)
 }
 
 static void
+test_down_after_boot(void **state)
+{
+	/* stopped by somebody; started at boot time or automatically (other keys than a start by somebody), and it does not stay up */
+	static const struct { uint32_t key; const char *message; } start[] = {
+		{ 501, "Action start called at boot time" }, { 502, "Action start called automatically" }, { 503, "Action stop from failover rule t_ip" },
+	};
+	struct mail_conf *c = conf_of("[rule a]\nto = a@b\nreminder = 1h\n");
+	struct gather g;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(start); i++) {
+		gather_init(&g, c);
+		tell(&g, 'U', 500, "AM", "Action stop called by SYSTEM/root", NOW);
+		tell(&g, 'E', 512, "AM", "Local state STOP NotReady", NOW);
+		tell(&g, 'E', start[i].key, "AM", start[i].message, NOW + 100 * S);
+		tell(&g, 'E', 512, "AM", "Local state WAIT Transient", NOW + 100 * S);
+		tell(&g, 'E', 512, "AM", "Local state STOP NotReady", NOW + 101 * S);
+		assert_true(gather_taken(&g, 0, NOW + 160 * S));
+		assert_true(gather_next(&g, NOW + 160 * S) == NOW + 3701 * S);
+		gather_free(&g);
+	}
+	free(c);
+}
+
+static void
 test_recovery_opens(void **state)
 {
 	/* state changes open nothing here, but the one who heard of the trouble hears of its end */
@@ -533,7 +558,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lines), cmocka_unit_test(test_fields), cmocka_unit_test(test_conf), cmocka_unit_test(test_conf_refuses),
 		cmocka_unit_test(test_quiet_hours), cmocka_unit_test(test_window), cmocka_unit_test(test_hour), cmocka_unit_test(test_quiet_window),
-		cmocka_unit_test(test_down), cmocka_unit_test(test_recovery_opens), cmocka_unit_test(test_bounds), cmocka_unit_test(test_compose),
+		cmocka_unit_test(test_down), cmocka_unit_test(test_down_after_boot), cmocka_unit_test(test_recovery_opens), cmocka_unit_test(test_bounds), cmocka_unit_test(test_compose),
 		cmocka_unit_test(test_injection), cmocka_unit_test(test_garbage),
 	};
 
