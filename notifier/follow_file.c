@@ -116,35 +116,53 @@ is_rotated_name(const char *name, const char *base)
 	return name[strlen(base)] != '\0' && strspn(name + strlen(base), "0123456789.-_") == strlen(name + strlen(base));
 }
 
-/* Among the rotated files: that of ino (ino != 0), or the oldest one younger than ours that is not empty.  -1: none */
+/* The file that a cursor means: 2 = that one, 1 = a copy that logrotate made before it cut that one (copytruncate), 0 = neither */
+struct known { ino_t ino; off_t offset; size_t len; uint64_t hash; };
+
 static int
-open_sibling(const struct follow *f, ino_t ino, struct stat *best)
+is_known(const struct known *k, int fd, const struct stat *st, bool rotated_name)
+{
+	if (st->st_size < k->offset || hash_head(fd, k->len) != k->hash)
+		return 0;
+	return st->st_ino == k->ino ? 2 : k->len > 0 && rotated_name ? 1 : 0;
+}
+
+/* Among the files of that folder: the known one, or (known NULL) the oldest rotated one younger than ours that is not empty.  -1: none */
+static int
+open_sibling(const struct follow *f, const struct known *known, struct stat *best)
 {
 	char dir[CONF_PATH_MAX], base[CONF_PATH_MAX], name[CONF_PATH_MAX + 260];
+	int best_fd = -1, best_rank = 0, rank, fd;
+	const char *file;
 	const struct dirent *e;
 	struct stat st;
-	int best_fd = -1, fd;
+	bool rotated;
 	DIR *d;
 
 	str_copy(dir, sizeof(dir), f->path);
 	str_copy(base, sizeof(base), f->path);
+	file = basename(base);
 	d = opendir(dirname(dir));
 	if (d == NULL)
 		return -1;
 	while ((e = readdir(d)) != NULL) {
-		if (!is_sibling(e->d_name, basename(base)) && strcmp(e->d_name, basename(base)) != 0)
-			continue;
-		if (ino == 0 && !is_rotated_name(e->d_name, basename(base)))
+		rotated = is_sibling(e->d_name, file) && is_rotated_name(e->d_name, file);
+		if (known == NULL ? !rotated : !is_sibling(e->d_name, file) && strcmp(e->d_name, file) != 0)
 			continue;
 		snprintf(name, sizeof(name), "%s/%s", dir, e->d_name);
 		fd = open_regular(name, &st);
 		if (fd == -1)
 			continue;
-		if (ino != 0 ? st.st_ino == ino : st.st_ino != f->ino && st.st_size > 0 && younger(&st.st_mtim, &f->mtime) &&
-		    (best_fd == -1 || younger(&best->st_mtim, &st.st_mtim))) {
+		if (known != NULL)
+			rank = is_known(known, fd, &st, rotated);
+		else
+			rank = st.st_ino != f->ino && st.st_size > 0 && younger(&st.st_mtim, &f->mtime) && (best_fd == -1 || younger(&best->st_mtim, &st.st_mtim)) ?
+			    best_rank + 1 : 0;
+		if (rank > best_rank) {
 			if (best_fd != -1)
 				close(best_fd);
 			best_fd = fd;
+			best_rank = rank;
 			*best = st;
 		} else {
 			close(fd);
@@ -159,6 +177,7 @@ static bool
 resume(struct follow *f, const char *cursor, bool *ours)
 {
 	uint64_t ino, offset, len, hash;
+	struct known known;
 	struct stat st;
 	int fd;
 
@@ -167,13 +186,10 @@ resume(struct follow *f, const char *cursor, bool *ours)
 		return false;
 	if (ino == 0)
 		return true;	/* there was no file: the one that comes is read from its begin */
-	fd = open_sibling(f, (ino_t)ino, &st);
+	known = (struct known){ (ino_t)ino, (off_t)offset, (size_t)len, hash };
+	fd = open_sibling(f, &known, &st);
 	if (fd == -1)
 		return false;
-	if (hash_head(fd, (size_t)len) != hash || st.st_size < (off_t)offset) {
-		close(fd);
-		return false;
-	}
 	use_file(f, fd, st.st_ino, (off_t)offset);
 	return true;
 }
@@ -235,7 +251,7 @@ left_behind(struct follow *f)
 		f->mtime = st.st_mtim;
 	if (stat(f->path, &st) == 0 && (st.st_ino == f->ino || st.st_size > 0))
 		return st.st_ino != f->ino;
-	fd = open_sibling(f, 0, &st);
+	fd = open_sibling(f, NULL, &st);
 	if (fd != -1)
 		close(fd);
 	return fd != -1;
@@ -258,7 +274,7 @@ rotation(struct follow *f)
 		f->rotated = left_behind(f);
 		return f->rotated;	/* once more to its end: the writer added to it until it began the newer one */
 	}
-	fd = f->rotated ? open_sibling(f, 0, &st) : -1;
+	fd = f->rotated ? open_sibling(f, NULL, &st) : -1;
 	if (fd == -1)
 		fd = open_regular(f->path, &st);
 	if (fd == -1) {

@@ -80,16 +80,23 @@ check_told "two rotations while it was away" 1 2 3 4 4a 4b 5 6 7
 cp "$LOG" "$LOG.copy"; : >"$LOG"
 line "event 8" >>"$LOG"
 check_told "a file that is cut in place" 1 2 3 4 4a 4b 5 6 7 8
+stop_mail
+rm -f "$LOG.copy"
+line "event 8a" >>"$LOG"
+cp "$LOG" "$LOG.1"; : >"$LOG"
+line "event 8b" >>"$LOG"
+start_mail
+check_told "a file that was cut while it was away: its copy to the end, then what is new" 1 2 3 4 4a 4b 5 6 7 8 8a 8b
 stop_mail KILL
 rm -f "$LOG" "$LOG".*
 line "event 9" >"$LOG"
 start_mail
-check_told "files that were removed while it was away: what is there" 1 2 3 4 4a 4b 5 6 7 8 9
+check_told "files that were removed while it was away: what is there" 1 2 3 4 4a 4b 5 6 7 8 8a 8b 9
 check "and it is told" grep -q "not there any more" "$D/safemail.log"
 head -c 300000 /dev/zero | tr '\0' x >>"$LOG"
 printf '\n' >>"$LOG"
 line "event 10" >>"$LOG"
-check_told "behind a line that is too long" 1 2 3 4 4a 4b 5 6 7 8 9 10
+check_told "behind a line that is too long" 1 2 3 4 4a 4b 5 6 7 8 8a 8b 9 10
 again
 
 # ---- a socket ----
