@@ -122,7 +122,7 @@ struct known { ino_t ino; off_t offset; size_t len; uint64_t hash; };
 static int
 is_known(const struct known *k, int fd, const struct stat *st, bool rotated_name)
 {
-	if (st->st_size < k->offset || hash_head(fd, k->len) != k->hash)
+	if (st->st_size < k->offset || (k->len > 0 && hash_head(fd, k->len) != k->hash))
 		return 0;
 	return st->st_ino == k->ino ? 2 : k->len > 0 && rotated_name ? 1 : 0;
 }

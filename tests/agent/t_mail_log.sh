@@ -98,6 +98,13 @@ printf '\n' >>"$LOG"
 line "event 10" >>"$LOG"
 check_told "behind a line that is too long" 1 2 3 4 4a 4b 5 6 7 8 8a 8b 9 10
 again
+rm -f "$LOG" "$LOG".*; : >"$LOG"
+start_mail
+stop_mail
+line "event 1" >>"$LOG"; mv "$LOG" "$LOG.1"; line "event 2" >"$LOG"
+start_mail
+check_told "a file that was empty when it was left, and was rotated" 1 2
+again
 
 # ---- a socket ----
 if command -v logger >/dev/null; then
