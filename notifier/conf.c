@@ -413,7 +413,7 @@ new_section(struct parse *p, char *line)
 			return expected(p->err, p->errsize, line, "at most 8 servers");
 		p->section = SEC_SERVER;
 		p->at = &c->server[c->servers];
-		c->server[c->servers++] = (struct mail_server){ .connect_s = 10, .timeout_s = 60 };
+		c->server[c->servers++] = (struct mail_server){ .connect_s = 30, .timeout_s = 60 };
 	} else if (strncmp(line, "rule", 4) == 0 && (line[4] == ' ' || line[4] == '\t')) {
 		return new_rule(p, trim(line + 4));
 	} else {

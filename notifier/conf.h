@@ -28,7 +28,8 @@ struct mail_server {
 	char	 user[128];	/* "": no AUTH */
 	char	 password_file[CONF_PATH_MAX], credential[SK_NAME_MAX];	/* one of them when there is a user */
 	char	 ca_file[CONF_PATH_MAX];	/* "": the system's */
-	uint32_t connect_s, timeout_s;
+	uint32_t connect_s;	/* until it has greeted, and we are signed in */
+	uint32_t timeout_s;	/* for each answer behind that */
 };
 
 struct key_range { uint32_t from, to; };

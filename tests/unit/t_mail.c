@@ -146,6 +146,8 @@ test_conf(void **state)
 	assert_int_equal(server_port(&c->server[0]), 587);
 	assert_string_equal(c->server[0].password_file, "/etc/p w");
 	assert_int_equal(server_port(&c->server[1]), 2525);
+	assert_int_equal(c->server[1].connect_s, 30);	/* libcurl counts the greeting, which takes 10 to 20 s where the name service is away */
+	assert_int_equal(c->server[1].timeout_s, 60);
 	assert_int_equal(r->to_count, 2);
 	assert_string_equal(r->levels, "CE");
 	assert_string_equal(r->gather, "");
