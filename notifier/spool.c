@@ -100,6 +100,7 @@ sp_number(struct spool *s, const char *sql, int64_t *out)
 }
 
 /* ---- the file ---- */
+#define SCHEMA_VERSION	1	/* PRAGMA user_version; 0 in a file that has just been made */
 static const char schema[] =
     "BEGIN IMMEDIATE;"
     "CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
@@ -124,7 +125,24 @@ static const char schema[] =
     " why TEXT NOT NULL DEFAULT '');"
     "CREATE INDEX IF NOT EXISTS delivery_due ON delivery(refused,next_us,id);"
     "CREATE INDEX IF NOT EXISTS delivery_mail ON delivery(mail);"
+    "PRAGMA user_version=1;"
     "COMMIT;";
+
+/* Tables of a safemail that is newer than this one are no damage: they stay where they are, for it */
+static enum spool_result
+make_tables(struct spool *s)
+{
+	int64_t version = 0;
+	enum spool_result r = sp_number(s, "PRAGMA user_version", &version);
+
+	if (r != SPOOL_OK || version == SCHEMA_VERSION)
+		return r;
+	if (version > SCHEMA_VERSION) {
+		snprintf(s->why, sizeof(s->why), "spool.db is a newer safemail's (version %" PRId64 ", this one's is %d)", version, SCHEMA_VERSION);
+		return SPOOL_LATER;
+	}
+	return sp_result(s, sqlite3_exec(s->db, schema, NULL, NULL, NULL), "schema");
+}
 
 static enum spool_result
 open_file(struct spool *s, const char *file, bool make)
@@ -147,7 +165,7 @@ open_file(struct spool *s, const char *file, bool make)
 	r = sp_result(s, sqlite3_exec(s->db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON",
 	    NULL, NULL, NULL), "open");
 	if (r == SPOOL_OK)
-		r = sp_result(s, sqlite3_exec(s->db, schema, NULL, NULL, NULL), "schema");
+		r = make_tables(s);
 	if (r != SPOOL_OK && !sqlite3_get_autocommit(s->db))
 		sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
 	return r;

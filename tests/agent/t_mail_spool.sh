@@ -144,6 +144,15 @@ stop_pid "${PID[again]}"
 unset "PID[again]"
 stop_mail
 
+# ---- a spool of a safemail that is newer ----
+spool "PRAGMA user_version=2"
+"$SAFEMAIL" --no-drop -c "$D/safemail.conf" -d "$D/spool" 2>"$D/newer.log" &
+PID[older]=$!
+check "an older safemail says so" until_ok 10 grep -q "spool.db is a newer safemail's" "$D/newer.log"
+stop_pid "${PID[older]}"
+unset "PID[older]"
+check_is "$(spool "PRAGMA user_version"),$(find "$D/spool" -name 'spool.db.damaged-*' ! -name '*-wal' ! -name '*-shm' | wc -l)" "2,1" "and leaves it as it is"
+
 # ---- limits, reminders and recovery in words; the dry run ----
 settings "[rule all]" "to = admin@example.org" "window = 1s" "max-per-hour = 1"
 entry m E 512 "Local state WAIT NotReady"
