@@ -6,6 +6,7 @@
 #include "agent/export/spool_impl.h"
 
 #define TRIM_ROWS	20000	/* dropped in one transaction (ours) */
+#define KEEP_ROWS	1000	/* kept whatever the size: the last values of all resources may be more than a small bound (ours) */
 #define TRIM_STEPS	25	/* of them each second at most: meanwhile nobody listens to the engine (ours) */
 
 /* All up to seq go; sinks that have not got them lose them */
@@ -98,7 +99,7 @@ trim_step(struct spool *s, int64_t now_ms)
 		return drop(s, all < first + TRIM_ROWS ? all : first + TRIM_ROWS - 1, DROP_SIZE);	/* nobody loses these */
 	if (put_ms < limit_ms)
 		return drop(s, old_until(s, first, limit_ms), DROP_AGE);
-	if (used(s) > s->limits.size) {
+	if (used(s) > s->limits.size && s->last - first >= KEEP_ROWS) {
 		int64_t some = first + (s->last - first) / 20;
 
 		return drop(s, some < first + TRIM_ROWS ? some : first + TRIM_ROWS - 1, DROP_SIZE);

@@ -340,6 +340,31 @@ a_file_is_for_one(void **state)
 	spool_free(second);
 }
 
+/* The last values of many resources alone are more than a small bound: not all that waits goes for that */
+static void
+many_resources_leave_room(void **state)
+{
+	const struct spool_limits small = { 1 << 20, 86400 };
+	struct spool *s = open_spool(1, &small);
+	static struct keep k;
+	char name[SK_RES_MAX];
+	int i;
+
+	for (i = 0; i < 6000; i++) {
+		snprintf(name, sizeof(name), "%0100d", i);
+		put(s, name, "a value of some length, as texts of resources are", AT + i, SPOOL_PUT);
+	}
+	assert_true(spool_commit(s));
+	for (i = 0; i < 20; i++)
+		spool_trim(s, clock_wall_us() / 1000);
+	assert_true(keep_init(&k));
+	k.sinks = 1;
+	spool_figures(s, &k);
+	assert_in_range(k.sink[0].waiting, 1000, 6000);
+	keep_free(&k);
+	spool_free(s);
+}
+
 /* A full disk opens well and fails at each write: that is no "works again", each second, and no safekit_export_spool_up 1 */
 static void
 a_full_disk_is_not_up(void **state)
@@ -402,6 +427,7 @@ main(int argc, char **argv)
 		cmocka_unit_test_setup(a_folder_that_is_none_is_waited_for, fresh), cmocka_unit_test_setup(sinks_with_long_names, fresh),
 		cmocka_unit_test_setup(an_old_value_is_known, fresh), cmocka_unit_test_setup(a_file_of_a_later_release_is_set_aside, fresh),
 		cmocka_unit_test_setup(a_full_disk_is_not_up, fresh), cmocka_unit_test_setup(a_file_is_for_one, fresh),
+		cmocka_unit_test_setup(many_resources_leave_room, fresh),
 	};
 
 	diag_init("t_spool", 0);
