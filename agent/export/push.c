@@ -448,6 +448,17 @@ push_free(struct push *p)
 	free(p);
 }
 
+static void
+warn_of_listeners(const struct sink_conf *c)
+{
+	const char *host = c->url + strlen("http://");
+
+	if ((c->user[0] == '\0' && c->token_file[0] == '\0') || strncmp(c->url, "http://", strlen("http://")) != 0 ||
+	    strncmp(host, "127.", 4) == 0 || strncmp(host, "localhost", 9) == 0 || strncmp(host, "[::1]", 5) == 0)
+		return;
+	warn_text("sink %s: the password goes over the network as it is: url is http://, not https://", c->name);
+}
+
 struct push *
 push_start(struct exporter *e, struct spool *s, size_t sink)
 {
@@ -471,6 +482,7 @@ push_start(struct exporter *e, struct spool *s, size_t sink)
 		return NULL;
 	}
 	set_options(p);
+	warn_of_listeners(p->conf);
 	if (!make_headers(p) || (errno = pthread_create(&p->thread, NULL, run, p)) != 0) {
 		warn_text("sink %s: %s", p->conf->name, p->why[0] != '\0' ? p->why : strerror(errno));
 		push_free(p);

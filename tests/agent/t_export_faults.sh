@@ -44,6 +44,13 @@ mode ok
 check "and goes on when it is there again" until_true 10 store_is 'numbers("intf.").count(99004999)' 1
 stop_export
 
+# a password that everybody on the way can read
+same "the store is here: nothing to warn of" "$(grep -c 'over the network' "$D/export.err")" 0
+sed 's|^url = .*|url = http://192.0.2.1:8080|' "$D/one.conf" > "$D/far.conf"
+start_export -c "$D/far.conf"
+check "elsewhere, without TLS: warned" until_true 10 grep -q "sink kairos: the password goes over the network" "$D/export.err"
+stop_export
+
 # nothing to send: that is no sink that is down
 start_export -c "$D/one.conf"
 check "started anew" until_true 5 metric_is 'safekit_up{node="node1"}' 1
