@@ -302,12 +302,25 @@ next_item(char **rest)
 }
 
 static bool
+has_recipient(const struct mail_rule *r, const char *address)
+{
+	uint32_t i;
+
+	for (i = 0; i < r->to_count; i++)
+		if (strcasecmp(r->to[i], address) == 0)
+			return true;
+	return false;
+}
+
+static bool
 set_to(void *at, size_t size, char *value, char *err, size_t errsize)
 {
 	struct mail_rule *r = at;
 	char *item;
 
 	while ((item = next_item(&value)) != NULL) {
+		if (has_recipient(r, item))	/* named twice, told once */
+			continue;
 		if (r->to_count == CONF_TO_MAX || !conf_is_address(item))
 			return expected(err, errsize, item, "an address such as admin@example.org, at most 32 of them");
 		str_copy(r->to[r->to_count++], CONF_ADDRESS_MAX, item);

@@ -131,7 +131,7 @@ test_conf(void **state)
 {
 	static const char text[] = "# comment\n[mail]\nfrom = safekit@node1.example.org\nsource = file:/var/log/x y\r\nretry = 2m\nqueue-max=7\n"
 	    "[server]\nhost = a.example.org\nuser = u\npassword-file = /etc/p w\n[server]\nhost=::1\nport = 2525\ntls=none\n"
-	    "[rule one]\nto = a@b.c, d@e.f\nlevels = C E\nkeys = 512, 600-603\nmodules = db*, !dbtest\nwindow = 2m\nreminder = 4h\nquiet = 22:00-07:00\n"
+	    "[rule one]\nto = a@b.c, d@e.f A@B.c\nlevels = C E\nkeys = 512, 600-603\nmodules = db*, !dbtest\nwindow = 2m\nreminder = 4h\nquiet = 22:00-07:00\n"
 	    "recovery = no\nmax-per-hour = 3\nrows = 5\ngather = none\nurgent = none\n[rule two]\nto = root\n";
 	char err[400];
 	struct mail_conf *c = conf_parse(text, err, sizeof(err));
