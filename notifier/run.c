@@ -322,9 +322,8 @@ tell_damage(struct run *r, int64_t now)
 	if (r->damaged[0] == '\0')
 		return true;
 	snprintf(text, sizeof(text), "The spool of mails was damaged and is set aside as %.300s: mails that waited are in it", r->damaged);
-	warn_text("%s", text);
-	r->damaged[0] = '\0';
-	r->due_us = 0;
+	tell(r, text);
+	r->due_us = r->full_until_ms = 0;	/* into this step's transaction */
 	return gather_own(&r->gather, KEY_TROUBLE, r->m->node, text, now);
 }
 
@@ -374,6 +373,7 @@ step(struct run *r)
 		return;
 	}
 	str_copy(r->cursor, sizeof(r->cursor), cursor);
+	r->damaged[0] = '\0';
 	if (!r->more)
 		r->since_us = 0;
 	report_ended(r);

@@ -133,6 +133,7 @@ touch -r "$D/spool/lock" "$D/spool/spool.db"	# when safemail wrote it last
 start_mail
 told() { bodies | grep -q "The spool of mails was damaged and is set aside as"; }
 check "a damaged spool is told by mail" until_ok 15 told
+check_is "$(bodies | grep -c "The spool of mails was damaged")" 1 "once"
 check "and set aside" sh -c "ls $D/spool/spool.db.damaged-* | grep -q ."
 check "what came since it was written last is not lost" until_ok 10 events_are 1
 entry m C 533 "event 2"
