@@ -37,13 +37,34 @@ match(struct follow *f, bool any_user)
 	return sd_journal_add_match(f->j, tag, 0) >= 0 && (any_user || sd_journal_add_match(f->j, "_UID=0", 0) >= 0);
 }
 
+/* After a seek (rc is what it said): the entry before that place is where we are, and its cursor is ours until there is another one */
+static int
+behind(struct follow *f, int rc)
+{
+	char *text;
+
+	if (rc >= 0)
+		rc = sd_journal_previous(f->j);
+	if (rc == 0) {	/* nothing before: next() after seek_tail would never move in an empty journal */
+		str_copy(f->cursor, sizeof(f->cursor), at_head);
+		return sd_journal_seek_head(f->j);
+	}
+	if (rc > 0)
+		rc = sd_journal_get_cursor(f->j, &text);
+	if (rc >= 0) {
+		str_copy(f->cursor, sizeof(f->cursor), text);
+		free(text);
+	}
+	return rc;
+}
+
 static int
 position(struct follow *f, const char *cursor, int64_t since_us)
 {
 	int rc;
 
 	if (since_us > 0)
-		return sd_journal_seek_realtime_usec(f->j, (uint64_t)since_us);
+		return behind(f, sd_journal_seek_realtime_usec(f->j, (uint64_t)since_us));
 	if (strcmp(cursor, at_head) == 0) {
 		str_copy(f->cursor, sizeof(f->cursor), at_head);
 		return sd_journal_seek_head(f->j);
@@ -57,19 +78,7 @@ position(struct follow *f, const char *cursor, int64_t since_us)
 		}
 		warn_text("the journal does not take the cursor \"%s\": from now on", cursor);
 	}
-	rc = sd_journal_seek_tail(f->j);
-	if (rc >= 0 && (rc = sd_journal_previous(f->j)) == 0)
-		return position(f, at_head, 0);		/* empty: next() after seek_tail would never move */
-	if (rc > 0) {
-		char *text;
-
-		rc = sd_journal_get_cursor(f->j, &text);
-		if (rc >= 0) {
-			str_copy(f->cursor, sizeof(f->cursor), text);
-			free(text);
-		}
-	}
-	return rc;
+	return behind(f, sd_journal_seek_tail(f->j));
 }
 
 static void

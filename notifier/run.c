@@ -27,6 +27,7 @@
 #define FAREWELL_MS	5000		/* for what is under way at the end */
 #define TELL_MS		60000		/* the same trouble is told once a minute */
 #define LOOK_MS		30000		/* at the queue, for what --retry changed */
+#define TIGHT_MS	2000		/* a disk that is full: what waits is sent, nothing is taken in until there is room for the reserve */
 #define FULL_MS		10000		/* a queue that was full */
 #define ANSWER_MS	1000		/* how exactly a server's silence is measured */
 
@@ -48,8 +49,11 @@ struct run {
 	int64_t	 since_us;			/* what a damaged spool was written last: events from then on are new */
 	int64_t	 spool_again_ms, follow_again_ms, told_ms;
 	char	 told[256], damaged[CONF_PATH_MAX + 64];
+	bool	 telling;			/* of the damage, in this step's transaction */
 	int64_t	 pause_until_ms, pause_us;	/* no server can be reached */
 	int64_t	 queue_next_us, due_us;
+	int64_t	 tight_until_ms;
+	bool	 reserved;
 	int64_t	 full_until_ms;			/* of the queue: windows stay open */
 	int64_t	 look_ms;			/* --retry may have changed the queue */
 };
@@ -57,8 +61,10 @@ struct run {
 static void
 tell(struct run *r, const char *text)
 {
-	if (strcmp(text, r->told) == 0 && clock_mono_ms() < r->told_ms + TELL_MS)
+	if (strcmp(text, r->told) == 0 && clock_mono_ms() < r->told_ms + TELL_MS) {
+		debug_text("again: %s", text);
 		return;
+	}
 	str_copy(r->told, sizeof(r->told), text);
 	r->told_ms = clock_mono_ms();
 	warn_text("%s", text);
@@ -93,18 +99,56 @@ set_aside(struct run *r)
 		warn_errno("%s/spool.db cannot be renamed", r->m->dir);
 }
 
-/* Memory is not what the disk holds: both are forgotten and opened again */
+static enum spool_result
+load(struct run *r)
+{
+	enum spool_result result;
+
+	gather_free(&r->gather);
+	gather_init(&r->gather, r->m->conf);
+	result = spool_load(r->spool, &r->gather);
+	if (result == SPOOL_OK)
+		result = spool_cursor(r->spool, r->cursor, sizeof(r->cursor));
+	r->due_us = r->queue_next_us = 0;
+	return result;
+}
+
+/* Nothing new is taken in as long as there is no room for the reserve: on a disk that the queue filled, only sending makes room */
+static void
+keep_reserve(struct run *r)
+{
+	if (r->spool == NULL || r->reserved || clock_mono_ms() < r->tight_until_ms)
+		return;
+	r->reserved = spool_reserve(r->m->dir);
+	if (r->reserved)
+		return;
+	r->tight_until_ms = clock_mono_ms() + TIGHT_MS;
+	close_follow(r, TIGHT_MS);
+	tell(r, "spool: no room for its reserve: nothing is taken in until there is");
+}
+
+/* Memory is not what the disk holds: it is forgotten and read again */
 static void
 start_over(struct run *r, enum spool_result why)
 {
 	char text[300];
 
-	snprintf(text, sizeof(text), "spool: %s", r->spool != NULL ? spool_why(r->spool) : "");
+	snprintf(text, sizeof(text), "spool: %s", spool_why(r->spool));
 	tell(r, text);
-	if (r->spool != NULL)
-		spool_close(r->spool);
+	close_follow(r, TIGHT_MS);
+	r->tight_until_ms = clock_mono_ms() + TIGHT_MS;
+	r->reserved = false;
+	if (r->pause_until_ms < clock_mono_ms() + AGAIN_MS)
+		r->pause_until_ms = clock_mono_ms() + AGAIN_MS;
+	if (why == SPOOL_LATER && !spool_broken(r->spool)) {
+		spool_rollback(r->spool);
+		spool_use_reserve(r->spool, r->m->dir);
+		why = load(r);
+		if (why == SPOOL_OK)
+			return;
+	}
+	spool_close(r->spool);
 	r->spool = NULL;
-	close_follow(r, 0);
 	gather_free(&r->gather);
 	r->spool_again_ms = clock_mono_ms() + AGAIN_MS;
 	if (why == SPOOL_DAMAGED)
@@ -129,15 +173,9 @@ open_spool(struct run *r)
 			set_aside(r);
 		return;
 	}
-	gather_free(&r->gather);
-	gather_init(&r->gather, r->m->conf);
-	result = spool_load(r->spool, &r->gather);
-	if (result == SPOOL_OK)
-		result = spool_cursor(r->spool, r->cursor, sizeof(r->cursor));
+	result = load(r);
 	if (result != SPOOL_OK)
 		start_over(r, result);
-	else
-		r->due_us = r->queue_next_us = 0;
 }
 
 static void
@@ -263,12 +301,14 @@ transaction(struct run *r, int64_t now, const char *cursor)
 {
 	enum spool_result result = spool_begin(r->spool);
 
+	bool tight = clock_mono_ms() < r->tight_until_ms;
+
 	r->begin_count = 0;
 	if (result == SPOOL_OK)
 		result = write_ended(r, now);
-	if (result == SPOOL_OK)
+	if (result == SPOOL_OK && !tight)
 		result = make_mails(r, now);
-	if (result == SPOOL_OK)
+	if (result == SPOOL_OK && !tight)
 		result = spool_save(r->spool, &r->gather);
 	if (result == SPOOL_OK && strcmp(cursor, r->cursor) != 0)
 		result = spool_set_cursor(r->spool, cursor);
@@ -319,7 +359,8 @@ tell_damage(struct run *r, int64_t now)
 {
 	char text[SK_TEXT_MAX];
 
-	if (r->damaged[0] == '\0')
+	r->telling = r->damaged[0] != '\0' && clock_mono_ms() >= r->tight_until_ms;
+	if (!r->telling)
 		return true;
 	snprintf(text, sizeof(text), "The spool of mails was damaged and is set aside as %.300s: mails that waited are in it", r->damaged);
 	tell(r, text);
@@ -337,7 +378,7 @@ something_to_do(struct run *r, int64_t now)
 		r->look_ms = ms + LOOK_MS;
 		r->queue_next_us = 0;
 	}
-	if (r->ended_count > 0 || (r->follow != NULL && r->cursor[0] == '\0') || (r->due_us <= now && ms >= r->full_until_ms))
+	if (r->ended_count > 0 || (r->follow != NULL && r->cursor[0] == '\0') || (r->due_us <= now && ms >= r->full_until_ms && ms >= r->tight_until_ms))
 		return true;
 	return !r->quit && !r->reload && r->queue_next_us <= now && ms >= r->pause_until_ms && smtp_busy(r->smtp, busy) < SMTP_AT_ONCE;
 }
@@ -373,7 +414,8 @@ step(struct run *r)
 		return;
 	}
 	str_copy(r->cursor, sizeof(r->cursor), cursor);
-	r->damaged[0] = '\0';
+	if (r->telling)
+		r->damaged[0] = '\0';
 	if (!r->more)
 		r->since_us = 0;
 	report_ended(r);
@@ -432,7 +474,9 @@ wait_ms(const struct run *r)
 		sooner(&ms, r->source->wait_ms(r->follow));
 	if (r->due_us != INT64_MAX) {
 		at = r->due_us > now ? (r->due_us - now) / 1000 + 1 : 0;
-		sooner(&ms, r->full_until_ms - mono > at ? r->full_until_ms - mono : at);
+		if (r->full_until_ms - mono > at)
+			at = r->full_until_ms - mono;
+		sooner(&ms, r->tight_until_ms - mono > at ? r->tight_until_ms - mono : at);
 	}
 	if (r->queue_next_us != INT64_MAX && smtp_busy(r->smtp, busy) < SMTP_AT_ONCE && !r->quit && !r->reload) {
 		at = r->queue_next_us > now ? (r->queue_next_us - now) / 1000 + 1 : 0;
@@ -530,6 +574,7 @@ run_service(struct safemail *m)
 		take_ended(&r);
 		reload(&r);
 		open_spool(&r);
+		keep_reserve(&r);
 		open_follow(&r);
 		if (r.spool != NULL)
 			step(&r);

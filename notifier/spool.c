@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define RESERVE_SIZE	(1024 * 1024)	/* room to bring SQLite's log (at most 128 pages and a transaction) into the file, and some small ones */
 #define BUSY_MS		2000	/* --retry and --drop write for an instant */
 
 enum spool_result
@@ -26,7 +27,10 @@ sp_result(struct spool *s, int rc, const char *doing)
 	case SQLITE_CORRUPT: case SQLITE_NOTADB: case SQLITE_FORMAT:
 	case SQLITE_ERROR:	/* the statements are ours: tables that do not fit them are damage */
 		return SPOOL_DAMAGED;
+	case SQLITE_FULL: case SQLITE_BUSY: case SQLITE_LOCKED: case SQLITE_NOMEM:
+		return SPOOL_LATER;
 	}
+	s->broken = true;
 	return rc == SQLITE_IOERR_SHORT_READ || rc == SQLITE_IOERR_CORRUPTFS ? SPOOL_DAMAGED : SPOOL_LATER;
 }
 
@@ -148,6 +152,7 @@ static enum spool_result
 open_file(struct spool *s, const char *file, bool make)
 {
 	enum spool_result r;
+	int keep = 1;
 	int fd = open(file, O_RDWR | (make ? O_CREAT : 0) | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640), rc;
 
 	if (fd == -1) {
@@ -162,7 +167,10 @@ open_file(struct spool *s, const char *file, bool make)
 	sqlite3_extended_result_codes(s->db, 1);
 	sqlite3_busy_timeout(s->db, BUSY_MS);
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-	r = sp_result(s, sqlite3_exec(s->db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON",
+	/* its log keeps the size that it came to: on a full disk there is room to mark what was sent */
+	sqlite3_file_control(s->db, NULL, SQLITE_FCNTL_PERSIST_WAL, &keep);
+	r = sp_result(s, sqlite3_exec(s->db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=128;"
+	    " PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON",
 	    NULL, NULL, NULL), "open");
 	if (r == SPOOL_OK)
 		r = make_tables(s);
@@ -251,7 +259,8 @@ spool_set_aside(const char *dir, char *to, size_t size, int64_t *last_us)
 	for (i = 0; i < ARRAY_LEN(suffix); i++) {
 		snprintf(from, sizeof(from), "%s/spool.db%s", dir, suffix[i]);
 		snprintf(name, sizeof(name), "%s/spool.db.damaged-%" PRId64 "%s", dir, now, suffix[i]);
-		if (i < 2 && stat(from, &st) == 0 && (us = (int64_t)st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000) > *last_us)
+		/* a log without a byte was made by the try to open it */
+		if (i < 2 && stat(from, &st) == 0 && st.st_size > 0 && (us = (int64_t)st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000) > *last_us)
 			*last_us = us;
 		if (rename(from, name) == -1 && (errno != ENOENT || i == 0))
 			return false;
@@ -261,10 +270,43 @@ spool_set_aside(const char *dir, char *to, size_t size, int64_t *last_us)
 	return true;
 }
 
+bool
+spool_broken(const struct spool *s)
+{
+	return s->broken;
+}
+
 const char *
 spool_why(const struct spool *s)
 {
 	return s->why;
+}
+
+bool
+spool_reserve(const char *dir)
+{
+	char path[CONF_PATH_MAX + 32];
+	int fd, rc;
+
+	snprintf(path, sizeof(path), "%s/reserve", dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+	if (fd == -1)
+		return false;
+	rc = posix_fallocate(fd, 0, RESERVE_SIZE);
+	close(fd);
+	if (rc != 0)
+		unlink(path);
+	return rc == 0;
+}
+
+void
+spool_use_reserve(struct spool *s, const char *dir)
+{
+	char path[CONF_PATH_MAX + 32];
+
+	snprintf(path, sizeof(path), "%s/reserve", dir);
+	unlink(path);
+	sqlite3_exec(s->db, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL);
 }
 
 /* ---- transactions ---- */

@@ -39,6 +39,11 @@ void spool_close(struct spool *s);
 /* The file is renamed, with its -wal; new name in to, time of its last change in *last_us */
 bool spool_set_aside(const char *dir, char *to, size_t size, int64_t *last_us);
 const char *spool_why(const struct spool *s);
+bool spool_broken(const struct spool *s);	/* close it and open it again; a disk that is full is no reason to */
+
+/* A file that is there only to be removed: a full disk leaves room then to mark what is sent, which in turn makes room.  false: not there now. */
+bool spool_reserve(const char *dir);
+void spool_use_reserve(struct spool *s, const char *dir);
 
 enum spool_result spool_begin(struct spool *s);
 enum spool_result spool_commit(struct spool *s);

@@ -12,6 +12,7 @@ struct spool {
 	int	 lock;
 	struct { const char *sql; sqlite3_stmt *st; } kept[STATEMENTS_MAX];	/* by address of the text */
 	size_t	 kept_count;
+	bool	 broken;	/* an error after which SQLite wants the file opened again */
 	char	 why[256];
 };
 

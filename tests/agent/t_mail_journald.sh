@@ -14,6 +14,7 @@ if [ -z "${MAIL_TEST_NS:-}" ]; then
 fi
 # shellcheck source-path=SCRIPTDIR source=mail_lib.sh
 . "$(dirname "$0")/mail_lib.sh"
+grep -q '^#define HAVE_JOURNAL' "$B/config.h" || tap_skip_all "safemail was built --without-journal"
 [ -x "$B/tests/agent/say_log" ] || tap_skip_all "say_log was not built"
 
 mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/journal /run/log || exit

@@ -111,9 +111,25 @@ full_disk() {
 	rm "$D/spool/filler"
 	check "with room again nothing is missing, nothing twice" until_ok 30 events_are 400
 	check_is "$(cut -d' ' -f 1 "$D/box/taken" | sort | uniq -d)" "" "no Message-ID twice"
+	# a queue that fills the disk itself: it is emptied although nothing new can be written
+	reserve_is_there() { kill -USR1 "$MAIL_PID"; test -s "$D/spool/reserve"; }
+	check "the reserve is made again" until_ok 10 reserve_is_there
+	stop_smtp box
+	entry m C 533 "event 401"
+	check "mails wait" until_ok 10 queue_waits
+	dd if=/dev/zero of="$D/spool/filler" bs=4k 2>/dev/null
+	for i in $(seq 402 800); do entry m C 533 "event $i $(printf '%0400d' 0)"; done
+	check "the disk is full again" until_ok 30 test ! -e "$D/spool/reserve"
+	start_smtp box
+	check "mails that waited are sent on a full disk" until_ok 40 sent 401
+	check_is "$(events | grep -c .)" "$(events | uniq | grep -c .)" "once"
+	rm "$D/spool/filler"
+	check "and the others when there is room" until_ok 40 events_are 800
 	stop_mail
 	umount "$D/spool"
 }
+queue_waits() { queue | grep -q '^[1-9][0-9]* waiting'; }
+sent() { events | grep -qx "event $1"; }
 if [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null; then
 	mkdir -p "$D/try"
 	if mount -t tmpfs tmpfs "$D/try" 2>/dev/null; then umount "$D/try"; full_disk; else tap_skip "a full disk" "no tmpfs can be mounted here"; fi
@@ -128,6 +144,7 @@ settings "[rule all]" "to = admin@example.org" "window = 0" "max-per-hour = 0"
 start_mail
 stop_mail
 entry m C 533 "event 1"
+rm -f "$D/spool/spool.db-wal"	# which would have the pages again
 dd if=/dev/urandom of="$D/spool/spool.db" bs=4096 seek=1 count=3 conv=notrunc 2>/dev/null
 touch -r "$D/spool/lock" "$D/spool/spool.db"	# when safemail wrote it last
 start_mail
