@@ -102,6 +102,7 @@ trim_step(struct spool *s, int64_t now_ms)
 	if (used(s) > s->limits.size && s->last - first >= KEEP_ROWS) {
 		int64_t some = first + (s->last - first) / 20;
 
+		some = some < s->last - KEEP_ROWS ? some : s->last - KEEP_ROWS;
 		return drop(s, some < first + TRIM_ROWS ? some : first + TRIM_ROWS - 1, DROP_SIZE);
 	}
 	return false;
