@@ -6,19 +6,17 @@
  */
 #include "config.h"
 #include "agent/agent.h"
+#include "agent/privilege.h"
 
 #include <sys/eventfd.h>
 #include <errno.h>
 #include <getopt.h>
-#include <grp.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define AGENT_USER	"safekit"
 #define AGENTX_SOCKET	"/var/agentx/master"	/* snmpd's default */
 #define LOG_LEVELS	"UEC"	/* of skTrapLogMesg; the user's guide (10.8) names I and E, I would be most of the log */
 
@@ -62,27 +60,6 @@ static void
 usage(FILE *to)
 {
 	fprintf(to, "usage: safeagent [-fv] [-x SOCKET] [--control on|off] [--log-traps LEVELS] [--trap-rate N] [--trap-burst N] [--no-drop]\n");
-}
-
-/* From root to the user safekit, for ever.  A server without that user (a lab) runs it as it was started. */
-static void
-drop_privileges(void)
-{
-	const struct passwd *pw;
-
-	if (geteuid() != 0)
-		return;
-	errno = 0;
-	/* cppcheck-suppress getpwnamCalled ; one thread */
-	pw = getpwnam(AGENT_USER);
-	if (pw == NULL) {
-		warn_text("there is no user %s: staying root", AGENT_USER);
-		return;
-	}
-	if (initgroups(AGENT_USER, pw->pw_gid) == -1 || setgid(pw->pw_gid) == -1 || setuid(pw->pw_uid) == -1)
-		fatal("cannot become user %s: %s", AGENT_USER, strerror(errno));
-	if (setuid(0) == 0)
-		fatal("still root after becoming user %s", AGENT_USER);
 }
 
 static uint32_t
@@ -169,7 +146,7 @@ main(int argc, char **argv)
 	read_options(argc, argv, &o);
 	diag_init("safeagent", agent.verbose);
 	if (o.drop)
-		drop_privileges();
+		privilege_drop();
 	agent.wake_agentx = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	agent.wake_feed = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (agent.wake_agentx == -1 || agent.wake_feed == -1)

@@ -9,20 +9,18 @@
 #include "agent/export/metrics.h"
 #include "agent/export/push.h"
 #include "agent/export/sink.h"
+#include "agent/privilege.h"
 
 #include <sys/eventfd.h>
 #include <curl/curl.h>
 #include <errno.h>
 #include <getopt.h>
-#include <grp.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define EXPORT_USER	"safekit"
 #define CONF_FILE	"private/conf/safeexport.conf"	/* below SAFE; need not be there */
 
 volatile int export_quit;
@@ -48,27 +46,6 @@ usage(FILE *to)
 {
 	fprintf(to, "usage: safeexport [-fv] [-c FILE] [--listen ADDRESS:PORT | --no-listen] [--spool FILE] [--kairosdb URL] [--influxdb URL]\n"
 	    "       [--victoriametrics URL] [--no-drop] [--check]\n       safeexport --metrics\n");
-}
-
-/* From root to the user safekit, for ever.  A server without that user (a lab) runs it as it was started. */
-static void
-drop_privileges(void)
-{
-	const struct passwd *pw;
-
-	if (geteuid() != 0)
-		return;
-	errno = 0;
-	/* cppcheck-suppress getpwnamCalled ; one thread */
-	pw = getpwnam(EXPORT_USER);
-	if (pw == NULL) {
-		warn_text("there is no user %s: staying root", EXPORT_USER);
-		return;
-	}
-	if (initgroups(EXPORT_USER, pw->pw_gid) == -1 || setgid(pw->pw_gid) == -1 || setuid(pw->pw_uid) == -1)
-		fatal("cannot become user %s: %s", EXPORT_USER, strerror(errno));
-	if (setuid(0) == 0)
-		fatal("still root after becoming user %s", EXPORT_USER);
 }
 
 /* ---- options ---- */
@@ -211,7 +188,7 @@ main(int argc, char **argv)
 	if (o.check)
 		return 0;
 	if (o.drop)
-		drop_privileges();
+		privilege_drop();
 	e->wake_feed = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (e->wake_feed == -1)
 		fatal("eventfd: %s", strerror(errno));
