@@ -1,0 +1,1 @@
+# web/conf: the configuration of the web server

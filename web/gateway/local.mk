@@ -1,0 +1,1 @@
+# web/gateway: the program between the web server and the engine

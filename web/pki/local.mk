@@ -1,0 +1,1 @@
+# web/pki: certificates and secrets
