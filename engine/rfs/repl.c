@@ -353,6 +353,31 @@ number(struct repl *r, int lane, struct repl_ticket *t)
 	return true;
 }
 
+/* Is something of this file on its way that was answered already? */
+static bool
+ahead(struct repl *r, int lane, const struct rfs_op *op)
+{
+	struct lane *l = &r->lanes[lane];
+	const struct repl_ticket *t;
+	bool is = false;
+
+	pthread_mutex_lock(&l->list);
+	for (t = l->head; t != NULL && !is; t = t->next)
+		is = __atomic_load_n(&t->ahead, __ATOMIC_ACQUIRE) != 0 && t->op.dir == op->dir && t->op.node == op->node;
+	pthread_mutex_unlock(&l->list);
+	return is;
+}
+
+/* Does it concern this server only?  What was answered when it was acknowledged is there already, with async="none" on the disk; what was answered ahead of
+ * that is before an fsync of the file on the same connection */
+static bool
+needs_nobody(struct repl *r, int lane, const struct repl_ticket *t)
+{
+	if (t->op.dir >= r->conf.dirs)
+		return true;
+	return t->op.type == OP_FSYNC && t->seq == 0 && ((t->op.flags & OP_FSYNC_DATA) != 0 || !ahead(r, lane, &t->op));
+}
+
 enum repl_sent
 repl_submit(struct repl *r, struct repl_ticket *t)
 {
@@ -360,9 +385,9 @@ repl_submit(struct repl *r, struct repl_ticket *t)
 	int lane = again && t->conn < (uint32_t)r->lanes_count ? (int)t->conn : lane_of(r, &t->op);
 	struct lane *l = &r->lanes[lane];
 	int mode = atomic_load(&r->mode);
+	enum repl_sent sent;
 
-	/* what was acknowledged before it is there already, with async="none" on the disk */
-	if (t->op.dir >= r->conf.dirs || t->op.type == OP_FSYNC)
+	if (needs_nobody(r, lane, t))
 		return REPL_LOCAL;
 	if (mode == MODE_SYNC && !again && psync_route(r->ps, &t->op) == ROUTE_SKIP) {
 		repl_touch_again(r, &t->op);
@@ -388,10 +413,10 @@ repl_submit(struct repl *r, struct repl_ticket *t)
 		pthread_mutex_unlock(&l->order);
 		return REPL_LOCAL;
 	}
-	if (atomic_load(&r->up))
-		repl_send_op(r, lane, t, again);	/* what does not go now goes when the stream is back, or is let go */
+	/* what does not go now goes when the stream is back, or is let go */
+	sent = atomic_load(&r->up) && repl_send_op(r, lane, t, again) && !again && mode == MODE_PAIR ? REPL_SENT : REPL_WAIT;
 	pthread_mutex_unlock(&l->order);
-	return REPL_WAIT;
+	return sent;
 }
 
 /* ---- modes ---- */

@@ -24,6 +24,7 @@ struct repl_ticket {			/* of one request: in its slot of the shared memory */
 	uint64_t seq;			/* 0: not sent */
 	uint32_t conn;
 	uint32_t state;			/* repl's; REPL_REFUSED: when it is done, or REPL_LOCAL is returned: to be answered with EIO.  Set to 0 before a new one */
+	uint32_t ahead;			/* the caller's: answered before the acknowledgement; an OP_FSYNC of its node waits for it */
 	struct rfs_op op;		/* as sent; its pointers point into the slot, which stays until done() */
 	struct repl_ticket *next;
 };
@@ -42,7 +43,7 @@ struct repl_conf {
 };
 struct repl_hooks {
 	void *ctx;
-	/* of a REPL_WAIT: the secondary has it, or nobody needs it any more.  From any thread, also before repl_submit() has returned; t is not
+	/* of a REPL_SENT or REPL_WAIT: the secondary has it, or nobody needs it any more.  From any thread, also before repl_submit() has returned; t is not
 	 * touched afterwards */
 	void (*done)(void *ctx, struct repl_ticket *t);
 	void (*event)(void *ctx, json_t *event);	/* to the keeper, stolen.  From any thread */
@@ -55,9 +56,10 @@ void repl_set_sync(struct repl *r, struct psync *ps);
 bool repl_start(struct repl *r, char *err, size_t errsize);
 /* Before op is applied here: the map knows (may wait for the disk).  0 or an errno for the application. */
 int repl_prepare(struct repl *r, const struct rfs_op *op);
-enum repl_sent { REPL_LOCAL, REPL_WAIT };
+enum repl_sent { REPL_LOCAL, REPL_WAIT /* for the stream, or was sent before */, REPL_SENT /* of a pair; its connection has it */ };
 /* The caller holds what keeps other changes of the same file or name out until this returns.  t->op is filled in.  WRITE: before it is applied here (what then
- * fails here is repaired with repl_repair()); the others after.  t->seq != 0 (of a worker that was killed): sent again under its number. */
+ * fails here is repaired with repl_repair()); the others after.  OP_FSYNC, but not of data alone, waits behind what was answered ahead of its
+ * node, else it is REPL_LOCAL.  t->seq != 0 (of a worker that was killed): sent again under its number. */
 enum repl_sent repl_submit(struct repl *r, struct repl_ticket *t);
 /* Sent, but it failed here: the secondary gets what is here.  Waits until it has it; the caller holds the node, and answers afterwards. */
 void repl_repair(struct repl *r, uint8_t dir, uint64_t node, uint64_t off, uint64_t len);

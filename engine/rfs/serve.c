@@ -108,8 +108,18 @@ serve_answer(struct serve *s, struct slot *z)
 		serve_out(z, EIO, NULL, 0);	/* done here, but it cannot be promised */
 	__atomic_store_n(&z->stage, ST_DONE, __ATOMIC_RELEASE);
 	SERVE_POINT(10);
-	send_out(s, z, &z->out, z->out_len);
+	if (z->ticket.ahead == 0)
+		send_out(s, z, &z->out, z->out_len);
 	clear(z);
+}
+
+/* Killed between the two: the successor knows nothing of it and answers, perhaps again, which the kernel takes once */
+void
+serve_answer_ahead(struct serve *s, struct slot *z)
+{
+	__atomic_store_n(&z->ticket.ahead, 1, __ATOMIC_RELEASE);
+	SERVE_POINT(13);
+	send_out(s, z, &z->out, z->out_len);
 }
 
 void

@@ -15,7 +15,7 @@
 #include <pthread.h>
 
 #define SHM_MAGIC	UINT32_C(0x52465331)
-#define SHM_VERSION	1
+#define SHM_VERSION	2
 #define SHM_HEAD	(64u << 10)
 #define SLOT_META	4096u
 #define SLOT_DATA	4096u				/* offset in the request's buffer of what READ and others answer */
@@ -94,6 +94,7 @@ slot_arg(struct slot *z)
 
 /* serve.c */
 void serve_answer(struct serve *s, struct slot *z);	/* writes z->out */
+void serve_answer_ahead(struct serve *s, struct slot *z);	/* the slot stays until the secondary has it: serve_answer() then is silent */
 void serve_reply(struct serve *s, struct slot *z, int err, const void *body, size_t len);	/* err: errno or 0; of what changed nothing */
 /* the answer's body is at slot->in + SLOT_DATA already */
 void serve_reply_data(struct serve *s, struct slot *z, size_t len);

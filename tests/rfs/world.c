@@ -115,6 +115,18 @@ apply(struct repl *r, uint64_t seq, const struct rfs_op *sent)
 	__atomic_store_n(&l->applied, seq, __ATOMIC_RELEASE);
 }
 
+/* lock is held */
+static bool
+held(const struct repl *r)
+{
+	const struct repl_ticket *t = r->first;
+
+	if (r->how == WORLD_TIMES_LATE && t != NULL && t->op.type == OP_SETATTR)
+		while (t != NULL && t->op.type != OP_FSYNC)
+			t = t->next;
+	return t == NULL || r->how == WORLD_LATE;
+}
+
 static void *
 answering(void *arg)
 {
@@ -124,7 +136,7 @@ answering(void *arg)
 	op_thread_init();
 	for (;;) {
 		pthread_mutex_lock(&r->lock);
-		while ((r->first == NULL && !r->stopped) || (r->how == WORLD_LATE && !r->stopped))
+		while (held(r) && !r->stopped)
 			pthread_cond_wait(&r->work, &r->lock);
 		if (r->first == NULL)
 			break;
@@ -162,7 +174,7 @@ repl_submit(struct repl *r, struct repl_ticket *t)
 	r->last = &t->next;
 	pthread_cond_signal(&r->work);
 	pthread_mutex_unlock(&r->lock);
-	return REPL_WAIT;
+	return r->how >= WORLD_TIMES_LATE ? REPL_SENT : REPL_WAIT;
 }
 
 void

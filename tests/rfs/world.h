@@ -17,7 +17,8 @@ enum world_repl {
 	WORLD_LOCAL,		/* REPL_LOCAL */
 	WORLD_WAIT,		/* REPL_WAIT, answered by another thread, nothing else */
 	WORLD_LATE,		/* REPL_WAIT, answered when serve_stop() has returned */
-	WORLD_SECOND		/* REPL_WAIT, and applied to the folder second */
+	WORLD_TIMES_LATE,	/* REPL_SENT, answered by another thread; SETATTR and what is behind it when an FSYNC is */
+	WORLD_SECOND		/* REPL_SENT, and applied to the folder second */
 };
 struct ledger;			/* what the secondary remembers, whoever plays it */
 struct world {

@@ -502,8 +502,8 @@ do_op(struct world *w, struct rfs_op *given, uint64_t *child)
 		    (unsigned long long)given->node, (unsigned long long)given->parent, given->name != NULL ? given->name : "",
 		    (unsigned long long)given->newparent, given->newname != NULL ? given->newname : "", (unsigned long long)given->off, given->data_len,
 		    (unsigned long long)given->len, given->valid, given->flags, (unsigned long long)res.child, (long long)t.op.mtime_ns, rc,
-		    sent == REPL_WAIT ? "sent" : "local");
-	if (sent == REPL_WAIT) {
+		    sent != REPL_LOCAL ? "sent" : "local");
+	if (sent != REPL_LOCAL) {
 		wait_until(t.state == 99 || w->se.out > 0);
 		if (t.state != 99) {
 			fprintf(stderr, "the secondary left: %s\n", w->se.why);

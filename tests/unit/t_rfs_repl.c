@@ -403,6 +403,42 @@ test_fsync_sends_nothing(void **state)
 	world_free(&w);
 }
 
+/* What was answered ahead of its acknowledgement an fsync waits for; fdatasync, and fsync of another file, do not */
+static void
+test_fsync_waits_for_what_was_answered_ahead(void **state)
+{
+	struct rfs_op op = { .type = OP_CREATE, .parent = RFS_ROOT, .name = "a", .mode = S_IFREG | 0644 }, sync = { .type = OP_FSYNC };
+	struct rfs_op times = { .type = OP_SETATTR, .valid = OP_SET_MTIME, .mtime_ns = INT64_C(1600000000000000000) };
+	struct repl_ticket *t, *ahead, *data, *other;
+	struct world w;
+
+	begin(&w, 1, true);
+	world_pair(&w);
+	assert_int_equal(do_op(&w, &op, &times.node), 0);
+	sync.node = times.node;
+	second_hang(&w, true);
+	ahead = slot(&times);
+	assert_int_equal(repl_prepare(w.r, &ahead->op), 0);
+	assert_int_equal(repl_submit(w.r, ahead), REPL_SENT);
+	ahead->ahead = 1;
+	t = slot(&sync);
+	assert_int_equal(repl_prepare(w.r, &t->op), 0);
+	assert_int_equal(repl_submit(w.r, t), REPL_SENT);
+	data = slot(&sync);
+	data->op.flags = OP_FSYNC_DATA;
+	assert_int_equal(repl_submit(w.r, data), REPL_LOCAL);
+	finish_local(data);
+	other = slot(&sync);
+	other->op.node = RFS_ROOT;
+	assert_int_equal(repl_submit(w.r, other), REPL_LOCAL);
+	finish_local(other);
+	assert_int_not_equal(t->state, 99);
+	second_hang(&w, false);
+	wait_until(t->state == 99);
+	assert_int_equal(ahead->state, 99);
+	world_free(&w);
+}
+
 /* A break, a killed worker on either side, between any two operations and in the midst of many */
 static void
 broken(int conns)
@@ -745,7 +781,7 @@ test_repair(void **state)
 	op = (struct rfs_op){ .type = OP_WRITE, .node = node, .off = 5, .data = "abcdefghij", .data_len = 10 };
 	t = slot(&op);
 	assert_int_equal(repl_prepare(w.r, &t->op), 0);
-	assert_int_equal(repl_submit(w.r, t), REPL_WAIT);
+	assert_int_not_equal(repl_submit(w.r, t), REPL_LOCAL);
 	wait_until(t->state == 99);
 	repl_repair(w.r, 0, node, 5, 10);
 	world_shell(&w, "touch -r p/a s/a");
@@ -758,7 +794,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one), cmocka_unit_test(test_one_key), cmocka_unit_test(test_four_key), cmocka_unit_test(test_on_disk),
-		cmocka_unit_test(test_fsync_sends_nothing),
+		cmocka_unit_test(test_fsync_sends_nothing), cmocka_unit_test(test_fsync_waits_for_what_was_answered_ahead),
 		cmocka_unit_test(test_broken_one), cmocka_unit_test(test_broken_four), cmocka_unit_test(test_alone), cmocka_unit_test(test_no_answer),
 		cmocka_unit_test(test_refused), cmocka_unit_test(test_refused_while_connected),
 		cmocka_unit_test(test_stranger), cmocka_unit_test(test_left_behind), cmocka_unit_test(test_pair_breaks), cmocka_unit_test(test_out),

@@ -158,7 +158,7 @@ t_killed_at_each_place(void **state)
 {
 	int at;
 
-	for (at = 1; at <= 12; at++)
+	for (at = 1; at <= 13; at++)
 		under_load(WORLD_SECOND, 700, 0, at, 0.02);
 	under_load(WORLD_LOCAL, 2000, 0, 0, 0.002);
 }
@@ -210,6 +210,29 @@ t_mtime_of_a_truncate_to_the_same_size(void **state)
 	world_begin(&w, WORLD_SECOND, NULL);
 	on(&w, truncate_in_place, NULL);
 	on(&w, all_equal, NULL);
+	world_end(&w);
+}
+
+/* close(2) does not wait for the times that the kernel flushes behind the data, fsync(2) does: the one who would answer for the times waits for it */
+static int
+close_and_fsync(const struct world *w, void *arg)
+{
+	char path[1200];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/f", w->mounted);
+	CHECK((fd = open(path, O_RDWR | O_CREAT, 0644)) != -1 && write(fd, "some", 4) == 4 && close(fd) == 0);
+	CHECK((fd = open(path, O_RDWR)) != -1 && fsync(fd) == 0 && close(fd) == 0);
+	return 0;
+}
+
+static void
+t_times_are_answered_ahead(void **state)
+{
+	struct world w;
+
+	world_begin(&w, WORLD_TIMES_LATE, NULL);
+	on(&w, close_and_fsync, NULL);
 	world_end(&w);
 }
 
@@ -586,7 +609,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(t_posix), cmocka_unit_test(t_random), cmocka_unit_test(t_killed), cmocka_unit_test(t_killed_at_each_place),
 		cmocka_unit_test(t_private), cmocka_unit_test(t_hidden), cmocka_unit_test(t_orphans),
 		cmocka_unit_test(t_late_acknowledgement),
-		cmocka_unit_test(t_mtime_of_a_truncate_to_the_same_size), cmocka_unit_test(t_mtime_set_behind_a_write_that_was_killed),
+		cmocka_unit_test(t_times_are_answered_ahead), cmocka_unit_test(t_mtime_of_a_truncate_to_the_same_size), cmocka_unit_test(t_mtime_set_behind_a_write_that_was_killed),
 		cmocka_unit_test(t_mtime_of_a_change_that_was_killed_halfway), cmocka_unit_test(t_pages_that_a_full_disk_refused),
 	};
 
