@@ -252,7 +252,7 @@ cli_main(int argc, char **argv)
 		if (c.verb != NULL && (c.verb->flags & V_LATER))	/* its syntax is not known here: say the useful thing */
 			return do_later(&c);
 		cli_error("%s", err);
-		return answers ? EXIT_ANSWER_TYPING : EXIT_TYPING;
+		return c.denied ? EXIT_DENIED : answers ? EXIT_ANSWER_TYPING : EXIT_TYPING;
 	}
 	if (c.opt['h'] != NULL) {
 		c.words[0] = c.verb->name;

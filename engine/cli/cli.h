@@ -20,6 +20,7 @@
 /* Exit statuses.  Verbs whose exit status is an answer (V_ANSWERS: state -lq, incloop, checkloop) say their errors with 64 and 69, the
  * numbers of sysexits.h, so that no error looks like an answer. */
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_TYPING = 2, EXIT_ANSWER_TYPING = 64, EXIT_ANSWER_NONE = 69 };
+#define EXIT_DENIED	77	/* the role given with --role may not do that, whatever the verb */
 
 #define ASK_MS		10000	/* how long a command waits for one answer of safeadmin (ours) */
 #define WORDS_MAX	1024	/* words after the verb (ours; -r passes them on, printi joins them) */
@@ -33,6 +34,9 @@ enum verb_flags {
 	V_ANSWERS = 32,		/* the exit status is an answer */
 	V_HIDDEN  = 64,		/* works, not shown */
 	V_LATER	  = 128,	/* known word of the manuals, not in this version */
+	/* who may run it from elsewhere (--role, given by the web service): this role and those above it; without one of them nobody */
+	V_MONITOR = 256, V_CONTROL = 512, V_ADMINISTER = 1024,
+	V_LOOKS	  = 2048,	/* without words, or with check, list or one that ends with status, it only shows: Monitor may */
 };
 
 struct cli;
@@ -57,6 +61,7 @@ struct cli {
 	int	    nwords;
 	const char *module;	/* -m or SAFEMODULE; NULL */
 	bool	    json;
+	bool	    denied;	/* cli_parse() was false because of --role */
 	char	by[SK_NAME_MAX];	/* who: -i, -u, SAFECHECKER or SYSTEM/<user>, see set_by() */
 	bool	detector;		/* by is the identity of a detector: -i, or SAFECHECKER of a custom checker */
 	char	    command[SK_TEXT_MAX];	/* as typed, for the command log */

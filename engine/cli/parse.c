@@ -14,11 +14,11 @@
 static const struct { const char *name; char key; } options[] = {
 	{ "-m", 'm' }, { "-i", 'i' }, { "-u", 'u' }, { "-s", 's' }, { "-t", 't' }, { "-l", 'l' }, { "-M", 'M' }, { "-A", 'A' },
 	{ "-I", 'I' }, { "-v", 'v' }, { "-lq", 'q' }, { "-r", 'r' }, { "-h", 'h' }, { "--help", 'h' }, { "--json", 'J' },
-	{ "--from", 'F' }, { "-d", 'd' }, { "-name=", 'N' }, { "-argregex=", 'R' }, { "-level=", 'L' },	/* "=": its value is in the same word */
+	{ "--from", 'F' }, { "--role", 'o' }, { "-d", 'd' }, { "-name=", 'N' }, { "-argregex=", 'R' }, { "-level=", 'L' },	/* "=": its value is in the same word */
 };
 
 /* Options that take a value whatever the verb: those may be skipped in search of the verb */
-#define ALWAYS_VALUED	"miustMFd"
+#define ALWAYS_VALUED	"miustMFdo"
 
 const char *
 option_name(char key)
@@ -219,13 +219,12 @@ take_option(struct cli *c, char key, int argc, char **argv, int *at, char *err, 
 	const struct verb *v = c->verb;
 	const char *row = key == 0 || key == ':' ? NULL : strchr(v->options, key), *value;
 
-	if (key == 'h' || key == 'u') {		/* for every verb */
-		if (key == 'h') {
-			c->opt['h'] = "";
-			return true;
-		}
-		row = "u:";
+	if (key == 'h') {			/* these are for every verb */
+		c->opt['h'] = "";
+		return true;
 	}
+	if (key == 'u' || key == 'o')
+		row = key == 'u' ? "u:" : "o:";
 	if (row == NULL) {
 		snprintf(err, errsize, "safekit %s: unknown option %.40s: expected: safekit %s%s%s", v->name, argv[*at], v->name,
 		    v->syntax[0] != '\0' ? " " : "", v->syntax);
@@ -306,11 +305,60 @@ check_words(struct cli *c, char *err, size_t errsize)
 	return true;
 }
 
+/* Does it only show something, with the words that it has? */
+static bool
+only_looks(const struct cli *c)
+{
+	const char *word = c->nwords > 0 ? c->words[0] : "";
+	size_t n = strlen(word);
+
+	if (!(c->verb->flags & V_LOOKS) || c->nwords > 1 || c->opt['d'] != NULL)
+		return false;
+	if (c->nwords == 0)
+		return true;
+	return is_listed(c->verb->words, word) && (strcmp(word, "check") == 0 || strcmp(word, "list") == 0 ||
+	    (n >= 6 && strcmp(word + n - 6, "status") == 0));
+}
+
+/* With --role somebody else gives the command, from elsewhere: may that role, and is it said who it is? */
+static bool
+check_role(struct cli *c, char *err, size_t errsize)
+{
+	static const struct { const char *name; unsigned may; } roles[] = {
+		{ "Monitor", V_MONITOR }, { "Control", V_MONITOR | V_CONTROL }, { "Admin", V_MONITOR | V_CONTROL | V_ADMINISTER },
+	};
+	const struct verb *v = c->verb;
+	const char *role = c->opt['o'];
+	size_t i;
+
+	if (role == NULL)
+		return true;
+	c->denied = true;
+	for (i = 0; i < ARRAY_LEN(roles) && strcmp(roles[i].name, role) != 0; i++)
+		;
+	if (i == ARRAY_LEN(roles))
+		snprintf(err, errsize, "--role expects Monitor, Control or Admin");
+	else if (c->opt['u'] == NULL)
+		snprintf(err, errsize, "--role expects -u, too: who gives the command");
+	else if (c->opt['i'] != NULL && strcmp(v->name, "module getports") != 0)
+		snprintf(err, errsize, "safekit %s: option -i is for detectors on this server, not with --role", v->name);
+	else if (!(v->flags & (V_MONITOR | V_CONTROL | V_ADMINISTER)))
+		snprintf(err, errsize, "safekit %s: only on the server itself, not with --role", v->name);
+	else if (!(v->flags & roles[i].may) && !only_looks(c))
+		snprintf(err, errsize, "safekit %s: role %s may not do that: expected %s", v->name, role,
+		    v->flags & V_CONTROL ? "Control or Admin" : "Admin");
+	else
+		c->denied = false;
+	return !c->denied;
+}
+
 static bool
 check_values(struct cli *c, const char *safemodule, char *err, size_t errsize)
 {
 	const struct verb *v = c->verb;
 
+	if (!check_role(c, err, errsize))
+		return false;
 	c->json = c->opt['J'] != NULL;
 	if (strchr(v->options, 'm') != NULL) {
 		c->module = c->opt['m'];

@@ -240,10 +240,51 @@ test_any_words(void **state)
 	}
 }
 
+static void
+test_roles(void **state)
+{
+	static const struct { const char *line; bool may; } rows[] = {
+		{ "--role Monitor -u a@10.0.0.1 state", true }, { "state --role Monitor -u a@10.0.0.1", true },
+		{ "--role Monitor -u a@10.0.0.1 start -m AM", false }, { "--role Control -u a@10.0.0.1 start -m AM", true },
+		{ "--role Control -u a@10.0.0.1 config -m AM", false }, { "--role Admin -u a@10.0.0.1 config -m AM", true },
+		{ "--role Monitor -u a boot status -m AM", true }, { "--role Monitor -u a boot", true }, { "--role Control -u a boot -m AM on", false },
+		{ "--role Monitor -u a errd list -m AM", true }, { "--role Monitor -u a errd suspend -m AM", false },
+		{ "--role Monitor -u a errd enable list -m AM", false }, { "--role Monitor -u a rfssync -m AM", true },
+		{ "--role Monitor -u a rfssync list -m AM", false }, { "--role Monitor -u a rfssync prim -d x -m AM", false },
+		{ "--role Monitor -u a safeagent check", true }, { "--role Control -u a safeagent stop", false },
+		/* a role for each verb that somebody may run from elsewhere; the rest nobody */
+		{ "--role Admin -u a -r id", false }, { "--role Admin -u a -m AM -r id", false }, { "--role Admin -u a logview", false },
+		{ "--role Admin -u a incloop -m AM -i x", false }, { "--role Admin -u a --pack /tmp x", false }, { "--role Admin -u a -H * state", false },
+		/* who says it twice, or for a detector */
+		{ "--role Monitor -u a --role Admin stop -m AM", false }, { "--role Monitor -u a stop -m AM --role Admin", false },
+		{ "--role Admin -u a stop -u b -m AM", false }, { "--role Admin -u a stop -m AM -i errd", false },
+		{ "--role Admin -u a stop -m AM \xe2\x80\x93i errd", false }, { "--role Admin -u a module getports -i 3", true },
+		{ "--role Admin stop -m AM", false }, { "--role root -u a state", false }, { "--role admin -u a state", false }, { "--role", false },
+		/* what looks like one verb and would run another */
+		{ "--role Monitor -u a -v state stop -m AM", false }, { "--role Monitor -u a help stop", true },
+		{ "--role Monitor -u a -- stop -m AM", false }, { "--role Monitor -u a -m state stop", false },
+	};
+	struct cli c;
+	char err[512];
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(rows); i++)
+		if (parse(&c, rows[i].line, NULL, err, sizeof(err)) != rows[i].may || (!rows[i].may && err[0] == '\0'))
+			fail_msg("%s: %s", rows[i].line, err);
+	assert_false(parse(&c, "--role Monitor -u a stop -m AM", NULL, err, sizeof(err)));
+	assert_true(c.denied);
+	assert_string_equal(err, "safekit stop: role Monitor may not do that: expected Control or Admin");
+	for (i = 0; i < verbs_count; i++) {	/* what only shows says with which words */
+		assert_true(!(verbs[i].flags & V_LOOKS) || (verbs[i].flags & (V_CONTROL | V_ADMINISTER)));
+		assert_true((verbs[i].flags & V_LATER) == 0 || (verbs[i].flags & (V_MONITOR | V_CONTROL | V_ADMINISTER)) == 0);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_roles),
 		cmocka_unit_test(test_options_stand_anywhere),
 		cmocka_unit_test(test_verbs_of_two_words),
 		cmocka_unit_test(test_a_key_means_what_the_verb_says),
