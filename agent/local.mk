@@ -24,7 +24,7 @@ AGENT_LIBS = libagent.a $(SAFEKIT_LIBS)
 
 if WITH_SNMP
 safebin_PROGRAMS += safeagent
-safeagent_SOURCES = agent/agent.h agent/privilege.h agent/privilege.c agent/main.c agent/feed.c agent/agentx.c
+safeagent_SOURCES = agent/agent.h agent/main.c agent/feed.c agent/agentx.c
 safeagent_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) $(JANSSON_CFLAGS) $(SNMP_CFLAGS)
 safeagent_CFLAGS = $(AM_CFLAGS) -pthread
 safeagent_LDADD = $(AGENT_LIBS) $(SNMP_LIBS)

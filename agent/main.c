@@ -6,7 +6,7 @@
  */
 #include "config.h"
 #include "agent/agent.h"
-#include "agent/privilege.h"
+#include "base/privilege.h"
 
 #include <sys/eventfd.h>
 #include <errno.h>

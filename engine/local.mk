@@ -4,7 +4,7 @@
 noinst_LIBRARIES += libbase.a
 libbase_a_SOURCES = \
 	engine/base/base.h engine/base/diag.c engine/base/clock.c engine/base/path.c engine/base/str.c \
-	engine/base/procs.h engine/base/procs.c \
+	engine/base/procs.h engine/base/procs.c engine/base/privilege.h engine/base/privilege.c \
 	engine/wire/report.h engine/wire/fields.c engine/wire/message.h engine/wire/message.c \
 	engine/wire/ctlmsg.h engine/wire/ctlmsg.c
 libbase_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS)

@@ -11,7 +11,7 @@ EXPORT_LIBS = libexport.a libagent.a $(SAFEKIT_LIBS) $(SQLITE_LIBS) -lcrypt -lpt
 if WITH_EXPORT
 dist_safeman8_DATA += agent/export/safeexport.8
 safebin_PROGRAMS += safeexport
-safeexport_SOURCES = agent/export/export.h agent/privilege.h agent/privilege.c agent/export/main.c agent/export/feed.c agent/export/http.c \
+safeexport_SOURCES = agent/export/export.h agent/export/main.c agent/export/feed.c agent/export/http.c \
 	agent/export/push.h agent/export/push.c
 safeexport_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) $(JANSSON_CFLAGS) $(MHD_CFLAGS) $(CURL_CFLAGS) $(ZLIB_CFLAGS) $(CRYPTO_CFLAGS)
 safeexport_CFLAGS = $(AM_CFLAGS) -pthread

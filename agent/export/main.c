@@ -9,7 +9,7 @@
 #include "agent/export/metrics.h"
 #include "agent/export/push.h"
 #include "agent/export/sink.h"
-#include "agent/privilege.h"
+#include "base/privilege.h"
 
 #include <sys/eventfd.h>
 #include <curl/curl.h>

@@ -2,10 +2,10 @@
 /*
  * privilege.c: from root to an ordinary user.
  *
- * Called by: the mains of safeagent and safeexport, once.  Never does: keep a way back.
+ * Called by: the mains of safeagent, safeexport and safewebgate, once.  Never does: keep a way back.
  */
 #include "config.h"
-#include "agent/privilege.h"
+#include "base/privilege.h"
 #include "base/base.h"
 
 #include <errno.h>
