@@ -18,6 +18,12 @@ tests_unit_t_packet_SOURCES = tests/unit/t_packet.c
 tests_unit_t_packet_CPPFLAGS = $(UNIT_CPPFLAGS) $(CRYPTO_CFLAGS)
 tests_unit_t_packet_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 
+# web: what servers sign when they talk over HTTP
+UNIT_TESTS += tests/unit/t_webauth
+tests_unit_t_webauth_SOURCES = tests/unit/t_webauth.c
+tests_unit_t_webauth_CPPFLAGS = $(UNIT_CPPFLAGS) $(CRYPTO_CFLAGS)
+tests_unit_t_webauth_LDADD = $(WIRE_LIBS) $(CMOCKA_LIBS)
+
 UNIT_TESTS += tests/unit/t_group
 tests_unit_t_group_SOURCES = tests/unit/t_group.c
 tests_unit_t_group_CPPFLAGS = $(UNIT_CPPFLAGS)
