@@ -350,6 +350,7 @@ tests_unit_t_check_LDADD = $(CHECK_LIBS) $(CMOCKA_LIBS)
 include tests/unit/export.mk
 include tests/unit/filter.mk
 include tests/unit/rfs_net.mk
+include tests/unit/gate.mk
 
 # farm: who serves what
 UNIT_TESTS += tests/unit/t_assign

@@ -20,6 +20,7 @@
 /* Exit statuses.  Verbs whose exit status is an answer (V_ANSWERS: state -lq, incloop, checkloop) say their errors with 64 and 69, the
  * numbers of sysexits.h, so that no error looks like an answer. */
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_TYPING = 2, EXIT_ANSWER_TYPING = 64, EXIT_ANSWER_NONE = 69 };
+#define EXIT_CHANGED	75	/* module putfile, delfile: the file is not any more what the caller thinks */
 #define EXIT_DENIED	77	/* the role given with --role may not do that, whatever the verb */
 
 #define ASK_MS		10000	/* how long a command waits for one answer of safeadmin (ours) */
@@ -241,6 +242,10 @@ int do_module_getports(struct cli *c);
 int do_dump(struct cli *c);		/* cli_dump.c */
 int do_snapshot(struct cli *c);
 int do_module_key(struct cli *c);	/* cli_key.c */
+int do_module_files(struct cli *c);	/* cli_files.c */
+int do_module_getfile(struct cli *c);
+int do_module_putfile(struct cli *c);
+int do_module_delfile(struct cli *c);
 int do_module_restore(struct cli *c);	/* cli_keep.c */
 int do_config(struct cli *c);		/* cli_config.c */
 int do_deconfig(struct cli *c);

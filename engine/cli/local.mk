@@ -12,7 +12,7 @@ libcli_a_SOURCES = \
 	engine/cli/cmdlog.c engine/cli/tree.c engine/cli/zip.c engine/cli/script.c engine/cli/modules.c \
 	engine/cli/cli_control.c engine/cli/cli_state.c engine/cli/cli_log.c engine/cli/cli_module.c \
 	engine/cli/cli_config.c engine/cli/cli_cluster.c engine/cli/cli_misc.c engine/cli/cli_explain.c \
-	engine/cli/cli_keep.c engine/cli/cli_key.c engine/cli/wrapper.c engine/cli/rules_check.c engine/cli/exec_check.c \
+	engine/cli/cli_keep.c engine/cli/cli_files.c engine/cli/cli_key.c engine/cli/wrapper.c engine/cli/rules_check.c engine/cli/exec_check.c \
 	engine/cli/networks.c engine/cli/replicated.c engine/cli/cli_rfs.c \
 	engine/cli/redact.h engine/cli/redact.c engine/cli/dump.h engine/cli/cli_dump.c engine/cli/dump_commands.c \
 	engine/cli/plist.h engine/cli/plist.c engine/cli/cli_proc.c engine/cli/vhost.c

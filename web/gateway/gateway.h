@@ -27,6 +27,7 @@
 struct upload {
 	bool	 asked, kept_asked, kept, stays, unsigned_body;
 	int	 fd;			/* -1: not yet, or no more */
+	int64_t	 begin_ms;
 	size_t	 size;
 	uint8_t	 first[4];
 	char	 token[KEPT_TOKEN];

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define UNSIGNED_MAX	1	/* files that come before it is known from whom */
+#define UNSIGNED_MS	120000	/* for such a one, whole */
 
 static int unsigned_bodies;
 
@@ -62,6 +63,7 @@ upload_ready(struct request *r)
 		u->unsigned_body = true;
 	}
 	u->asked = true;
+	u->begin_ms = clock_mono_ms();
 	if (!parent_ask((const char *const[]){ "file", NULL }, NULL, 0, on_file, r))
 		problem(r, 503, "too many requests at once");
 	return false;
@@ -73,6 +75,10 @@ upload_take(struct request *r, const char *data, size_t n)
 	struct upload *u = &r->up;
 	size_t done = 0, k;
 
+	if (u->unsigned_body && clock_mono_ms() - u->begin_ms > UNSIGNED_MS) {
+		problem(r, 408, "the body came too slowly");
+		return;
+	}
 	if (u->size + n > FILE_MAX) {
 		problem(r, 413, "body: expected at most %u bytes", FILE_MAX);
 		return;
