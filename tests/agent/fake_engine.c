@@ -360,6 +360,47 @@ history(const char *module, const char *resource, size_t last)
 	return rows;
 }
 
+static json_t *
+log_row(json_int_t seq, const char *module)
+{
+	struct rpt_log row = { .seq = (uint64_t)seq, .time_us = clock_wall_us(), .key = 1 };
+
+	str_copy(row.module, sizeof(row.module), module);
+	str_copy(row.origin, sizeof(row.origin), "heart");
+	str_copy(row.level, sizeof(row.level), "E");
+	snprintf(row.message, sizeof(row.message), "line %lld", (long long)seq);
+	return report_encode(&rpt_log_type, &row);
+}
+
+/* What readers ask for now and then: rows that are the same each time */
+static bool
+on_reading(struct client *c, json_int_t id, const char *op, const json_t *req)
+{
+	const char *module = json_string_value(json_object_get(req, "module"));
+	json_int_t i, last = json_integer_value(json_object_get(req, "last"));
+	json_t *rows = json_array();
+	uint32_t k;
+
+	if (strcmp(op, "log") == 0) {
+		for (i = last < 10 ? 11 - last : 1; i <= 10; i++)
+			json_array_append_new(rows, log_row(i, module != NULL ? module : ""));
+	} else if (strcmp(op, "confinfo") == 0 || strcmp(op, "cmdlog") == 0) {
+		json_array_append_new(rows, json_pack("{s:s}", "node", engine.node));
+	} else if (strcmp(op, "get") == 0) {
+		for (k = 1; k <= SK_MODULES_MAX; k++)
+			if (modules[k].id != 0 && (module == NULL || strcmp(module, modules[k].name) == 0))
+				json_array_append_new(rows, report_encode(&rpt_module_type, &modules[k]));
+	} else if (strcmp(op, "explain") != 0 && strcmp(op, "set") != 0 && strcmp(op, "hello") != 0) {
+		json_decref(rows);
+		return false;
+	}
+	if (strcmp(op, "set") == 0)
+		write_down("set %s %s", module, json_string_value(json_object_get(req, "by")));
+	send_frame(c, json_pack("{s:I, s:b, s:o, s:{s:s}, s:s}", "id", id, "ok", 1, "rows", rows, "explain", "module", module != NULL ? module : "",
+	    "node", engine.node));
+	return true;
+}
+
 static void
 on_request(struct client *c, const json_t *req)
 {
@@ -396,7 +437,7 @@ on_request(struct client *c, const json_t *req)
 			give_notice(NT_MAXLOOP, 1, "start", "", "", "C", "overtakes the older ones");
 		late = false;
 		send_frame(c, json_pack("{s:I, s:b, s:o}", "id", id, "ok", 1, "rows", rows));
-	} else {
+	} else if (!on_reading(c, id, op, req)) {
 		send_frame(c, json_pack("{s:I, s:b, s:s, s:s}", "id", id, "ok", 0, "code", "usage", "message", "not served by fake_engine"));
 	}
 }
