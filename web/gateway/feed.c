@@ -19,6 +19,7 @@
 #define ASK_MS		10000	/* for an answer (as safekit) */
 #define ASKS_MAX	128	/* questions at once (ours) */
 #define MESSAGES_PER_TURN 4096	/* then requests have their turn (ours) */
+#define MESSAGES_TOLD	32	/* the same where somebody listens: what one turn can tell him (ours) */
 #define ID_SUBSCRIBE	1000000	/* ids below are libsafekit's */
 #define ID_FIRST	1000001
 
@@ -290,7 +291,7 @@ feed_turn(void)
 {
 	int64_t now = clock_mono_ms();
 	char err[256] = "";
-	int i, rc = 0;
+	int i, rc = 0, most = events_count() > 0 ? MESSAGES_TOLD : MESSAGES_PER_TURN;
 	json_t *obj;
 
 	if (conn == NULL) {
@@ -298,7 +299,7 @@ feed_turn(void)
 			call_engine();
 		return;
 	}
-	for (i = 0; i < MESSAGES_PER_TURN && (rc = sk_next(conn, &obj, 0, err, sizeof(err))) == 1; i++) {
+	for (i = 0; i < most && (rc = sk_next(conn, &obj, 0, err, sizeof(err))) == 1; i++) {
 		take(obj);
 		json_decref(obj);
 	}
