@@ -145,6 +145,11 @@ bool key_random(char hex[KEY_TEXT_MAX]);			/* with a line break; false: told */
 bool key_apply(const char *module, const char *dir);		/* the wanted key, or none, into this configuration; false: told */
 bool key_differs(const char *module, bool *differs);		/* wanted and active; false: told */
 
+/* ---- cli_cluster.c, cli_module.c: for -E and -G (remote.h).  The zip of cluster export; false: told */
+bool cluster_write(const char *zip);
+int cluster_take(struct cli *c, const char *zip, bool check);		/* apply it; check: could it be?  exit status */
+int module_take(struct cli *c, const char *package, bool check);	/* install it, over what is there; exit status */
+
 /* ---- wrapper.c: AM_start_wrapper.sh, AM_stop_wrapper.sh in dir/bin; vip: the module has virtual addresses; false: told ---- */
 bool wrapper_write(const char *dir, const char *module, int mode, bool vip);
 
@@ -259,6 +264,10 @@ int do_cluster_deconfig(struct cli *c);
 int do_cluster_state(struct cli *c);
 int do_cluster_key(struct cli *c);
 int do_cluster_export(struct cli *c);
+int do_remote(struct cli *c);		/* cli_remote.c: -H */
+int do_deploy(struct cli *c);		/* cli_deploy.c: -E, -G */
+int do_cluster_receive(struct cli *c);	/* cli_receive.c */
+int do_module_receive(struct cli *c);
 int do_boot(struct cli *c);		/* cli_misc.c */
 int do_safeagent(struct cli *c);
 int do_paths(struct cli *c);

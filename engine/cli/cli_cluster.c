@@ -3,12 +3,15 @@
  * cli_cluster.c: the cluster's configuration on this server: config, confcheck, confinfo, deconfig, state, genkey, delkey, export
  * (UG 9.3).  Owns SAFEVAR/cluster: cluster.xml (0644), cluster.key (64 hex digits, 0600), state.json (when, locked, signature).
  *
+ * previous.key has the keys that were in force before, newest first: servers that have not got the new one yet are still asked with it
+ * (-G); nobody is let in with it (wire/webauth.h).
+ *
  * Each file is replaced whole, in the order key, xml, state.json; safeadmin is told when all three are there.  Packets between servers
  * are always encrypted: without a key this server talks to no other and says why.
  */
 #include "config.h"
 #include "cli/cli.h"
-#include "conf/conf.h"
+#include "cli/remote.h"
 
 #include <sys/stat.h>
 #include <errno.h>
@@ -20,6 +23,7 @@
 
 #define KEY_BYTES	32	/* AES-256-GCM or ChaCha20-Poly1305 (doc/PROTOCOL.md 3) */
 #define KEY_DIGITS	(2 * KEY_BYTES)
+#define PREVIOUS_BYTES	(WEBAUTH_PREVIOUS * (KEY_DIGITS + 1))
 
 /* What is going to be in force */
 struct plan {
@@ -73,6 +77,39 @@ new_key(struct plan *p)
 	return key_random(p->key);
 }
 
+static bool
+previous_file(char buf[PATH_MAX])
+{
+	return path_format(buf, PATH_MAX, "%s/cluster/previous.key", path_safevar());
+}
+
+/* The key in force is about to be replaced by another: keep it, on top of those before it.  false: told */
+static bool
+keep_previous(const struct plan *p)
+{
+	char file[PATH_MAX], *now = NULL, *before = NULL, text[PREVIOUS_BYTES + 1];
+	ssize_t n = path_read(p->key_file, &now, 1024), old;
+	bool ok = true;
+
+	if (n == -1)
+		return true;	/* none, or none that could be used */
+	now[strcspn(now, "\r\n")] = '\0';
+	if (previous_file(file) && strlen(now) == KEY_DIGITS && strncmp(now, p->key, KEY_DIGITS) != 0) {
+		old = path_read(file, &before, PREVIOUS_BYTES);
+		(void)path_format(text, sizeof(text), "%s\n%s", now, old > 0 ? before : "");	/* the oldest may be cut: it is no key then */
+		ok = path_write_atomic(file, text, strlen(text), 0600) == 0;
+		if (!ok)
+			warn_errno("%s", file);
+		explicit_bzero(text, sizeof(text));
+		if (old > 0)
+			explicit_bzero(before, (size_t)old);
+		free(before);
+	}
+	explicit_bzero(now, (size_t)n);
+	free(now);
+	return ok;
+}
+
 /* key, xml, state: see above */
 static bool
 plan_write(struct plan *p)
@@ -81,7 +118,7 @@ plan_write(struct plan *p)
 	    p->cluster.signature);
 	char *text = state != NULL ? json_dumps(state, JSON_INDENT(1) | JSON_PRESERVE_ORDER) : NULL;
 	const char *at = p->key_file;
-	bool ok = text != NULL && (p->key[0] == '\0' || path_write_atomic(at, p->key, strlen(p->key), 0600) == 0);
+	bool ok = text != NULL && (p->key[0] == '\0' || (keep_previous(p) && path_write_atomic(at, p->key, strlen(p->key), 0600) == 0));
 
 	if (ok && p->xml != NULL)
 		ok = path_write_atomic(at = p->xml_file, p->xml, (size_t)p->xml_len, 0644) == 0;
@@ -216,6 +253,36 @@ config_locked(struct cli *c, const char *file, const char *lock)
 	return EXIT_DONE;
 }
 
+/* The configuration that -G of another server has brought */
+static int
+take_brought(struct cli *c, const char *zip, bool check)
+{
+	static struct plan p;
+	bool ok;
+
+	if (!check)
+		return config_locked(c, zip, NULL);
+	if (!plan_files(&p, c) || refuse_locked(&p))
+		return EXIT_FAILED;
+	ok = take_zip(&p, zip);
+	show_findings(&p.errs);
+	free(p.xml);
+	explicit_bzero(p.key, sizeof(p.key));
+	return ok ? EXIT_DONE : EXIT_FAILED;
+}
+
+int
+cluster_take(struct cli *c, const char *zip, bool check)
+{
+	int fd = tree_lock(), status;
+
+	if (fd == -1)
+		return EXIT_FAILED;
+	status = take_brought(c, zip, check);
+	close(fd);
+	return status;
+}
+
 int
 do_cluster_config(struct cli *c)
 {
@@ -246,19 +313,22 @@ change_key(struct cli *c)
 {
 	static struct plan p;
 	bool generate = strcmp(c->verb->name, "cluster genkey") == 0, ok;
+	char previous[PATH_MAX];
 
 	if (!plan_files(&p, c) || refuse_locked(&p))
 		return EXIT_FAILED;
 	ok = take_current(&p);
 	if (ok && generate)
 		ok = new_key(&p);
-	if (ok && !generate && unlink(p.key_file) == -1 && errno != ENOENT) {
+	if (ok && !generate && ((unlink(p.key_file) == -1 && errno != ENOENT) || !previous_file(previous)
+	    || (unlink(previous) == -1 && errno != ENOENT))) {
 		warn_errno("%s", p.key_file);
 		ok = false;
 	}
 	if (!plan_finish(&p, ok))
 		return EXIT_FAILED;
-	cli_note(generate ? "Bring the key to the other servers: safekit cluster export FILE.zip here, safekit cluster config FILE.zip there"
+	cli_note(generate ? "Bring the key to the other servers: safekit -H \"*\" -G, or safekit cluster export FILE.zip here, "
+	    "safekit cluster config FILE.zip there"
 	    : "Without a key this server talks to no other: packets are always encrypted");
 	return EXIT_DONE;
 }
@@ -279,14 +349,16 @@ static int
 deconfig(struct cli *c)
 {
 	static struct plan p;
-	const char *files[3];
+	const char *files[4];
+	char previous[PATH_MAX];
 	size_t i;
 
-	if (!plan_files(&p, c) || refuse_locked(&p))
+	if (!plan_files(&p, c) || !previous_file(previous) || refuse_locked(&p))
 		return EXIT_FAILED;
-	files[0] = p.key_file;		/* the secret first */
-	files[1] = p.xml_file;
-	files[2] = p.state_file;
+	files[0] = p.key_file;		/* the secrets first */
+	files[1] = previous;
+	files[2] = p.xml_file;
+	files[3] = p.state_file;
 	for (i = 0; i < ARRAY_LEN(files); i++) {
 		if (unlink(files[i]) == -1 && errno != ENOENT) {
 			warn_errno("%s", files[i]);
@@ -331,23 +403,19 @@ do_cluster_confcheck(struct cli *c)
 	return ok ? EXIT_DONE : EXIT_FAILED;
 }
 
-int
-do_cluster_export(struct cli *c)
+bool
+cluster_write(const char *zip)
 {
 	struct zip_member m[2] = { { .name = "cluster.xml" }, { .name = "cluster.key" } };
-	static struct plan p;
-	char err[512];
+	char xml_file[PATH_MAX], key_file[PATH_MAX], err[512];
 	ssize_t n[2];
 	bool ok;
 
-	if (!is_zip(c->words[0])) {
-		cli_error("safekit cluster export: expected a name that ends with .zip, not \"%s\"", c->words[0]);
-		return EXIT_TYPING;
-	}
-	if (!plan_files(&p, c))
-		return EXIT_FAILED;
-	n[0] = path_read(p.xml_file, &m[0].data, CONF_FILE_MAX);
-	n[1] = path_read(p.key_file, &m[1].data, 1024);
+	if (!path_format(xml_file, sizeof(xml_file), "%s/cluster/cluster.xml", path_safevar())
+	    || !path_format(key_file, sizeof(key_file), "%s/cluster/cluster.key", path_safevar()))
+		return false;
+	n[0] = path_read(xml_file, &m[0].data, CONF_FILE_MAX);
+	n[1] = path_read(key_file, &m[1].data, 1024);
 	ok = n[0] != -1 && n[1] != -1;
 	if (!ok) {
 		cli_error("this server has no %s: expected safekit cluster %s first", n[0] == -1 ? "cluster configuration" : "cluster key",
@@ -355,7 +423,7 @@ do_cluster_export(struct cli *c)
 	} else {
 		m[0].len = (size_t)n[0];
 		m[1].len = (size_t)n[1];
-		ok = zip_write_members(c->words[0], m, 2, err, sizeof(err));
+		ok = zip_write_members(zip, m, 2, err, sizeof(err));
 		if (!ok)
 			cli_error("%s", err);
 	}
@@ -365,7 +433,16 @@ do_cluster_export(struct cli *c)
 		explicit_bzero(m[1].data, (size_t)n[1]);
 		free(m[1].data);
 	}
-	return ok ? EXIT_DONE : EXIT_FAILED;
+	return ok;
+}
+
+int
+do_cluster_export(struct cli *c)
+{
+	if (is_zip(c->words[0]))
+		return cluster_write(c->words[0]) ? EXIT_DONE : EXIT_FAILED;
+	cli_error("safekit cluster export: expected a name that ends with .zip, not \"%s\"", c->words[0]);
+	return EXIT_TYPING;
 }
 
 /* ---- confinfo, state: as safeadmin sees the cluster ---- */

@@ -9,6 +9,7 @@
 #include "config.h"
 #include "cli/cli.h"
 #include "conf/conf.h"
+#include "conf/web.h"
 
 #include <sys/stat.h>
 #include <errno.h>
@@ -223,6 +224,28 @@ fetch(const char *source, const char *to, char *err, size_t errsize)
 	return true;
 }
 
+/* Could this package be installed?  What was unpacked is removed again */
+static int
+check_package(struct cli *c, const char *package)
+{
+	char next[PATH_MAX], err[1024];
+	uint64_t wanted;
+	bool ok;
+
+	if (!path_format(next, sizeof(next), "%s/modules", path_safe()) || path_mkdirs(next, 0755) == -1
+	    || !path_format(next, sizeof(next), "%s/modules/.%s.new", path_safe(), c->module)) {
+		warn_errno("%s/modules", path_safe());
+		return EXIT_FAILED;
+	}
+	ok = tree_remove(next, err, sizeof(err)) && fetch(package, next, err, sizeof(err));
+	if (!ok)
+		cli_error("%s", err);
+	ok = ok && wanted_id(c, next, &wanted) && choose_id(c, wanted) != 0;
+	if (!tree_remove(next, err, sizeof(err)))
+		cli_error("%s", err);
+	return ok ? EXIT_DONE : EXIT_FAILED;
+}
+
 static int
 install(struct cli *c, const char *source)
 {
@@ -280,6 +303,19 @@ do_module_install(struct cli *c)
 	if ((lock = tree_lock()) == -1)
 		return EXIT_FAILED;
 	status = install(c, source);
+	close(lock);
+	return status;
+}
+
+int
+module_take(struct cli *c, const char *package, bool check)
+{
+	int lock = tree_lock(), status;
+
+	if (lock == -1)
+		return EXIT_FAILED;
+	c->opt['r'] = "";	/* also over what is installed */
+	status = check ? check_package(c, package) : install(c, package);
 	close(lock);
 	return status;
 }
@@ -467,9 +503,12 @@ do_module_getports(struct cli *c)
 {
 	json_t *rows = json_array();
 	int status = EXIT_DONE;
+	struct conf_web web;
 	uint64_t id = 0;
 
+	conf_web_read(&web);
 	add_port(rows, "safeadmin", "port", "UDP", cluster_port());
+	add_port(rows, "webconsole", "port", "TCP", web.https ? web.https_port : web.http_port);
 	if (c->opt['i'] != NULL && !str_to_u64(c->opt['i'], 1, SK_MODULES_MAX, &id)) {
 		cli_error("safekit module getports: option -i expects a module id, 1 to %d, not \"%s\"", SK_MODULES_MAX, c->opt['i']);
 		status = EXIT_TYPING;

@@ -402,9 +402,9 @@ parse_dash_verb(struct cli *c, int argc, char **argv, int *at)
 			*at = i;
 			return true;
 		}
-		if (key == 0 || strchr(ALWAYS_VALUED, key) == NULL)
+		if (key == 0 || (key != 'J' && strchr(ALWAYS_VALUED, key) == NULL))
 			return false;
-		i += 2;
+		i += key == 'J' ? 1 : 2;
 	}
 	return false;
 }
@@ -418,7 +418,7 @@ cli_parse(struct cli *c, int argc, char **argv, const char *safemodule, char *er
 	if (!parse_dash_verb(c, argc, argv, &first) && !find_verb(c, argc, argv, &first, &second, err, errsize))
 		return false;
 	for (i = 1; i < argc; i++) {
-		if (i == first && (strcmp(c->verb->name, "-r") == 0 || strcmp(c->verb->name, "help") == 0))
+		if (i == first && (strcmp(c->verb->name, "-r") == 0 || strcmp(c->verb->name, "-H") == 0 || strcmp(c->verb->name, "help") == 0))
 			rest = true;	/* what follows belongs to the command; "help -p" asks for -p */
 		if (i == first || i == second)
 			continue;

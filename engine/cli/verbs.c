@@ -173,6 +173,23 @@ const struct verb verbs[] = {
 	    "There: safekit cluster config FILE.zip. The file holds the key: it is readable by root only; bring it over a safe way and "
 	    "remove it." },
 
+	/* other servers */
+	{ "-H", "SERVER[,SERVER...] command [arguments] | -E AM | -G", "J", 2, WORDS_MAX, "", V_ROOT | V_TRIES, do_remote,
+	    "Runs a command on servers, all at once",
+	    "SERVER: a url as http://10.0.0.1:9010, a name of cluster.xml, or \"*\" for all nodes of it; [https] or [https:9500] before names "
+	    "overrides protocol and port. One block per server. Exit status: that of the command when it is the same on all servers, 68 when it "
+	    "differs, 69 when a server was not reached or refused us. --json before -H: a row per server. The web service must run there, with "
+	    "the same cluster configuration as here or the same password given to webservercfg." },
+	{ "-E", "AM", "", 1, 1, "", V_ROOT | V_LOGGED | V_TRIES, do_deploy, "Installs a module of this server on others, with its key",
+	    "Where: -H SERVER[,SERVER...] before it, else SAFEVAR/default_cluster.txt. If the module is configured here, it is configured there, "
+	    "too. Nothing is changed anywhere unless all servers can take it." },
+	{ "-G", "", "", 0, 0, "", V_ROOT | V_LOGGED | V_TRIES, do_deploy, "Applies the cluster configuration of this server on others, with its key",
+	    "Where: -H SERVER[,SERVER...] before it, else SAFEVAR/default_cluster.txt. Nothing is changed anywhere unless all servers can take it." },
+	{ "cluster receive", "FILE [check]", "", 1, 2, "/", V_ROOT | V_LOGGED | V_TRIES | V_HIDDEN | V_ADMINISTER, do_cluster_receive,
+	    "Applies what -G of another server has sent", "" },
+	{ "module receive", "-m AM -M id PACKAGE KEY [check]", "m:M:", 2, 3, "/", V_ROOT | V_LOGGED | V_MODULE | V_TRIES | V_HIDDEN | V_ADMINISTER,
+	    do_module_receive, "Installs what -E of another server has sent", "" },
+
 	/* the rest */
 	{ "safeagent", "start|stop|restart|check", "J", 1, 1, "start stop restart check", V_TRIES | V_ADMINISTER | V_LOOKS, do_safeagent, "Controls the SNMP subagent",
 	    "Managers are answered by snmpd of the operating system (AgentX). check: exit status 0 when it runs, else 1." },
@@ -197,6 +214,6 @@ const struct verb verbs[] = {
 	{ "--completion", "", "", 0, 0, "", V_HIDDEN, do_completion, "Writes the completion for bash", "" },
 	{ "--pack", "DIRECTORY FILE.safe", "", 2, 2, "/", V_HIDDEN, do_module_package, "Packages a folder (for the build)", "" },
 
-	LATER("webserver"), 	 LATER("-H"), LATER("-E"), LATER("-G"),
+	LATER("webserver"),
 };
 const size_t verbs_count = ARRAY_LEN(verbs);

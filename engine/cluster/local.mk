@@ -4,6 +4,12 @@ libwire_a_SOURCES = engine/wire/packet.h engine/wire/packet.c engine/wire/webaut
 libwire_a_CPPFLAGS = $(AM_CPPFLAGS) $(CRYPTO_CFLAGS)
 WIRE_LIBS = libwire.a $(BASE_LIBS)
 
+# libwebcall: signed questions to web services; libcurl is loaded when it is needed, not linked
+noinst_LIBRARIES += libwebcall.a
+libwebcall_a_SOURCES = engine/base/curl.h engine/base/curl.c engine/wire/webcall.h engine/wire/webcall.c
+libwebcall_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(CURL_CFLAGS)
+WEBCALL_LIBS = libwebcall.a $(WIRE_LIBS)
+
 # libcluster: who is here
 noinst_LIBRARIES += libcluster.a
 libcluster_a_SOURCES = engine/cluster/group.h engine/cluster/group_impl.h engine/cluster/group.c engine/cluster/group_info.c \

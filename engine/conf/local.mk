@@ -5,7 +5,7 @@ libconf_a_SOURCES = \
 	engine/conf/typographic.c engine/conf/attr.c engine/conf/macro.c engine/conf/schema.c engine/conf/cluster.c \
 	engine/conf/module.c engine/conf/heart.c engine/conf/check.c engine/conf/errd.c engine/conf/failover.c engine/conf/vhost.c \
 	engine/conf/farm.c engine/conf/vip.c engine/conf/vip_check.c engine/conf/rfs.c engine/conf/replicated.c engine/conf/cron.c engine/conf/signature.c \
-	engine/conf/folder.h engine/conf/folder.c \
+	engine/conf/folder.h engine/conf/folder.c engine/conf/web.h engine/conf/web.c \
 	engine/conf/names.c engine/conf/dynamic.c engine/conf/rows.h engine/conf/rows.c engine/conf/module_json.c engine/conf/check_json.c engine/conf/rfs_json.c
 nodist_libconf_a_SOURCES = engine/conf/schemas.c
 libconf_a_CPPFLAGS = $(AM_CPPFLAGS) $(XML_CFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS)

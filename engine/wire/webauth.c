@@ -23,6 +23,7 @@
 #include <string.h>
 
 #define SEAL_MAGIC "SKSEAL1\n"
+#define KEY_FILE_MAX 1024	/* bytes */
 enum { SEAL_KEYID = 8, SEAL_SALT = 12, SEAL_TEXT = 28, SALT_LEN = 16, TAG_LEN = 16, NONCE_LEN = 12 };
 
 _Static_assert(PACKET_KEY_LEN == WEBAUTH_KEY_LEN, "keys are derived from cluster keys");
@@ -164,47 +165,54 @@ webauth_verify(const struct webauth *told, const uint8_t key[WEBAUTH_KEY_LEN], c
 
 /* ---- keys ---- */
 
-/* 64 hex digits of a file, with or without a line break.  1 read, 0 there is none, -1 told in err */
-static int
-read_key(const char *file, uint8_t key[WEBAUTH_KEY_LEN], char *err, size_t errsize)
-{
-	char *text = NULL;
-	ssize_t n = path_read(file, &text, 256);
-	bool ok;
-
-	if (n < 0) {
-		if (errno == ENOENT)
-			return 0;
-		snprintf(err, errsize, "%s: %s", file, strerror(errno));
-		return -1;
-	}
-	while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
-		text[--n] = '\0';
-	ok = n == 2 * WEBAUTH_KEY_LEN && str_from_hex(text, key, WEBAUTH_KEY_LEN);
-	OPENSSL_cleanse(text, (size_t)n);
-	free(text);
-	if (!ok)
-		snprintf(err, errsize, "%s: expected %d hex digits and nothing else", file, 2 * WEBAUTH_KEY_LEN);
-	return ok ? 1 : -1;
-}
-
-static void
-add_key(struct webauth_keys *out, enum webauth_key_kind kind, const char *dir, const char *file, char *err, size_t errsize)
+/* A line of a file: 64 hex digits.  false: it is something else */
+static bool
+add_key(struct webauth_keys *out, enum webauth_key_kind kind, const char *line, size_t len)
 {
 	struct webauth_key *k = &out->key[out->n];
 	uint8_t raw[WEBAUTH_KEY_LEN];
-	char path[PATH_MAX];
+	char hex[2 * WEBAUTH_KEY_LEN + 1] = "";
+	bool ok = len == sizeof(hex) - 1;
 
-	if (!path_format(path, sizeof(path), "%s/%s", dir, file) || read_key(path, raw, err, errsize) != 1)
-		return;
-	if (kind == WEBAUTH_KEY_PASSWORD)
+	if (ok)
+		memcpy(hex, line, len);
+	ok = ok && str_from_hex(hex, raw, sizeof(raw));
+	if (ok && kind == WEBAUTH_KEY_PASSWORD)
 		memcpy(k->key, raw, sizeof(raw));
-	if ((kind == WEBAUTH_KEY_PASSWORD || packet_derive(raw, "web", k->key)) && webauth_keyid(k->key, k->id)
+	if (ok && (kind == WEBAUTH_KEY_PASSWORD || packet_derive(raw, "web", k->key)) && webauth_keyid(k->key, k->id)
 	    && webauth_key_of(out, k->id) == NULL) {
 		k->kind = kind;
 		out->n++;
 	}
 	OPENSSL_cleanse(raw, sizeof(raw));
+	OPENSSL_cleanse(hex, sizeof(hex));
+	return ok;
+}
+
+/* At most max keys of a file */
+static void
+add_keys(struct webauth_keys *out, enum webauth_key_kind kind, int max, const char *dir, const char *name, char *err, size_t errsize)
+{
+	char file[PATH_MAX], *text;
+	const char *line;
+	ssize_t n;
+	size_t len;
+
+	if (!path_format(file, sizeof(file), "%s/%s", dir, name))
+		return;
+	n = path_read(file, &text, KEY_FILE_MAX);
+	if (n == -1) {
+		if (errno != ENOENT)
+			snprintf(err, errsize, "%s: %s", file, strerror(errno));
+		return;
+	}
+	for (line = text; *line != '\0' && max > 0; line += len, line += strspn(line, "\r\n"), max--) {
+		len = strcspn(line, "\r\n");
+		if (!add_key(out, kind, line, len))
+			snprintf(err, errsize, "%s: expected %d hex digits and nothing else", file, 2 * WEBAUTH_KEY_LEN);
+	}
+	OPENSSL_cleanse(text, (size_t)n);
+	free(text);
 }
 
 void
@@ -213,10 +221,10 @@ webauth_keys(struct webauth_keys *out, bool to_sign, char *err, size_t errsize)
 	memset(out, 0, sizeof(*out));
 	if (errsize > 0)
 		err[0] = '\0';
-	add_key(out, WEBAUTH_KEY_PASSWORD, path_safe(), "web/conf/node.key", err, errsize);
-	add_key(out, WEBAUTH_KEY_CLUSTER, path_safevar(), "cluster/cluster.key", err, errsize);
+	add_keys(out, WEBAUTH_KEY_PASSWORD, 1, path_safe(), "web/conf/node.key", err, errsize);
+	add_keys(out, WEBAUTH_KEY_CLUSTER, 1, path_safevar(), "cluster/cluster.key", err, errsize);
 	if (to_sign)
-		add_key(out, WEBAUTH_KEY_PREVIOUS, path_safevar(), "cluster/previous.key", err, errsize);
+		add_keys(out, WEBAUTH_KEY_PREVIOUS, WEBAUTH_PREVIOUS, path_safevar(), "cluster/previous.key", err, errsize);
 }
 
 const struct webauth_key *

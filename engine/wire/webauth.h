@@ -53,7 +53,9 @@ bool webauth_verify(const struct webauth *told, const uint8_t key[WEBAUTH_KEY_LE
     const char *body_hash);
 
 /* ---- keys ---- */
-enum webauth_key_kind { WEBAUTH_KEY_PASSWORD, WEBAUTH_KEY_CLUSTER, WEBAUTH_KEY_PREVIOUS, WEBAUTH_KEYS };
+enum webauth_key_kind { WEBAUTH_KEY_PASSWORD, WEBAUTH_KEY_CLUSTER, WEBAUTH_KEY_PREVIOUS };
+#define WEBAUTH_PREVIOUS 3	/* former keys that are kept (ours) */
+#define WEBAUTH_KEYS	(2 + WEBAUTH_PREVIOUS)
 struct webauth_keys {
 	int  n;
 	struct webauth_key {
@@ -64,9 +66,9 @@ struct webauth_keys {
 };
 /*
  * The keys of this server, best first: SAFE/web/conf/node.key (of the admin password: the same on all servers that were given the same),
- * the one derived from SAFEVAR/cluster/cluster.key, and with to_sign the one derived from SAFEVAR/cluster/previous.key (so that a
- * cluster configuration with a new key can be brought to servers that have the former one; who verifies never takes it).
- * Files: 64 hex digits.  Readable by root only.  n is 0 when there is none; a file that cannot be read or is damaged is told in err
+ * the one derived from SAFEVAR/cluster/cluster.key, and with to_sign those derived from the lines of SAFEVAR/cluster/previous.key, newest
+ * first (so that a cluster configuration with a new key can be brought to servers that have a former one; who verifies never takes
+ * them).  Files: 64 hex digits a line.  Readable by root only.  n is 0 when there is none; a file that cannot be read or is damaged is told in err
  * (which may stay "") and left out.
  */
 void webauth_keys(struct webauth_keys *out, bool to_sign, char *err, size_t errsize);
