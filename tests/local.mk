@@ -24,6 +24,12 @@ tests_unit_t_webauth_SOURCES = tests/unit/t_webauth.c
 tests_unit_t_webauth_CPPFLAGS = $(UNIT_CPPFLAGS) $(CRYPTO_CFLAGS)
 tests_unit_t_webauth_LDADD = $(WIRE_LIBS) $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/t_remote
+tests_unit_t_remote_SOURCES = tests/unit/t_remote.c
+tests_unit_t_remote_CPPFLAGS = $(UNIT_CPPFLAGS) $(CURL_CFLAGS)
+tests_unit_t_remote_LDADD = $(CLI_LIBS) $(CMOCKA_LIBS)
+EXTRA_DIST += tests/web/t-remote tests/web/standin.py
+
 UNIT_TESTS += tests/unit/t_group
 tests_unit_t_group_SOURCES = tests/unit/t_group.c
 tests_unit_t_group_CPPFLAGS = $(UNIT_CPPFLAGS)

@@ -96,7 +96,7 @@ do_cluster_receive(struct cli *c)
 static bool
 take_key(const char *module, const char *file, bool check)
 {
-	char to[PATH_MAX], *text;
+	char to[PATH_MAX], hex[KEY_TEXT_MAX], *text;
 	uint8_t raw[32];
 	ssize_t n = path_read(file, &text, KEY_TEXT_MAX);
 	bool ok = false, none;
@@ -114,10 +114,11 @@ take_key(const char *module, const char *file, bool check)
 	else if (none)
 		ok = unlink(to) == 0 || errno == ENOENT;
 	else
-		ok = path_write_atomic(to, text, (size_t)n, 0600) == 0;
+		ok = path_format(hex, sizeof(hex), "%s\n", text) && path_write_atomic(to, hex, strlen(hex), 0600) == 0;
 	if (!ok && !check)
 		warn_errno("%s", to);
 	explicit_bzero(raw, sizeof(raw));
+	explicit_bzero(hex, sizeof(hex));
 	explicit_bzero(text, (size_t)n);
 	free(text);
 	return ok;

@@ -166,7 +166,9 @@ take_url(struct parser *p, const char *word)
 	bool https, six;
 	size_t n;
 
-	if (!take_protocol(p, word, &https, &at) || strncmp(at, "://", 3) != 0)
+	if (!take_protocol(p, word, &https, &at))
+		return false;
+	if (strncmp(at, "://", 3) != 0)
 		return fail(p, "\"%.80s\": expected a url as http://10.0.0.1:9010", word);
 	at += 3;
 	port = default_port(p, https);
