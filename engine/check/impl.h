@@ -60,6 +60,7 @@ struct row {
 	enum row_value	 value;
 	uint32_t	 why;		/* hash of the reason that was told */
 	bool		 said;		/* MSG_CHECK_ERROR */
+	bool		 as_configured;	/* what interval_max of its kind is for does not hold for it */
 	enum row_phase { PHASE_IDLE, PHASE_NAMES, PHASE_PROBE } phase;
 	bool		 last_look;	/* time is over; one more round of the loop */
 	int64_t		 base_ms;	/* when it went on */
@@ -103,7 +104,15 @@ struct ping_shared;
 struct rt;
 struct customs;
 struct peek;
-struct shared { struct tcp_shared *tcp; struct ping_shared *ping; struct rt *rt; struct customs *customs; struct peek *peek; };
+struct far;
+struct shared {
+	struct tcp_shared *tcp;
+	struct ping_shared *ping;
+	struct rt *rt;
+	struct customs *customs;
+	struct peek *peek;
+	struct far *far;
+};
 struct shared *table_shared(struct table *t);
 void tcp_shared_free(struct tcp_shared *s);
 void ping_shared_free(struct ping_shared *s);
@@ -119,5 +128,6 @@ void customs_kill(struct customs *s);
 void customs_free(struct customs *s);
 void table_quiet(struct table *t);
 void peek_free(struct peek *p);
+void far_free(struct far *f);	/* far.c; all looks have ended; memory goes when its timer has closed */
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * module.c: the module checker (user's guide 13.16): asks safeadmin of this server for the state of another module, over libsafekit without
- * waiting; other.c judges.  A module on another server needs the web service there, which this version does not have: its
- * resource is unknown.
+ * waiting, the web service of another server for one there (far.c); other.c judges.
  */
 #include "config.h"
+#include "check/far.h"
 #include "check/impl.h"
 #include "check/other.h"
 #include "ctl/safekit.h"
@@ -29,6 +29,7 @@ struct other {
 	struct other	*next;
 	json_int_t	 id;		/* of the question that waits, 0 none */
 	struct other_sight before;
+	struct far_look	*look;		/* NULL: it has always been on this server */
 };
 
 static void on_poll(uv_poll_t *poll, int status, int events);
@@ -79,17 +80,29 @@ arm(struct peek *p)
 	uv_poll_start(p->poll, UV_READABLE | (sk_wants_write(p->conn) ? UV_WRITABLE : 0), on_poll);
 }
 
+/* What is to be thought of it */
+static void
+judge(struct other *x, const struct other_sight *now)
+{
+	const struct check_hooks *h = table_hooks(x->row->t);
+	const char *why;
+	bool stopstart;
+	enum other_verdict v = other_judge(&x->before, now, &stopstart, &why);
+
+	if (stopstart)
+		h->action(h->ctx, "stopstart", x->row->by, x->row->by);
+	row_verdict(x->row, v == OTHER_UP ? ROW_UP : v == OTHER_DOWN ? ROW_DOWN : ROW_UNKNOWN, "%s%s%s", v == OTHER_UP ? "" : x->row->conf.module,
+	    v == OTHER_UP ? "" : ": ", why);
+}
+
 static void
 answered(struct other *x, const json_t *reply)
 {
 	const json_t *row = json_array_get(json_object_get(reply, "rows"), 0);
-	const char *code = json_string_value(json_object_get(reply, "code")), *why;
-	const struct check_hooks *h = table_hooks(x->row->t);
+	const char *code = json_string_value(json_object_get(reply, "code"));
 	struct other_sight now = { .exists = row != NULL };
 	struct rpt_module m;
 	char err[SK_TEXT_MAX] = "an answer without a module";
-	enum other_verdict v;
-	bool stopstart;
 
 	x->id = 0;
 	memset(&m, 0, sizeof(m));
@@ -101,11 +114,27 @@ answered(struct other *x, const json_t *reply)
 	now.status = m.status;
 	now.since_ms = m.since_ms;
 	now.counters_ms = m.counters_ms;
-	v = other_judge(&x->before, &now, &stopstart, &why);
-	if (stopstart)
-		h->action(h->ctx, "stopstart", x->row->by, x->row->by);
-	row_verdict(x->row, v == OTHER_UP ? ROW_UP : v == OTHER_DOWN ? ROW_DOWN : ROW_UNKNOWN, "%s%s%s", v == OTHER_UP ? "" : x->row->conf.module,
-	    v == OTHER_UP ? "" : ": ", why);
+	judge(x, &now);
+}
+
+/* The web service of another server has answered, or has not */
+static void
+seen_there(struct row *r, const struct far_seen *s)
+{
+	const struct check_hooks *h = table_hooks(r->t);
+	struct other *x = r->priv;
+
+	if (s->by_state) {
+		judge(x, &s->sight);
+		return;
+	}
+	memset(&x->before, 0, sizeof(x->before));
+	if (s->restarted)
+		h->action(h->ctx, "stopstart", r->by, r->by);
+	if (s->value == ROW_UP)
+		row_verdict(r, ROW_UP, "%s", "");
+	else
+		row_verdict(r, s->value, "%.40s on %.60s: %s", r->conf.module, r->conf.addr, s->why);
 }
 
 static void
@@ -186,8 +215,10 @@ module_probe(struct row *r)
 	struct other *x = r->priv;
 	char err[SK_TEXT_MAX] = "no memory";
 
-	if (!is_local(r)) {
-		row_verdict(r, ROW_UNKNOWN, "%.60s is another server: needs the web service, not in this version", r->conf.addr);
+	r->as_configured = !is_local(r);
+	if (r->as_configured) {
+		if (!far_begin(r, &x->look, seen_there, err, sizeof(err)))
+			row_verdict(r, ROW_UNKNOWN, "%.40s on %.60s: %.60s", r->conf.module, r->conf.addr, err);
 		return;
 	}
 	if (!connect_it(p, err, sizeof(err))) {
@@ -205,7 +236,10 @@ module_probe(struct row *r)
 static void
 module_expire(struct row *r)
 {
-	row_verdict(r, ROW_UNKNOWN, "safeadmin does not answer within %lld ms", (long long)row_timeout(r));
+	if (r->as_configured)
+		row_verdict(r, ROW_DOWN, "%.40s on %.60s: no answer within %lld ms", r->conf.module, r->conf.addr, (long long)row_timeout(r));
+	else
+		row_verdict(r, ROW_UNKNOWN, "safeadmin does not answer within %lld ms", (long long)row_timeout(r));
 }
 
 static void
@@ -213,8 +247,10 @@ module_stop(struct row *r)
 {
 	struct other *x = r->priv;
 
-	if (x != NULL)
-		x->id = 0;
+	if (x == NULL)
+		return;
+	x->id = 0;
+	far_stop(x->look);
 }
 
 static bool
@@ -246,6 +282,7 @@ module_end(struct row *r)
 		return;
 	for (at = &p->first; *at != r->priv; at = &(*at)->next)
 		;
+	far_end((*at)->look);
 	*at = (*at)->next;
 	free(r->priv);
 	r->priv = NULL;

@@ -24,8 +24,8 @@ other_judge(struct other_sight *before, const struct other_sight *now, bool *sto
 	}
 	if (!has_role(now)) {
 		*stopstart = served;
-		*why = !now->exists ? "it is not configured here" : now->state == RS_STOP ? "it is stopped" :
-		    now->state == RS_WAIT ? "it waits, starts or stops" : "it is secondary here";
+		*why = !now->exists ? "it is not configured on that server" : now->state == RS_STOP ? "it is stopped" :
+		    now->state == RS_WAIT ? "it waits, starts or stops" : "it is secondary on that server";
 		*before = none;
 		return OTHER_DOWN;
 	}

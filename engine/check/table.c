@@ -62,7 +62,7 @@ interval_of(const struct row *r)
 {
 	int64_t ms = r->conf.kind == CHECK_SPLITBRAIN && r->t->witness_ms > 0 ? r->t->witness_ms : r->conf.interval_ms;
 
-	if (r->kind->interval_max > 0 && ms > r->kind->interval_max)
+	if (r->kind->interval_max > 0 && !r->as_configured && ms > r->kind->interval_max)
 		ms = r->kind->interval_max;
 	return ms > 0 ? ms : 1;
 }
@@ -422,6 +422,7 @@ table_free(struct table *t)
 	ping_shared_free(t->shared.ping);
 	rt_free(t->shared.rt);
 	peek_free(t->shared.peek);
+	far_free(t->shared.far);
 	names_free(t->names);
 	free(t);
 }

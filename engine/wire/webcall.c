@@ -140,7 +140,7 @@ need_keys(struct webcall *c)
 {
 	struct webcalls *w = c->of;
 
-	if (!w->have_keys)
+	if (!w->have_keys || w->keys.n == 0)
 		webauth_keys(&w->keys, true, w->keys_error, sizeof(w->keys_error));
 	w->have_keys = true;
 	if (w->keys.n > 0)
@@ -236,6 +236,9 @@ start(struct webcall *c, const char *path, bool is_post, int64_t timeout_ms, con
 	c->answer_len = 0;
 	c->tag[0] = c->error[0] = '\0';
 	c->too_long = false;
+	f->slist_free_all(c->resolved);
+	c->resolved = c->resolve != NULL ? f->slist_append(NULL, c->resolve) : NULL;
+	f->easy_setopt(c->easy, CURLOPT_RESOLVE, c->resolved);
 	f->easy_setopt(c->easy, CURLOPT_URL, url);
 	f->easy_setopt(c->easy, CURLOPT_HTTPHEADER, c->headers);
 	f->easy_setopt(c->easy, CURLOPT_TIMEOUT_MS, (long)(timeout_ms + WEBCALL_CONNECT_MS));
@@ -281,6 +284,7 @@ webcall_begin(struct webcalls *w, struct webcall *c)
 	c->attempt = 0;
 	c->answer_len = 0;
 	c->why[0] = '\0';
+	c->tls_refused = c->no_challenge = false;
 	if (c->easy == NULL && !easy_make(c)) {
 		str_copy(c->why, sizeof(c->why), "no memory");
 		return false;
@@ -301,6 +305,7 @@ send_request(struct webcall *c)
 	ok = nonce != NULL && webauth_hash(body, c->len, hash) && webauth_sign(key_of(c)->key, c->method, c->path, hash, nonce, line);
 	json_decref(obj);
 	if (!ok) {
+		c->no_challenge = true;
 		str_copy(c->why, sizeof(c->why), "its web service gives no challenge that is understood: expected that of this suite");
 		return false;
 	}
@@ -332,6 +337,8 @@ ended(struct webcall *c, CURLcode rc)
 			snprintf(c->why, sizeof(c->why), "its answer is longer than %u MiB", WEBCALL_ANSWER_MAX >> 20);
 		else
 			str_copy(c->why, sizeof(c->why), c->error[0] != '\0' ? c->error : f->easy_strerror(rc));
+		c->tls_refused = rc == CURLE_PEER_FAILED_VERIFICATION || rc == CURLE_SSL_CONNECT_ERROR || rc == CURLE_SSL_CERTPROBLEM
+		    || rc == CURLE_SSL_CACERT_BADFILE;
 		finish(c, 0);
 		return;
 	}
@@ -368,8 +375,10 @@ webcall_end(struct webcall *c)
 		c->of->curl->easy_cleanup(c->easy);
 	if (c->headers != NULL)
 		c->of->curl->slist_free_all(c->headers);
+	if (c->resolved != NULL)
+		c->of->curl->slist_free_all(c->resolved);
 	free(c->answer);
-	c->easy = c->headers = NULL;
+	c->easy = c->headers = c->resolved = NULL;
 	c->answer = NULL;
 	c->answer_len = c->room = 0;
 }

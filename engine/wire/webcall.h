@@ -32,6 +32,7 @@ struct webcall {
 	const char *type;		/* of the body: "application/json" */
 	int64_t	    timeout_ms;		/* for the answer, connection and challenge aside */
 	bool	    open;		/* no credential: asked as it is */
+	const char *resolve;		/* "name:port:address,address" when the caller has resolved it; NULL: libcurl does */
 	const struct webauth_key *key;	/* NULL: try ours; set to the one that the server took */
 	void	  (*done)(struct webcall *c);	/* may begin another call, also this one */
 	void	   *ctx;
@@ -41,9 +42,11 @@ struct webcall {
 	size_t	    answer_len;
 	char	    tag[80];		/* ETag, else Last-Modified, of the answer; "" none */
 	char	    why[WEBCALL_WHY_MAX];
+	bool	    tls_refused;	/* no answer: one side does not take the certificate of the other */
+	bool	    no_challenge;	/* no answer: it is there, and is no web service of this suite, or not one that runs */
 	/* ours; zeroed before the first begin */
 	struct webcalls *of;
-	void	   *easy, *headers;
+	void	   *easy, *headers, *resolved;
 	size_t	    room;
 	int	    attempt;		/* which of our keys */
 	bool	    asking;		/* the challenge */

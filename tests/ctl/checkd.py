@@ -3,7 +3,7 @@
 #
 # checkd.py: every kind of checker, with real sockets, interfaces, children.  Started by t-checkd in namespaces of its own.
 # v0 (10.9.0.1) is our end of a cable, v1 (10.9.0.2) is the end of another server, a network namespace of its own.
-import json, os, signal, socket, struct, subprocess, sys, threading, time
+import hashlib, hmac, json, os, shutil, signal, socket, struct, subprocess, sys, tempfile, threading, time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from checkd_lib import LONG, Checkd
 
@@ -483,14 +483,11 @@ def row(state, status, since):
 
 def module():
     d = Checkd(build, top)
-    d.setup('<module name="other"/><module name="nothere">%s</module><module ident="far" name="other">%s</module>'
-            % (to("10.9.0.1"), to("10.9.0.2")))
+    d.setup('<module name="other"/><module name="nothere">%s</module>' % to("10.9.0.1"))
     d.classes("pre")
-    here, far = "module__other_127.0.0.1", "module.far"
+    here = "module__other_127.0.0.1"
     name = here.replace("__", ".")
-    ok(d.until(**{here: "unknown", "module__far": "unknown"}) and "not running" in d.value(name)[1], "module: without safeadmin unknown", d.now)
-    ok("web service" in d.value(far)[1] and sum(o.get("log") == 609 and far in o["text"] for o in d.said) == 1,
-       "module on another server: unknown, said once", d.said)
+    ok(d.until(**{here: "unknown"}) and "not running" in d.value(name)[1], "module: without safeadmin unknown", d.now)
     admin = FakeAdmin(d.var)
     ok(d.until(**{here: "down", "module__nothere_10.9.0.1": "down"}), "module that is not configured: down; an address of ours is here", d.now)
     admin.rows["other"] = row("ALONE", "Transient", 1)
@@ -521,6 +518,114 @@ def module():
     ok(d.until(**{here: "up"}, seconds=10), "it comes back: up", d.now)
     admin.end()
     ok(d.end() == (0, ""), "ends with the line")
+
+
+# ---- another module on another server: its web service is far_web.py in the other network ----
+
+KEY, OTHER_KEY = "11" * 32, "22" * 32
+
+
+def web_key(cluster_key):       # HKDF-SHA-256, as wire/packet.h has it
+    prk = hmac.new(b"sk-derive-1", bytes.fromhex(cluster_key), hashlib.sha256).digest()
+    return hmac.new(prk, b"web\x01", hashlib.sha256).hexdigest()
+
+
+class FarWeb:
+    def __init__(self, peer, file, port=9010, tls=(), **now):
+        self.file = file
+        self.set(**now)
+        self.p = subprocess.Popen(["nsenter", "-t", str(peer.pid), "-n", sys.executable, top + "/tests/ctl/far_web.py", "10.9.0.2", str(port),
+                                   file, *tls], stdout=subprocess.PIPE, text=True)
+        self.p.stdout.readline()
+
+    def set(self, **now):
+        write(self.file + ".new", json.dumps(now))
+        os.rename(self.file + ".new", self.file)
+
+    def asked(self, status, path):      # waits for such a request
+        while True:
+            if self.p.stdout.readline() == "%d %s\n" % (status, path):
+                return True
+
+    def end(self):
+        self.p.kill()
+        self.p.wait()
+
+
+def module_far(peer):
+    d = Checkd(build, top)
+    write("/etc/hosts", "10.9.0.2 far.test\nfd09::2 far.test\n")
+    os.makedirs(d.var + "/cluster")
+    write(d.var + "/cluster/cluster.key", KEY + "\n")
+    d.setup('<module ident="far" name="other">%s</module>' % to("far.test", "200ms", "1s"))
+    d.classes("pre")
+    far, file = "module.far", d.dir + "/far.json"
+    path = "/node/api/v1/modules/other"
+    ok(d.until(module__far="down") and "other on far.test: " in d.value(far)[1], "far: nobody listens: down", d.now)
+    web = FarWeb(peer, file, key=web_key(KEY))
+    ok(web.asked(404, path) and d.wait(lambda o: "not configured" in o.get("why", "")), "far: no such module there: down, says why", d.now)
+    web.set(key=web_key(KEY), row=row("PRIM", "Ready", 1))
+    ok(d.until(module__far="up"), "far: it is primary: up", d.now)
+    before = len(d.said)
+    for _ in range(3):
+        web.asked(200, path)
+    ok(d.said[before:] == [], "far: nothing new is no news", d.said[before:])
+    web.set(key=web_key(KEY), row=row("PRIM", "Ready", 7))
+    o = d.wait(lambda o: "action" in o)
+    ok(o == {"action": "stopstart", "by": "modulecheck", "identity": "modulecheck"} and d.value(far)[0] == "up",
+       "far: restarted between two looks: stopstart, and up", o)
+    web.set(key=web_key(KEY), row=row("WAIT", "NotReady", 9))
+    ok(d.until(module__far="down") and sum("action" in o for o in d.said) == 2, "far: it stops: stopstart, then down", d.said[before:])
+
+    # another key there: what can be seen without
+    before = len(d.said)
+    web.set(key=web_key(OTHER_KEY), row=row("PRIM", "Ready", 10))
+    ok(web.asked(404, "/var/modules/other/ready.txt") and d.wait(lambda o: "not ready" in o.get("why", "")), "far: another key, no ready.txt: down",
+       d.now)
+    web.set(key=web_key(OTHER_KEY), ready='"a"')
+    ok(d.until(module__far="up"), "far: ready.txt: up")
+    web.set(ready='"a"')
+    web.asked(200, "/var/modules/other/ready.txt")
+    web.asked(200, "/var/modules/other/ready.txt")
+    ok(not any("action" in o for o in d.said[before:]) and d.value(far)[0] == "up", "far: a web server without our interface: the same", d.said[before:])
+    web.set(ready='"b"')
+    ok(d.wait(lambda o: "action" in o)["action"] == "stopstart" and d.value(far)[0] == "up", "far: another ready.txt: restarted", d.said[before:])
+    web.set(ready=None)
+    ok(d.until(module__far="down"), "far: it goes: down")
+    web.set(key=web_key(OTHER_KEY), row=row("PRIM", "Ready", 10))
+    write(d.var + "/cluster/cluster.key", OTHER_KEY)
+    ok(d.until(module__far="up"), "far: we get its key while we run: up", d.now)
+    web.set(silent=True)
+    ok(d.until(module__far="down") and "no answer within 1000 ms" in d.value(far)[1], "far: no answer: down when the timeout is over", d.now)
+    web.end()
+    ok(d.end() == (0, ""), "far: ends with the line")
+
+    def openssl(*args):
+        subprocess.run(["openssl", *args], check=True, stderr=subprocess.DEVNULL, cwd=os.path.dirname(file))
+
+    d = Checkd(build, top)
+    tls = tempfile.mkdtemp(prefix="t-checkd.")
+    file = tls + "/far.json"
+    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1", "-subj", "/CN=far",
+            "-addext", "subjectAltName=IP:10.9.0.2", "-keyout", "k.pem", "-out", "c.pem")
+    web = FarWeb(peer, file, 9453, (tls + "/c.pem", tls + "/k.pem"), ready='"a"')
+    checks = "".join('<module ident="%s" name="other">%s</module>' % (i, to(a, "200ms", "1s", port=9453, secure="on"))
+                     for i, a in (("tls", "10.9.0.2"), ("wrong", "far.test")))
+    d.setup(checks)
+    d.classes("pre")
+    ok(d.until(module__tls="unknown") and "certificate" in d.value("module.tls")[1], "far: a certificate of nobody known: unknown, says why", d.now)
+    with open(tls + "/c.pem") as f:
+        cert = f.read()
+    ok(d.end() == (0, ""), "far: ends")
+    d = Checkd(build, top)
+    os.makedirs(d.dir + "/safe/web/conf")
+    write(d.dir + "/safe/web/conf/cacert.crt", cert)
+    d.setup(checks)
+    d.classes("pre")
+    ok(d.until(module__tls="up", module__wrong="unknown"), "far: with cacert.crt: up without any key of ours; another name than its: unknown", d.now)
+    web.end()
+    shutil.rmtree(tls)
+    ok(d.end() == (0, ""), "far: ends")
 
 
 # ---- the line itself ----
@@ -579,6 +684,7 @@ try:
     custom()
     custom_wrong()
     module()
+    module_far(peer)
     line()
 finally:
     peer.stdin.close()
