@@ -3,6 +3,7 @@
 safesystemddir = $(safedir)/contrib/systemd
 SYSTEMD_MADE = \
 	contrib/systemd/safeadmin.service contrib/systemd/safemodules.service contrib/systemd/safeagent.service contrib/systemd/safemail.service \
+	contrib/systemd/safewebserver.service \
 	contrib/systemd/safekit.tmpfiles
 nodist_safesystemd_DATA = $(SYSTEMD_MADE)
 dist_safesystemd_DATA = contrib/systemd/safekit.sysusers

@@ -150,19 +150,31 @@ first_of_this_boot(void)
 	return !same;
 }
 
-/* "safekit boot snmpon" on a server without systemd */
+/* "safekit boot snmpon", "boot weboff" on a server without systemd (which starts them itself): what cli/cli_service.c wrote */
 static void
-start_agent_at_boot(void)
+start_services_at_boot(void)
 {
-	static uv_process_t p;
-	char marker[512], file[512];
-	char *args[] = { file, (char[]){ "safeagent" }, (char[]){ "start" }, NULL };
-	uv_process_options_t o = { .file = file, .args = args, .flags = UV_PROCESS_DETACHED };
+	static struct { uv_process_t p; char verb[16], name[16]; bool at_boot; } services[] = {
+		{ .verb = "safeagent", .name = "safeagent", .at_boot = false }, { .verb = "webserver", .name = "safewebserver", .at_boot = true },
+	};
+	char marker[512], file[512], program[512], *text;
+	size_t i;
 
-	path_format(marker, sizeof(marker), "%s/boot/safeagent", path_safevar());
 	path_format(file, sizeof(file), "%s/safekit", path_safe());
-	if (A.boot && access(marker, F_OK) == 0 && uv_spawn(A.loop, &p, &o) != 0)
-		warn_text("%s safeagent start: cannot be run", file);
+	for (i = 0; i < ARRAY_LEN(services) && A.boot && access("/run/systemd/system", F_OK) != 0; i++) {
+		char *args[] = { file, services[i].verb, (char[]){ "start" }, NULL };
+		uv_process_options_t o = { .file = file, .args = args, .flags = UV_PROCESS_DETACHED };
+		bool start = services[i].at_boot;
+
+		path_format(marker, sizeof(marker), "%s/boot/%s", path_safevar(), services[i].name);
+		path_format(program, sizeof(program), "%s/private/bin/%s", path_safe(), services[i].name);
+		if (path_read(marker, &text, 64) >= 0) {
+			start = strcmp(text, "on\n") == 0;
+			free(text);
+		}
+		if (start && (!services[i].at_boot || access(program, X_OK) == 0) && uv_spawn(A.loop, &services[i].p, &o) != 0)
+			warn_text("%s %s start: cannot be run", file, services[i].verb);
+	}
 }
 
 /* 1024 connections, and the files, sockets and children besides; a soft limit of 1024 is what most systems give */
@@ -228,7 +240,7 @@ main(int argc, char **argv)
 	uv_signal_init(A.loop, &sig_int);
 	uv_signal_start(&sig_term, on_signal, SIGTERM);
 	uv_signal_start(&sig_int, on_signal, SIGINT);
-	start_agent_at_boot();
+	start_services_at_boot();
 	member_reload(&A);	/* when the cluster is known, the modules start */
 	uv_run(A.loop, UV_RUN_DEFAULT);
 

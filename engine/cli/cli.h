@@ -269,7 +269,9 @@ int do_deploy(struct cli *c);		/* cli_deploy.c: -E, -G */
 int do_cluster_receive(struct cli *c);	/* cli_receive.c */
 int do_module_receive(struct cli *c);
 int do_boot(struct cli *c);		/* cli_misc.c */
-int do_safeagent(struct cli *c);
+int do_service(struct cli *c);		/* cli_service.c: webserver, safeagent */
+int boot_service(struct cli *c, const char *word);	/* webon ... snmpstatus */
+int show_boot(struct cli *c, const char *name, const char *value);
 int do_paths(struct cli *c);
 int do_kill(struct cli *c);		/* cli_proc.c */
 int do_run(struct cli *c);

@@ -11,7 +11,7 @@ libcli_a_SOURCES = \
 	engine/cli/cli.h engine/cli/cli.c engine/cli/parse.c engine/cli/verbs.c engine/cli/help.c engine/cli/show.c \
 	engine/cli/cmdlog.c engine/cli/tree.c engine/cli/zip.c engine/cli/script.c engine/cli/modules.c \
 	engine/cli/cli_control.c engine/cli/cli_state.c engine/cli/cli_log.c engine/cli/cli_module.c \
-	engine/cli/cli_config.c engine/cli/cli_cluster.c engine/cli/cli_misc.c engine/cli/cli_explain.c \
+	engine/cli/cli_config.c engine/cli/cli_cluster.c engine/cli/cli_misc.c engine/cli/cli_service.c engine/cli/cli_explain.c \
 	engine/cli/cli_keep.c engine/cli/cli_files.c engine/cli/cli_key.c engine/cli/wrapper.c engine/cli/rules_check.c engine/cli/exec_check.c \
 	engine/cli/networks.c engine/cli/replicated.c engine/cli/cli_rfs.c \
 	engine/cli/redact.h engine/cli/redact.c engine/cli/dump.h engine/cli/cli_dump.c engine/cli/dump_commands.c \

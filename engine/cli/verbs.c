@@ -147,10 +147,10 @@ const struct verb verbs[] = {
 	    "Removes one of them", "" },
 	{ "module getports", "-m AM | -i id", "m:i:J", 0, 0, "", V_MONITOR, do_module_getports, "Lists the ports servers use for a module",
 	    "-i: those a module with this id could use, installed or not." },
-	{ "boot", "[-m AM on|off|status] | status | snmpon|snmpoff|snmpstatus", "m:J", 0, 1,
+	{ "boot", "[-m AM on|off|status] | status | webon|weboff|webstatus | snmpon|snmpoff|snmpstatus", "m:J", 0, 1,
 	    "on off status snmpon snmpoff snmpstatus webon weboff webstatus", V_TRIES | V_ADMINISTER | V_LOOKS, do_boot, "Controls what starts at boot",
-	    "Without -m: shows all modules. A boot attribute in userconfig.xml other than ignore wins. snmp...: the SNMP subagent "
-	    "safeagent." },
+	    "Without -m: shows all modules. A boot attribute in userconfig.xml other than ignore wins. web...: the web service, "
+	    "on by default. snmp...: the SNMP subagent safeagent." },
 
 	/* cluster */
 	{ "cluster config", "[FILE.xml|FILE.zip] [lock|unlock]", "J", 0, 2, "/ lock unlock", V_ROOT | V_LOGGED | V_TRIES | V_ADMINISTER, do_cluster_config,
@@ -191,7 +191,10 @@ const struct verb verbs[] = {
 	    do_module_receive, "Installs what -E of another server has sent", "" },
 
 	/* the rest */
-	{ "safeagent", "start|stop|restart|check", "J", 1, 1, "start stop restart check", V_TRIES | V_ADMINISTER | V_LOOKS, do_safeagent, "Controls the SNMP subagent",
+	{ "webserver", "start|stop|restart|check", "J", 1, 1, "start stop restart check", V_TRIES, do_service, "Controls the web service",
+	    "It serves the console, the distributed commands and the health checks (ready.txt); its configuration is SAFE/web/conf/httpd.conf. start "
+	    "and restart return when it answers; they refuse a wrong configuration. check: exit status 0 when it runs, else 1." },
+	{ "safeagent", "start|stop|restart|check", "J", 1, 1, "start stop restart check", V_TRIES | V_ADMINISTER | V_LOOKS, do_service, "Controls the SNMP subagent",
 	    "Managers are answered by snmpd of the operating system (AgentX). check: exit status 0 when it runs, else 1." },
 	{ "dump", "-m AM", "m:", 0, 0, "", V_ROOT | V_LOGGED | V_MODULE | V_TRIES | V_CONTROL, do_dump,
 	    "Gathers what is needed to understand a problem of a module",
@@ -214,6 +217,5 @@ const struct verb verbs[] = {
 	{ "--completion", "", "", 0, 0, "", V_HIDDEN, do_completion, "Writes the completion for bash", "" },
 	{ "--pack", "DIRECTORY FILE.safe", "", 2, 2, "/", V_HIDDEN, do_module_package, "Packages a folder (for the build)", "" },
 
-	LATER("webserver"),
 };
 const size_t verbs_count = ARRAY_LEN(verbs);
