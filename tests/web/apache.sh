@@ -77,12 +77,80 @@ web_up() {	# the web service with what is configured now, whether it runs or not
 
 URL=http://127.0.0.1:9010
 status() { curl -sS -o "$D/body" -D "$D/head" -w '%{http_code}' "$@" 2>"$D/curl.err" || cat "$D/curl.err"; }	# status ARGS... URL -> status; body in $D/body
-said() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["headers"].get(sys.argv[2].lower(), "-"))' "$D/body" "$1" 2>&1; }	# a header that the gateway got, "-" none
+said() {	# said HEADER...: what the gateway got, "-" none
+	python3 -IS -c 'import json, sys; h = json.load(open(sys.argv[1]))["headers"]; print(*[h.get(n.lower(), "-") for n in sys.argv[2:]])' "$D/body" "$@" 2>&1
+}
 who() {	# who ARGS...: "STATUS user role method" that the gateway saw; "STATUS" when the request did not reach it
 	local code
 	code=$(status "$@")
-	if grep -q '"echo"' "$D/body" 2>/dev/null; then echo "$code $(said X-Safekit-User) $(said X-Safekit-Role) $(said X-Safekit-Method)"; else echo "$code"; fi
+	if [[ $(head -c 10 "$D/body" 2>/dev/null | tr -d '\0') != '{"echo": 1' ]]; then echo "$code"; return; fi
+	echo "$code $(said X-Safekit-User X-Safekit-Role X-Safekit-Method)"
 }
 header() { sed -n "s/^$1: \(.*\)\r\$/\1/Ip" "$D/head" | tail -n 1; }
 
 ready() { mkdir -p "$SAFEVAR/modules/$1" && echo OK >"$SAFEVAR/modules/$1/ready.txt"; }	# as heart does
+
+not() { ! "$@"; }
+
+# ---- the access matrix: each kind of route, as one who has a role ROLE (Admin, Control, Monitor; "no": known, without a role; "-": nobody) ----
+reaches() {	# reaches METHOD ROUTE CURLARGS...: what comes of it: the status, and what the gateway was told of the user where it was asked
+	local method=$1 route=$2 out=()
+	shift 2
+	[ "$method" = GET ] || out=(-X "$method" -H 'Content-Type: application/json' --data '{}')
+	if [ "$method" = HEAD ]; then out=(-I); fi
+	who "${out[@]}" "$@" "$URL$route" | sed 's/ $//'
+}
+matrix() {	# matrix LABEL ROLE USER LOGIN CURLARGS...: LOGIN as in X-Safekit-Method
+	local label=$1 role=$2 user=$3 login=$4 page method route api
+	shift 4
+	case $role in
+	-) page=401 api=401 ;;
+	no) page=403 api=403 ;;
+	*) page=200 api="200 $user $role $login" ;;
+	esac
+	[ "$login" != certificate ] || [ "$page" != 401 ] || { page=403 api=403; }	# a certificate cannot be asked for any more
+	for method in GET POST PUT DELETE PATCH; do
+		check_is "$(reaches $method /api/v1/modules "$@")" "$api" "$label: $method /api/v1/modules"
+		check_is "$(reaches $method /node/api/v1/state "$@")" "200 - - node" "$label: $method /node/api/v1/state"
+	done
+	check_is "$(reaches GET / "$@")" $page "$label: GET /"
+	check_is "$(reaches GET /index.html "$@")" $page "$label: GET /index.html"
+	check_is "$(reaches GET /nothing "$@")" ${page/200/404} "$label: GET /nothing"
+	for route in /api /api/ /api/v2/x /node/x /nodes /server-status /conf/user.conf /web/conf/user.conf /var /var/modules/m /var/modules/m/other.txt \
+		/var/modules/m/ready.txt/x /var/modules/ready.txt /var/modules/m%2fready.txt /var/modules/.hidden/ready.txt; do
+		case $route in
+		/node/x) check_is "$(reaches GET $route "$@")" 404 "$label: GET $route" ;;
+		*%2f*) check_is "$(reaches GET $route "$@")" 404 "$label: GET $route" ;;
+		*) check "$label: GET $route" not_served "$page" "$(reaches GET "$route" "$@")" ;;
+		esac
+	done
+	for route in /.role/Admin /.role/Control /.role/Monitor /.role/x /errors/401.json /errors/login.html; do
+		check "$label: GET $route" not_served 403 "$(reaches GET "$route" "$@")"
+	done
+	for route in '/var/modules/m/ready.txt/../../../../safe/web/conf/user.conf' '/errors/../user.conf' '/errors/..%2fuser.conf' '/node/../api/v1/modules' \
+		'/node/%2e%2e/api/v1/modules' '/var/modules/m/ready.txt/%2e%2e/%2e%2e/%2e%2e/%2e%2e/api/v1/modules' '//api/v1/modules' '/node/api/v1/%2e%2e/%2e%2e/%2e%2e/api/v1/modules'; do
+		check "$label: GET $route" not_more "$api" "$(reaches GET "$route" --path-as-is "$@")"
+	done
+	check_is "$(reaches GET /var/modules/m/ready.txt "$@") $(cat "$D/body")" "200 OK" "$label: GET ready.txt of a module that is ready"
+	check_is "$(reaches HEAD /var/modules/m/ready.txt "$@")" 200 "$label: HEAD of it"
+	check_is "$(reaches GET /var/modules/idle/ready.txt "$@")" 404 "$label: GET ready.txt of one that is not"
+	for method in POST PUT DELETE OPTIONS TRACE; do
+		check_is "$(reaches $method /var/modules/m/ready.txt "$@")" 405 "$label: $method ready.txt"
+	done
+}
+not_served() {	# not_served STATUS GOT: refused as STATUS says, or not found; what is found wants a role and gives nothing
+	case $2 in
+	"$1" | 404 | 403 | 401) [ "$1" != 401 ] || [ "$2" != 404 ] ;;
+	*) false ;;
+	esac || { echo "got $2"; return 1; }
+}
+not_more() {	# not_more API GOT: a path with detours reaches no more than the straight one, and no file of the configuration
+	case $2 in
+	"$1" | 4??) ! grep -q '\$2y\$' "$D/body" ;;
+	*) false ;;
+	esac || { echo "got $2"; return 1; }
+}
+forged() {	# forged CURLARGS...: a client says himself who he is and what he may
+	reaches GET /api/v1/modules -H 'X-Safekit-User: mallory' -H 'X-Safekit-Role: Admin' -H 'x-safekit-role: Admin' -H 'X-Safekit-Method: none' \
+		-H 'X-Safekit-Addr: 10.9.9.9' -H 'X-Safekit-Tls: maybe' -H 'X-Forwarded-For: 10.9.9.9' "$@"
+}
