@@ -76,7 +76,7 @@ web_up() {	# the web service with what is configured now, whether it runs or not
 }
 
 URL=http://127.0.0.1:9010
-status() { curl -sS -o "$D/body" -D "$D/head" -w '%{http_code}' "$@" 2>"$D/curl.err" || cat "$D/curl.err"; }	# status ARGS... URL -> status; body in $D/body
+status() { rm -f "$D/body" "$D/head"; curl -sS -o "$D/body" -D "$D/head" -w '%{http_code}' "$@" 2>"$D/curl.err" || head -n 1 "$D/curl.err"; }	# status ARGS... URL -> status; body in $D/body
 said() {	# said HEADER...: what the gateway got, "-" none
 	python3 -IS -c 'import json, sys; h = json.load(open(sys.argv[1]))["headers"]; print(*[h.get(n.lower(), "-") for n in sys.argv[2:]])' "$D/body" "$@" 2>&1
 }
