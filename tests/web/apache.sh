@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shellcheck shell=bash disable=SC2034,SC2317	# used by who sources it
+# shellcheck shell=bash disable=SC2016,SC2034,SC2317	# used by who sources it
 #
 # apache.sh: the web service (the real httpd and its configuration) with an echo in the gateway's place, in a network namespace of its own.
 #
@@ -94,11 +94,11 @@ not() { ! "$@"; }
 
 # ---- the access matrix: each kind of route, as one who has a role ROLE (Admin, Control, Monitor; "no": known, without a role; "-": nobody) ----
 reaches() {	# reaches METHOD ROUTE CURLARGS...: what comes of it: the status, and what the gateway was told of the user where it was asked
-	local method=$1 route=$2 out=()
+	local method=$1 route=$2 how=()
 	shift 2
-	[ "$method" = GET ] || out=(-X "$method" -H 'Content-Type: application/json' --data '{}')
-	if [ "$method" = HEAD ]; then out=(-I); fi
-	who "${out[@]}" "$@" "$URL$route" | sed 's/ $//'
+	[ "$method" = GET ] || how=(-X "$method" -H 'Content-Type: application/json' --data '{}')
+	if [ "$method" = HEAD ]; then how=(-I); fi
+	who "${how[@]}" "$@" "$URL$route" | sed 's/ $//'
 }
 matrix() {	# matrix LABEL ROLE USER LOGIN CURLARGS...: LOGIN as in X-Safekit-Method
 	local label=$1 role=$2 user=$3 login=$4 page method route api
@@ -108,6 +108,7 @@ matrix() {	# matrix LABEL ROLE USER LOGIN CURLARGS...: LOGIN as in X-Safekit-Met
 	no) page=403 api=403 ;;
 	*) page=200 api="200 $user $role $login" ;;
 	esac
+	[ "$login$page" != openid401 ] || page=302	# to the provider
 	[ "$login" != certificate ] || [ "$page" != 401 ] || { page=403 api=403; }	# a certificate cannot be asked for any more
 	for method in GET POST PUT DELETE PATCH; do
 		check_is "$(reaches $method /api/v1/modules "$@")" "$api" "$label: $method /api/v1/modules"
@@ -125,7 +126,7 @@ matrix() {	# matrix LABEL ROLE USER LOGIN CURLARGS...: LOGIN as in X-Safekit-Met
 		esac
 	done
 	for route in /.role/Admin /.role/Control /.role/Monitor /.role/x /errors/401.json /errors/login.html; do
-		check "$label: GET $route" not_served 403 "$(reaches GET "$route" "$@")"
+		check "$label: GET $route" not_served ${page/[!3]??/403} "$(reaches GET "$route" "$@")"
 	done
 	for route in '/var/modules/m/ready.txt/../../../../safe/web/conf/user.conf' '/errors/../user.conf' '/errors/..%2fuser.conf' '/node/../api/v1/modules' \
 		'/node/%2e%2e/api/v1/modules' '/var/modules/m/ready.txt/%2e%2e/%2e%2e/%2e%2e/%2e%2e/api/v1/modules' '//api/v1/modules' '/node/api/v1/%2e%2e/%2e%2e/%2e%2e/api/v1/modules'; do
@@ -138,15 +139,15 @@ matrix() {	# matrix LABEL ROLE USER LOGIN CURLARGS...: LOGIN as in X-Safekit-Met
 		check_is "$(reaches $method /var/modules/m/ready.txt "$@")" 405 "$label: $method ready.txt"
 	done
 }
-not_served() {	# not_served STATUS GOT: refused as STATUS says, or not found; what is found wants a role and gives nothing
+not_served() {	# not_served STATUS GOT: refused as STATUS says, or not found; not found is told to who may know only
 	case $2 in
-	"$1" | 404 | 403 | 401) [ "$1" != 401 ] || [ "$2" != 404 ] ;;
+	"$1" | 404 | 403 | 401) [[ $1 != 401 && $1 != 302 ]] || [ "$2" != 404 ] ;;
 	*) false ;;
 	esac || { echo "got $2"; return 1; }
 }
 not_more() {	# not_more API GOT: a path with detours reaches no more than the straight one, and no file of the configuration
 	case $2 in
-	"$1" | 4??) ! grep -q '\$2y\$' "$D/body" ;;
+	"$1" | 4?? | 302) ! grep -q '\$2y\$' "$D/body" ;;
 	*) false ;;
 	esac || { echo "got $2"; return 1; }
 }
