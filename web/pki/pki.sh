@@ -20,7 +20,9 @@ PRIVATE=$CA/private
 PROGRAM=${0##*/}
 ROLES='Admin|Control|Monitor'
 NAME='[A-Za-z0-9][A-Za-z0-9._@-]{0,62}'	# of a user or a server: safe as a file name and in a subject
-CA_DAYS=3653 LEAF_DAYS=1826			# 10 and 5 years (UG 11.6)
+# shellcheck disable=SC2034	# initssl uses it
+CA_DAYS=3653
+LEAF_DAYS=1826		# 5 years, the authority 10 (UG 11.6)
 KEY_OPTIONS=(-algorithm EC -pkeyopt ec_paramgen_curve:P-256 -pkeyopt ec_param_enc:named_curve)
 
 die() { printf 'Error: %s: %s\n' "$PROGRAM" "$*" >&2; exit 1; }
@@ -41,9 +43,11 @@ work_folder() {
 	trap 'rm -rf "$WORK"' EXIT
 	trap 'exit 130' INT TERM HUP
 }
+make_conf() { (umask 022; mkdir -p "$CONF") || die "cannot make $CONF"; }
 make_folders() {
 	# the web service gives away what is in certs/: everybody may come there, and to nothing else
-	mkdir -p -m 755 "$CONF" && mkdir -p "$PRIVATE" "$CERTS" && chmod 755 "$CA" "$CERTS" && chmod 700 "$PRIVATE" || die "cannot make $CA"
+	make_conf
+	if ! { mkdir -p "$PRIVATE" "$CERTS" && chmod 755 "$CA" "$CERTS" && chmod 700 "$PRIVATE"; }; then die "cannot make $CA"; fi
 }
 is_name() { [[ $1 =~ ^$NAME$ && $1 != *..* ]]; }
 is_role() { [[ $1 =~ ^($ROLES)$ ]]; }
@@ -57,7 +61,10 @@ local_name() {
 # put FROM TO MODE: the old file or the new one, also after a power failure
 put() {
 	local tmp="$2.new.$$"
-	cp -- "$1" "$tmp" && chmod "$3" "$tmp" && sync -- "$tmp" && mv -f -- "$tmp" "$2" || { rm -f -- "$tmp"; die "cannot write $2"; }
+	if ! { cp -- "$1" "$tmp" && chmod "$3" "$tmp" && sync -- "$tmp" && mv -f -- "$tmp" "$2"; }; then
+		rm -f -- "$tmp"
+		die "cannot write $2"
+	fi
 }
 
 # ---- keys and requests ----
@@ -69,7 +76,7 @@ key_file() {
 		return
 	fi
 	openssl genpkey "${KEY_OPTIONS[@]}" -out "$tmp" 2>"$WORK/err" || { cat "$WORK/err" >&2; rm -f "$tmp"; die "no key could be made"; }
-	chmod 600 "$tmp" && sync "$tmp" && mv -f "$tmp" "$1" || die "cannot write $1"
+	if ! { chmod 600 "$tmp" && sync "$tmp" && mv -f "$tmp" "$1"; }; then die "cannot write $1"; fi
 }
 
 # The strings of a file that is a list in JSON: ["a", "b"].  People edit it, so it is read strictly and told where it is wrong.
@@ -135,12 +142,12 @@ user_request() {	# user_request NAME ROLE [new]
 # ---- the authority ----
 
 is_ca_server() { [ -s "$PRIVATE/cacert.key" ] && [ -s "$CERTS/cacert.crt" ]; }
-# issue server|user BASENAME: PRIVATE/BASENAME.csr -> CERTS/BASENAME.crt.  safecert takes from the request what may be in it, nothing else
+# issue server|user BASENAME [CSR]: PRIVATE/BASENAME.csr -> CERTS/BASENAME.crt.  safecert takes from the request what may be in it, nothing else
 issue() {
 	local role=()
 	if [ "$1" = user ]; then role=(-r "$(cut -d_ -f2 <<<"$2")"); fi
 	"$SAFE/private/bin/safecert" sign -t "$1" "${role[@]}" -c "$CERTS/cacert.crt" -k "$PRIVATE/cacert.key" -d "$LEAF_DAYS" \
-		-o "$CERTS/$2.crt" "$PRIVATE/$2.csr" || die "$2.csr is not signed"
+		-o "$CERTS/$2.crt" "${3:-$PRIVATE/$2.csr}" || die "$2.csr is not signed"
 }
 # pkcs12 BASENAME: the password of the file comes on stdin
 pkcs12() {
@@ -154,7 +161,7 @@ pkcs12() {
 ask_password() {
 	local again
 	if [ -t 0 ]; then
-		IFS= read -rsp "$1: " REPLY && echo >&2 && IFS= read -rsp "Again: " again && echo >&2 || die "no password was given"
+		if ! { IFS= read -rsp "$1: " REPLY && echo >&2 && IFS= read -rsp "Again: " again && echo >&2; }; then die "no password was given"; fi
 		[ "$REPLY" = "$again" ] || die "the two passwords differ"
 	else
 		IFS= read -r REPLY || die "no password was given: expected a line on stdin for: $1"
@@ -175,18 +182,21 @@ same_key() {	# KEY CRT: they belong together
 	a=$(openssl pkey -in "$1" -pubout -passin pass: 2>/dev/null) && b=$(openssl x509 -in "$2" -noout -pubkey 2>/dev/null) &&
 		[ -n "$a" ] && [ "$a" = "$b" ]
 }
-# install_set CACERT SERVER_CRT SERVER_KEY ADMIN_CRT ADMIN_KEY: all is looked at before the first file is put in its place
+# install_set CACERT SERVER_CRT SERVER_KEY ADMIN_CRT ADMIN_KEY [CLCACERT]: all is looked at before the first file is put in its place
 install_set() {
-	same_key "$3" "$2" || die "$3 is not the key of $2"
-	same_key "$5" "$4" || die "$5 is not the key of $4"
-	openssl verify -CAfile "$1" -purpose sslserver "$2" >"$WORK/err" 2>&1 || { cat "$WORK/err" >&2; die "$2 is not of the authority $1"; }
-	openssl verify -CAfile "$1" -purpose sslclient "$4" >"$WORK/err" 2>&1 || { cat "$WORK/err" >&2; die "$4 is not of the authority $1"; }
-	{ cat "$4" && openssl pkey -in "$5" -traditional; } >"$WORK/proxy.crtkey" || die "cannot read $5"
+	local clients=${6:-$1}
+	same_key "$3" "$2" || die "the key of the server is not that of its certificate"
+	same_key "$5" "$4" || die "the key of the administrator is not that of its certificate"
+	openssl verify -CAfile "$1" -untrusted "$2" -purpose sslserver "$2" >"$WORK/err" 2>&1 ||
+		{ grep -m 1 ^error "$WORK/err" >&2; die "the certificate of the server is not good with that of the authority"; }
+	openssl verify -CAfile "$clients" -untrusted "$4" -purpose sslclient "$4" >"$WORK/err" 2>&1 ||
+		{ grep -m 1 ^error "$WORK/err" >&2; die "the certificate of the administrator is not good with that of the authority"; }
+	{ cat "$4" && openssl pkey -in "$5" -traditional; } >"$WORK/proxy.crtkey" || die "cannot read the key of the administrator"
 	put "$3" "$CONF/server.key" 600
 	put "$2" "$CONF/server.crt" 644
 	put "$5" "$CONF/admin.key" 600
 	put "$4" "$CONF/admin.crt" 644
 	put "$WORK/proxy.crtkey" "$CONF/proxy.crtkey" 600
 	put "$1" "$CONF/cacert.crt" 644
-	put "$1" "$CONF/clcacert.crt" 644
+	put "$clients" "$CONF/clcacert.crt" 644
 }
