@@ -169,17 +169,25 @@ write_pid(const char *file)
 		fatal("%s: %s", file, strerror(errno));
 }
 
+/* Before the other process is made: neither keeps a pipe of who started us */
 static void
-tell_ready(int ready)
+leave_terminal(void)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
+	if (null == -1 || dup2(null, 0) == -1 || dup2(null, 1) == -1)
+		fatal("/dev/null: %s", strerror(errno));
+	close(null);
+}
+
+static void
+tell_ready(int ready)
+{
 	if (ready == -1)
 		return;
-	if (null == -1 || dup2(null, 0) == -1 || dup2(null, 1) == -1 || write(ready, "1", 1) != 1)
+	if (write(ready, "1", 1) != 1)
 		fatal("cannot say that it is ready: %s", strerror(errno));
 	close(ready);
-	close(null);
 }
 
 static int
@@ -189,6 +197,7 @@ serve(const struct options *o)
 
 	if (prctl(PR_SET_DUMPABLE, 0) == -1)
 		fatal("prctl: %s", strerror(errno));
+	leave_terminal();
 	listener = listen_for(o->web_user);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1 || (left.child = fork()) == -1)
 		fatal("fork: %s", strerror(errno));
