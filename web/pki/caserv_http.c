@@ -28,7 +28,8 @@ struct form {
 	struct value values[CASERV_FIELDS_MAX + 1];
 	int	n;
 	size_t	bytes;
-	const char *wrong;	/* NULL: good so far */
+	const char *wrong;	/* NULL: good so far; else the body is read to its end (Apache bounds it), so that the answer arrives */
+	unsigned status;	/* of that answer */
 };
 
 static enum MHD_Result
@@ -59,6 +60,7 @@ static enum MHD_Result
 refuse(struct form *f, const char *why)
 {
 	f->wrong = why;
+	f->status = MHD_HTTP_BAD_REQUEST;
 	return MHD_NO;
 }
 
@@ -178,47 +180,72 @@ work(struct MHD_Connection *c, struct form *f)
 	return rc;
 }
 
-static enum MHD_Result
-begin(struct MHD_Connection *c, const char *url, const char *method, void **ctx)
+/* What can be said before the body is there; NULL: nothing is wrong */
+static const char *
+judge(struct MHD_Connection *c, const char *url, const char *method, unsigned *status)
 {
 	const char *length = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Content-Length");
 	uint64_t n = 0;
-	struct form *f;
 
+	*status = MHD_HTTP_NOT_FOUND;
 	if (strcmp(url, "/caserv") != 0)
-		return answer_text(c, MHD_HTTP_NOT_FOUND, "Error: expected /caserv");
+		return "expected /caserv";
+	*status = MHD_HTTP_METHOD_NOT_ALLOWED;
 	if (strcmp(method, "POST") != 0)
-		return answer_text(c, MHD_HTTP_METHOD_NOT_ALLOWED, "Error: expected POST");
+		return "expected POST";
+	*status = MHD_HTTP_FORBIDDEN;
 	if (!caserv_same_site(MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Host"), MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Origin"),
 	    MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Sec-Fetch-Site")))
-		return answer_text(c, MHD_HTTP_FORBIDDEN, "Error: the request comes from the page of another site");
+		return "the request comes from the page of another site";
+	*status = 413;
 	if (length != NULL && !str_to_u64(length, 0, FORM_BYTES_MAX, &n))
-		return answer_text(c, MHD_HTTP_CONTENT_TOO_LARGE, "Error: the form is too long");
-	f = calloc(1, sizeof(*f));
+		return "the form is too long";
+	return NULL;
+}
+
+static enum MHD_Result
+begin(struct MHD_Connection *c, const char *url, const char *method, void **ctx)
+{
+	struct form *f = calloc(1, sizeof(*f));
+
 	if (f == NULL)
 		return MHD_NO;
+	*ctx = f;
+	f->wrong = judge(c, url, method, &f->status);
+	if (f->wrong != NULL)
+		return MHD_YES;
 	f->pp = MHD_create_post_processor(c, 16 * 1024, on_field, f);
 	if (f->pp == NULL) {
-		free(f);
-		return answer_text(c, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "Error: expected a form (application/x-www-form-urlencoded or multipart/form-data)");
+		f->wrong = "expected a form (application/x-www-form-urlencoded or multipart/form-data)";
+		f->status = MHD_HTTP_UNSUPPORTED_MEDIA_TYPE;
 	}
-	*ctx = f;
 	return MHD_YES;
+}
+
+static void
+take(struct form *f, const char *data, size_t size)
+{
+	if (f->wrong != NULL)
+		return;
+	f->bytes += size;
+	if (f->bytes > FORM_BYTES_MAX) {
+		f->wrong = "the form is too long";
+		f->status = 413;
+	} else if (MHD_post_process(f->pp, data, size) != MHD_YES && f->wrong == NULL) {
+		(void)refuse(f, "the form cannot be read");
+	}
 }
 
 static enum MHD_Result
 on_request(void *cls, struct MHD_Connection *c, const char *url, const char *method, const char *version, const char *data, size_t *size, void **ctx)
 {
 	struct form *f = *ctx;
+	char text[SK_TEXT_MAX];
 
 	if (f == NULL)
 		return begin(c, url, method, ctx);
 	if (*size > 0) {
-		f->bytes += *size;
-		if (f->bytes > FORM_BYTES_MAX)
-			f->wrong = "the form is too long";
-		if (f->wrong == NULL && MHD_post_process(f->pp, data, *size) != MHD_YES && f->wrong == NULL)
-			f->wrong = "the form cannot be read";
+		take(f, data, *size);
 		*size = 0;
 		return MHD_YES;
 	}
@@ -227,15 +254,12 @@ on_request(void *cls, struct MHD_Connection *c, const char *url, const char *met
 
 		f->pp = NULL;
 		if (rc != MHD_YES && f->wrong == NULL)
-			f->wrong = "the form ends too early";
+			(void)refuse(f, "the form ends too early");
 	}
-	if (f->wrong != NULL) {
-		char text[SK_TEXT_MAX];
-
-		(void)snprintf(text, sizeof(text), "Error: %s", f->wrong);
-		return answer_text(c, MHD_HTTP_BAD_REQUEST, text);
-	}
-	return work(c, f);
+	if (f->wrong == NULL)
+		return work(c, f);
+	(void)snprintf(text, sizeof(text), "Error: %s", f->wrong);
+	return answer_text(c, f->status, text);
 }
 
 static void
