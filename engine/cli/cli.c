@@ -249,8 +249,6 @@ cli_main(int argc, char **argv)
 		bool answers = c.verb != NULL && (c.verb->flags & V_ANSWERS)
 		    && (strcmp(c.verb->name, "state") != 0 || c.opt['q'] != NULL);
 
-		if (c.verb != NULL && (c.verb->flags & V_LATER))	/* its syntax is not known here: say the useful thing */
-			return do_later(&c);
 		cli_error("%s", err);
 		return c.denied ? EXIT_DENIED : answers ? EXIT_ANSWER_TYPING : EXIT_TYPING;
 	}

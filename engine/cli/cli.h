@@ -34,7 +34,6 @@ enum verb_flags {
 	V_MODULE  = 16,		/* needs -m AM or SAFEMODULE */
 	V_ANSWERS = 32,		/* the exit status is an answer */
 	V_HIDDEN  = 64,		/* works, not shown */
-	V_LATER	  = 128,	/* known word of the manuals, not in this version */
 	/* who may run it from elsewhere (--role, given by the web service): this role and those above it; without one of them nobody */
 	V_MONITOR = 256, V_CONTROL = 512, V_ADMINISTER = 1024,
 	V_LOOKS	  = 2048,	/* without words, or with check, list or one that ends with status, it only shows: Monitor may */
@@ -209,7 +208,6 @@ json_t *findings_json(const struct conf_errors *errs);
 int do_help(struct cli *c);
 int do_man(struct cli *c);
 int do_completion(struct cli *c);
-int do_later(struct cli *c);
 int do_action(struct cli *c);		/* cli_control.c */
 int do_shutdown(struct cli *c);
 /* Wait until the process of c->module has said its state (it was just started, or safeadmin was); false: not in time, not told */

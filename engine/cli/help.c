@@ -11,13 +11,6 @@
 #define EXITS_TEXT "0 done, 1 failed or refused, 2 typing error. state -lq, incloop and checkloop answer with their exit status; their " \
 	"errors are 64 (typing) and 69 (no answer)."
 
-int
-do_later(struct cli *c)
-{
-	cli_error("safekit %s: not available in this version", c->verb->name);
-	return EXIT_FAILED;
-}
-
 /* text in lines of at most 78 columns, each behind indent blanks */
 static void
 wrap(const char *text, int indent)
@@ -46,10 +39,6 @@ wrap(const char *text, int indent)
 static int
 help_one(const struct verb *v)
 {
-	if (v->flags & V_LATER) {
-		printf("safekit %s: not available in this version\n", v->name);
-		return EXIT_DONE;
-	}
 	printf("safekit %s%s%s%s\n", v->name, v->syntax[0] != '\0' ? " " : "", v->syntax,
 	    strchr(v->options, 'J') != NULL ? " [--json]" : "");
 	wrap(v->brief, 4);
@@ -71,7 +60,7 @@ help_all(void)
 	for (i = 0; i < verbs_count; i++) {
 		const struct verb *v = &verbs[i];
 
-		if (v->flags & (V_HIDDEN | V_LATER))
+		if (v->flags & V_HIDDEN)
 			continue;
 		printf("  %-18s %s\n", v->name, v->brief);
 	}
@@ -99,7 +88,7 @@ do_help(struct cli *c)
 	for (i = 0; i < verbs_count; i++) {	/* help module, help cluster */
 		size_t n = strlen(name);
 
-		if (strncmp(verbs[i].name, name, n) != 0 || verbs[i].name[n] != ' ' || (verbs[i].flags & (V_HIDDEN | V_LATER)))
+		if (strncmp(verbs[i].name, name, n) != 0 || verbs[i].name[n] != ' ' || (verbs[i].flags & V_HIDDEN))
 			continue;
 		printf("  %-18s %s\n", verbs[i].name, verbs[i].brief);
 		some = true;
@@ -174,7 +163,6 @@ do_man(struct cli *c)
 	static const struct report_type *const shown[] = { &rpt_module_type, &rpt_resource_type, &rpt_log_type, &rpt_command_type,
 	    &rpt_remote_type };
 	size_t i;
-	bool first = true;
 
 	puts(".\\\" Made from the table of commands in verbs.c by safekit \\-\\-man");
 	printf(".TH SAFEKIT 8 \"\" \"%s\"\n.SH NAME\nsafekit \\- control and watch high availability modules\n.SH SYNOPSIS\n", PACKAGE_STRING);
@@ -185,7 +173,7 @@ do_man(struct cli *c)
 	puts("When safeadmin does not run, commands wait for it 10 seconds, or SAFE_WAIT_SECONDS.");
 	puts(".SH COMMANDS");
 	for (i = 0; i < verbs_count; i++)
-		if (!(verbs[i].flags & (V_HIDDEN | V_LATER)))
+		if (!(verbs[i].flags & V_HIDDEN))
 			man_verb(&verbs[i]);
 	puts(".SH JSON");
 	puts("What \\-\\-json shows is stable: members may be added, none is renamed or removed.");
@@ -196,15 +184,7 @@ do_man(struct cli *c)
 	puts("Times end in _ms or _us: milliseconds or microseconds since 1970. The others are small and show themselves.");
 	for (i = 0; i < ARRAY_LEN(shown); i++)
 		man_report(shown[i]);
-	puts(".SH NOT AVAILABLE IN THIS VERSION");
-	for (i = 0; i < verbs_count; i++) {
-		if (!(verbs[i].flags & V_LATER))
-			continue;
-		fputs(first ? "" : ", ", stdout);
-		roff(verbs[i].name);
-		first = false;
-	}
-	puts(".\n.SH EXIT STATUS");
+	puts(".SH EXIT STATUS");
 	roff(EXITS_TEXT);
 	puts("\n.SH ENVIRONMENT\nSAFE, SAFEVAR: where the programs and the working files are.\nSAFEMODULE: the module when \\-m is not given.");
 	puts("SAFE_WAIT_SECONDS: how long to wait for safeadmin.");
@@ -235,7 +215,7 @@ do_completion(struct cli *c)
 	for (i = 0; i < verbs_count; i++) {
 		const struct verb *v = &verbs[i];
 
-		if (v->flags & (V_HIDDEN | V_LATER))
+		if (v->flags & V_HIDDEN)
 			continue;
 		printf("\t\"%s\") echo \"%s", v->name, v->words);
 		for (k = 0; v->options[k] != '\0'; k++)
@@ -248,7 +228,7 @@ do_completion(struct cli *c)
 		const char *name = verbs[i].name;
 		size_t n = strcspn(name, " ");
 
-		if (verbs[i].flags & (V_HIDDEN | V_LATER) || (i > 0 && strncmp(verbs[i - 1].name, name, n + 1) == 0 && name[n] == ' '))
+		if (verbs[i].flags & V_HIDDEN || (i > 0 && strncmp(verbs[i - 1].name, name, n + 1) == 0 && name[n] == ' '))
 			continue;
 		printf("%.*s ", (int)n, name);
 	}
@@ -258,7 +238,7 @@ do_completion(struct cli *c)
 
 		printf("\t%.*s) echo \"", (int)strlen(family[k]) - 1, family[k]);
 		for (i = 0; i < verbs_count; i++)
-			if (strncmp(verbs[i].name, family[k], strlen(family[k])) == 0 && !(verbs[i].flags & V_LATER))
+			if (strncmp(verbs[i].name, family[k], strlen(family[k])) == 0)
 				printf("%s ", verbs[i].name + strlen(family[k]));
 		puts("\" ;;");
 	}

@@ -126,7 +126,7 @@ verb_nearest(const char *name)
 	unsigned best_d = n < 4 ? 3 : 5;	/* half letters: one wrong in a short word, two in a longer one */
 
 	for (i = 0; i < verbs_count; i++) {
-		unsigned d = verbs[i].flags & (V_HIDDEN | V_LATER) ? 99 : 2 * distance(name, verbs[i].name);
+		unsigned d = verbs[i].flags & V_HIDDEN ? 99 : 2 * distance(name, verbs[i].name);
 
 		if (strncmp(name, verbs[i].name, n) == 0)
 			d--;		/* of two as near, the one that begins so: "stat" is state, not start */
@@ -158,7 +158,7 @@ family_error(const char *word, char *err, size_t errsize)
 	snprintf(err, errsize, "safekit %s: expected one of", word);
 	for (i = 0; i < verbs_count; i++) {
 		at = strlen(err);
-		if (strncmp(verbs[i].name, word, n) == 0 && verbs[i].name[n] == ' ' && !(verbs[i].flags & (V_HIDDEN | V_LATER)))
+		if (strncmp(verbs[i].name, word, n) == 0 && verbs[i].name[n] == ' ' && !(verbs[i].flags & V_HIDDEN))
 			snprintf(err + at, errsize - at, " %s", verbs[i].name + n + 1);
 	}
 }

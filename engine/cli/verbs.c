@@ -8,8 +8,6 @@
 #define CTL	(V_ADMIN | V_LOGGED | V_MODULE)
 #define ACTION(name, syntax, max, words, brief, text) \
 	{ name, syntax, "m:i:J", 0, max, words, CTL | V_CONTROL, do_action, brief, text }
-#define LATER(name) \
-	{ name, "...", "", 0, WORDS_MAX, "", V_LATER, do_later, "not available in this version", "" }
 
 const struct verb verbs[] = {
 	/* control */
@@ -216,6 +214,5 @@ const struct verb verbs[] = {
 	{ "--man", "", "", 0, 0, "", V_HIDDEN, do_man, "Writes the man page", "" },
 	{ "--completion", "", "", 0, 0, "", V_HIDDEN, do_completion, "Writes the completion for bash", "" },
 	{ "--pack", "DIRECTORY FILE.safe", "", 2, 2, "/", V_HIDDEN, do_module_package, "Packages a folder (for the build)", "" },
-
 };
 const size_t verbs_count = ARRAY_LEN(verbs);

@@ -197,7 +197,7 @@ test_the_table_agrees_with_itself(void **state)
 			if (option && strncmp(p, "-lq", 3) != 0 && strchr(v->options, p[1]) == NULL)
 				fail_msg("%s: -%c of \"%s\" is not taken", v->name, p[1], v->syntax);
 		}
-		if (v->flags & (V_LATER | V_HIDDEN))
+		if (v->flags & V_HIDDEN)
 			continue;
 		assert_true(isupper((unsigned char)v->brief[0]));
 		assert_true(v->brief[strlen(v->brief) - 1] != '.');
@@ -274,10 +274,8 @@ test_roles(void **state)
 	assert_false(parse(&c, "--role Monitor -u a stop -m AM", NULL, err, sizeof(err)));
 	assert_true(c.denied);
 	assert_string_equal(err, "safekit stop: role Monitor may not do that: expected Control or Admin");
-	for (i = 0; i < verbs_count; i++) {	/* what only shows says with which words */
+	for (i = 0; i < verbs_count; i++)	/* what only shows says with which words */
 		assert_true(!(verbs[i].flags & V_LOOKS) || (verbs[i].flags & (V_CONTROL | V_ADMINISTER)));
-		assert_true((verbs[i].flags & V_LATER) == 0 || (verbs[i].flags & (V_MONITOR | V_CONTROL | V_ADMINISTER)) == 0);
-	}
 }
 
 int
