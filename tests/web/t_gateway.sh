@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # safewebgate as Apache sees it: who may what, the picture and entity tags, commands and their roles, files, tricks with headers and words, ends.
-# shellcheck disable=SC1010,SC2015,SC2016,SC2034,SC2086,SC2119,SC2317	# words of ours in conditions and commands
+# shellcheck disable=SC1007,SC1010,SC2012,SC2209,SC2015,SC2016,SC2034,SC2086,SC2119,SC2317	# words of ours in conditions and commands
 # shellcheck source-path=SCRIPTDIR source=gate.sh
 . "$(dirname "$0")/gate.sh"
 
+has "a user that is not there" "$("$B/safewebgate" -w nobody.of.that.name 2>&1)" "there is no user nobody.of.that.name"
 start_gate
 same "without an engine: a session" "$(api /session | field 'd["engine"], d["user"], d["role"]')" "(False, 'u', 'Admin')"
 same "and 503 for what it knows" "$(code /modules) $(code /snapshot) $(code /log)" "503 503 503"
@@ -15,7 +16,6 @@ check "the picture arrives" until_true 5 api_is 3 'len(d)' /modules
 same "the socket is the web server's alone" "$(stat -c '%a %U' "$D/var/run/web/gateway.sock")" "600 $(id -un)"
 same "its folder can be entered" "$(stat -c %a "$D/var/run/web")" 755
 same "a second one does not take its place" "$("$B/safewebgate" -w "$(id -un)" 2>&1 | grep -c 'runs already')" 1
-has "a user that is not there" "$("$B/safewebgate" -w nobody.of.that.name 2>&1)" "runs already"
 child=$(pgrep -P $GATE_PID | head -n 1)
 same "the half that speaks HTTP has no way to new privileges" "$(awk '/NoNewPrivs/ { print $2 }' "/proc/$child/status")" 1
 

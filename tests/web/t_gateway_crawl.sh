@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The API against itself: every operation of its OpenAPI document with right and wrong types, sizes and orders, and whatever HTTP allows: 4xx,
 # never 5xx, never an end.  CRAWL: how many requests; SEED: which (said when it fails).
-# shellcheck disable=SC1010,SC2015,SC2016,SC2034,SC2086,SC2119,SC2317	# words of ours in conditions and commands
+# shellcheck disable=SC1007,SC1010,SC2012,SC2209,SC2015,SC2016,SC2034,SC2086,SC2119,SC2317	# words of ours in conditions and commands
 # shellcheck source-path=SCRIPTDIR source=gate.sh
 . "$(dirname "$0")/gate.sh"
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Servers among themselves: what is signed is let in, once; what is not, or was changed, is not; strangers cost no place.
-# shellcheck disable=SC1010,SC2015,SC2016,SC2034,SC2086,SC2119,SC2317	# words of ours in conditions and commands
+# shellcheck disable=SC1007,SC1010,SC2012,SC2209,SC2015,SC2016,SC2034,SC2086,SC2119,SC2317	# words of ours in conditions and commands
 # shellcheck source-path=SCRIPTDIR source=gate.sh
 . "$(dirname "$0")/gate.sh"
 

@@ -48,10 +48,8 @@ take_lock(void)
 	if (!path_format(file, sizeof(file), "%s/run/web/gateway.lock", path_safevar()))
 		fatal("SAFEVAR is too long");
 	fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd == -1)
-		fatal("%s: %s", file, strerror(errno));
-	if (flock(fd, LOCK_EX | LOCK_NB) == -1)
-		fatal("it runs already (%s)", file);
+	if (fd == -1 || flock(fd, LOCK_EX | LOCK_NB) == -1)
+		fatal("%s: %s", file, errno == EWOULDBLOCK ? "it runs already" : strerror(errno));
 }
 
 /* The socket is the web server's user's from its first moment: nobody else can reach it, not even for an instant */
