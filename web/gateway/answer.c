@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ANSWERS_MAX	(128u << 20)	/* bytes of answers that clients have not got yet (ours) */
+
 const char *
 arg_text(const struct request *r, const char *name)
 {
@@ -47,13 +49,36 @@ response_text(const char *text, size_t len, const char *type)
 	return with_head(MHD_create_response_from_buffer(len, (void *)(uintptr_t)text, MHD_RESPMEM_MUST_COPY), type);
 }
 
+/* A text that is the answer's until the last one who waits for it has it */
+struct held { char *text; size_t len; };
+static size_t on_way;
+
+static void
+given(void *ctx)
+{
+	struct held *h = ctx;
+
+	on_way -= h->len;
+	free(h->text);
+	free(h);
+}
+
 struct MHD_Response *
 response_own(char *text, size_t len, const char *type)
 {
-	struct MHD_Response *m = MHD_create_response_from_buffer(len, text, MHD_RESPMEM_MUST_FREE);
+	struct held *h = on_way > ANSWERS_MAX ? NULL : malloc(sizeof(*h));
+	struct MHD_Response *m = NULL;
 
-	if (m == NULL)
+	if (h != NULL) {
+		*h = (struct held){ text, len };
+		m = MHD_create_response_from_buffer_with_free_callback_cls(len, text, given, h);
+	}
+	if (m == NULL) {
+		free(h);
 		free(text);
+		return NULL;
+	}
+	on_way += len;
 	return with_head(m, type);
 }
 
@@ -82,8 +107,11 @@ answer_json(struct request *r, unsigned status, json_t *value)
 		return;
 	}
 	m = response_own(text, strlen(text), "application/json");
-	if (m != NULL)
-		MHD_add_response_header(m, "Cache-Control", "no-store");
+	if (m == NULL) {
+		problem(r, 503, "too many answers wait for clients that do not read");
+		return;
+	}
+	MHD_add_response_header(m, "Cache-Control", "no-store");
 	answer_response(r, status, m);
 }
 
@@ -106,7 +134,6 @@ title(unsigned status)
 void
 problem(struct request *r, unsigned status, const char *fmt, ...)
 {
-	static const char empty[] = "{}";
 	char detail[2048], *text;
 	struct MHD_Response *m;
 	json_t *obj;
@@ -119,7 +146,8 @@ problem(struct request *r, unsigned status, const char *fmt, ...)
 	obj = json_pack("{s:s,s:s,s:i,s:s}", "type", "about:blank", "title", title(status), "status", (int)status, "detail", detail);
 	text = json_dumps(obj, JSON_COMPACT);
 	json_decref(obj);
-	m = text != NULL ? response_own(text, strlen(text), "application/problem+json") : response_text(empty, 2, "application/problem+json");
+	m = response_text(text != NULL ? text : "{}", text != NULL ? strlen(text) : 2, "application/problem+json");
+	free(text);
 	if (m != NULL) {
 		MHD_add_response_header(m, "Cache-Control", "no-store");
 		if (status == 503)

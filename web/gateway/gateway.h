@@ -70,7 +70,7 @@ const char *arg_text(const struct request *r, const char *name);	/* NULL: absent
 json_int_t arg_int(const struct request *r, const char *name, json_int_t otherwise);
 bool arg_true(const struct request *r, const char *name);
 struct MHD_Response *response_text(const char *text, size_t len, const char *type);	/* a copy */
-struct MHD_Response *response_own(char *text, size_t len, const char *type);		/* text is freed */
+struct MHD_Response *response_own(char *text, size_t len, const char *type);		/* text is freed; NULL: too much is on the way */
 void answer_response(struct request *r, unsigned status, struct MHD_Response *response);	/* keeps it */
 void answer_json(struct request *r, unsigned status, json_t *value);	/* steals value */
 void problem(struct request *r, unsigned status, const char *fmt, ...) PRINTFLIKE(3, 4);

@@ -120,7 +120,7 @@ answer_shared(struct request *r, enum list l)
 		str_copy(made[l].tag, sizeof(made[l].tag), tag);
 	}
 	if (made[l].response == NULL) {
-		problem(r, 503, "no memory");
+		problem(r, 503, "too many answers wait for clients that do not read");
 		return;
 	}
 	r->shared = true;	/* we are called where it is queued: from then on the library counts */
@@ -136,10 +136,12 @@ void do_modules(struct request *r) { answer_shared(r, L_MODULES); }
 static void
 answer_own(struct request *r, char *text, size_t len, const char *tag)
 {
-	if (text == NULL)
-		problem(r, 503, "no memory");
+	struct MHD_Response *m = text == NULL ? NULL : tagged(response_own(text, len, "application/json"), tag);
+
+	if (m == NULL)
+		problem(r, 503, "too many answers wait for clients that do not read");
 	else
-		answer_response(r, 200, tagged(response_own(text, len, "application/json"), tag));
+		answer_response(r, 200, m);
 }
 
 void
