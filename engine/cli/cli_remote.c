@@ -113,12 +113,23 @@ is_word(const char *word, const char *dashed)
 	return strcmp(word, dashed) == 0 || (strncmp(word, "\xe2\x80\x93", 3) == 0 && strcmp(word + 3, dashed + 1) == 0);
 }
 
+/* What makes no sense from elsewhere (UG 9.1) */
+static bool
+is_local_only(const char *word)
+{
+	return strcmp(word, "logview") == 0 || is_word(word, "-p") || is_word(word, "-r") || is_word(word, "-H");
+}
+
 int
 do_remote(struct cli *c)
 {
 	static struct remote r;
 	int status;
 
+	if (is_local_only(c->words[1])) {
+		cli_error("safekit -H: %s works on the server itself only", c->words[1]);
+		return EXIT_TYPING;
+	}
 	if (is_word(c->words[1], "-E") || is_word(c->words[1], "-G")) {
 		bool module = is_word(c->words[1], "-E");
 
