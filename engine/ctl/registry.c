@@ -317,8 +317,10 @@ instance_free(struct instance *m)
 			break;
 		}
 	fail_orders(m);
-	if (m->process != NULL)
+	if (m->process != NULL) {
 		m->process->data = NULL;	/* its exit is nobody's business any more */
+		uv_unref((uv_handle_t *)m->process);	/* and our end does not wait for it */
+	}
 	uv_timer_stop(m->timer);
 	uv_close((uv_handle_t *)m->timer, timer_closed);
 	json_decref(m->conf);
