@@ -51,7 +51,7 @@ safebin_PROGRAMS += safeadmin
 safeadmin_SOURCES = engine/safeadmin.c \
 	engine/pub/picture.h engine/pub/picture.c \
 	engine/cluster/link.h engine/cluster/link.c \
-	engine/ctl/admin.h engine/ctl/server.c engine/ctl/ops.c engine/ctl/registry.h engine/ctl/registry.c engine/ctl/member.c
+	engine/ctl/admin.h engine/ctl/certs.h engine/ctl/certs.c engine/ctl/server.c engine/ctl/ops.c engine/ctl/registry.h engine/ctl/registry.c engine/ctl/member.c
 safeadmin_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS)
 safeadmin_LDADD = libcluster.a libwire.a libpub.a $(SQLITE_LIBS) $(CONF_LIBS) $(UV_LIBS) -lpthread
 

@@ -4,6 +4,7 @@
  */
 #include "config.h"
 #include "ctl/admin.h"
+#include "ctl/certs.h"
 
 #include <sys/file.h>
 #include <sys/resource.h>
@@ -241,6 +242,7 @@ main(int argc, char **argv)
 	uv_signal_start(&sig_term, on_signal, SIGTERM);
 	uv_signal_start(&sig_int, on_signal, SIGINT);
 	start_services_at_boot();
+	certs_start(&A);
 	member_reload(&A);	/* when the cluster is known, the modules start */
 	uv_run(A.loop, UV_RUN_DEFAULT);
 
@@ -254,6 +256,7 @@ main(int argc, char **argv)
 	member_free(A.member);
 	journal_free(A.journal);
 	syslog_free(A.syslog);
+	certs_end();
 	uv_close((uv_handle_t *)&journal_wake, NULL);
 	uv_close((uv_handle_t *)&sig_term, NULL);
 	uv_close((uv_handle_t *)&sig_int, NULL);

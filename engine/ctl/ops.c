@@ -4,6 +4,7 @@
  */
 #include "config.h"
 #include "ctl/admin.h"
+#include "ctl/certs.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -571,6 +572,7 @@ op_heart(struct admin *a, struct client *c, const json_t *req)
 		return;
 	}
 	reply_ok(c, json_object_get(req, "id"), json_pack("{s:o}", "setup", setup));
+	certs_heart_came(a, module);
 }
 
 void

@@ -94,6 +94,8 @@
 	X(MSG_RFS_VERIFY,	640, 'E', "Verification of replicated directories: %s") \
 	X(MSG_RFS_CHECKTIME,	641, 'C', "Replicated directory %s did not answer within %s ms") \
 	X(MSG_RFS_LOST,		642, 'C', "Replicated directories are not as they must be for the application: %s") \
+	X(MSG_CERT_EXPIRES,	650, 'C', "Certificate %s expires in %s days (%s)") \
+	X(MSG_CERT_EXPIRED,	651, 'C', "Certificate %s has expired (%s)") \
 	X(MSG_NODE_UP,		570, 'E', "Node %s is up") \
 	X(MSG_NODE_DOWN,	571, 'C', "Node %s is down") \
 	X(MSG_NODE_OTHER,	572, 'C', "Node %s does not talk to us: %s") \
