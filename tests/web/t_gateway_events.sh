@@ -78,7 +78,11 @@ tell churn 20000
 check "keeps nobody waiting" until_true 30 eval '[ "$(grep -c "^event: resource" "$D/again")" -gt 20000 ]'
 after=$(awk '/VmRSS/ { print $2 }' "/proc/$child/status")
 note "memory: $before -> $after KiB"
-check "and no memory (less than 40 MiB more)" test $((after - before)) -lt 40960
+if grep -qa __asan_init "$B/safewebgate"; then
+	note "a sanitizer keeps what is freed: not judged"
+else
+	check "and no memory (less than 40 MiB more)" test $((after - before)) -lt 40960
+fi
 listen "$D/behind" "" -H "Last-Event-ID: $id"
 has "who was away for too long starts anew" "$(cat "$D/behind")" "event: reset"
 exec 4>&-
