@@ -205,7 +205,7 @@ const struct verb verbs[] = {
 	    "that mail servers let it pass." },
 	{ "clean", "[all|log|process|resource] -m AM", "m:", 0, 1, "all log process resource", CTL | V_ADMINISTER, do_clean,
 	    "Deletes logs, resources, or kills the processes of a module", "To be used with caution. Without a word: all." },
-	{ "-p", "", "J", 0, 0, "", V_MONITOR, do_paths, "Shows SAFE, SAFEVAR and SAFEBIN", "" },
+	{ "-p", "", "J", 0, 0, "", 0, do_paths, "Shows SAFE, SAFEVAR and SAFEBIN", "" },
 	{ "-r", "command [arguments]", "m:", 1, WORDS_MAX, "", 0, do_run, "Runs a command of SAFEBIN with the environment of scripts",
 	    "A command that is not an absolute path is searched in SAFEBIN, as safekit -r boundcmd 30 /bin/sync." },
 	{ "help", "[command]", "", 0, 2, "", V_MONITOR, do_help, "Shows the commands, or one of them", "" },

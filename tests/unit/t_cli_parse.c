@@ -254,7 +254,7 @@ test_roles(void **state)
 		{ "--role Monitor -u a rfssync list -m AM", false }, { "--role Monitor -u a rfssync prim -d x -m AM", false },
 		{ "--role Monitor -u a safeagent check", true }, { "--role Control -u a safeagent stop", false },
 		/* a role for each verb that somebody may run from elsewhere; the rest nobody */
-		{ "--role Admin -u a -r id", false }, { "--role Admin -u a -m AM -r id", false }, { "--role Admin -u a logview", false },
+		{ "--role Admin -u a -r id", false }, { "--role Admin -u a -p", false }, { "--role Admin -u a -m AM -r id", false }, { "--role Admin -u a logview", false },
 		{ "--role Admin -u a incloop -m AM -i x", false }, { "--role Admin -u a --pack /tmp x", false }, { "--role Admin -u a -H * state", false },
 		/* who says it twice, or for a detector */
 		{ "--role Monitor -u a --role Admin stop -m AM", false }, { "--role Monitor -u a stop -m AM --role Admin", false },

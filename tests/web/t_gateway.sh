@@ -75,7 +75,7 @@ same "a detector's name from elsewhere" "$(post_code '{"argv":["stop","-m","m1",
 same "a second role" "$(ROLE=Monitor post_code '{"argv":["--role","Admin","stop","-m","m1"]}' /commands) $(ROLE=Monitor post_code '{"argv":["stop","-m","m1","--role","Admin"]}' /commands)" "200 200"
 has "is a typing error" "$(ROLE=Monitor post '{"argv":["stop","-m","m1","--role","Admin"]}' /commands | field 'd["status"], d["stderr"]')" "option --role twice"
 has "another user" "$(post '{"argv":["stop","-u","root","-m","m1"]}' /commands | field 'd["stderr"]')" "option -u twice"
-for verb in -r logview incloop webserver -H -E -G --pack --man; do
+for verb in -r -p logview incloop webserver -H -E -G --pack --man; do
 	case $(post_code "{\"argv\":[\"$verb\",\"id\"]}" /commands) in
 	403) pass "safekit $verb is for the server itself" ;;
 	200) has "safekit $verb is for the server itself" "$(post "{\"argv\":[\"$verb\",\"id\"]}" /commands | field 'd["status"] != 0')" True ;;
