@@ -87,7 +87,7 @@ take_server(struct request *r, const char *login, const char *name)
 static bool
 take_user(struct request *r, const char *login, const char *user, const char *role)
 {
-	if (login == NULL || user == NULL || user[0] == '\0' || strcmp(login, "node") == 0 || strlen(login) >= sizeof(r->login)) {
+	if (login == NULL || login[0] == '\0' || user == NULL || user[0] == '\0' || strcmp(login, "node") == 0 || strlen(login) >= sizeof(r->login)) {
 		problem(r, 401, "who are you?");
 		return false;
 	}
