@@ -158,10 +158,11 @@ bring(struct deploy *d)
 		d->key[i] = r->reply[i].call.key;
 	for (d->at = 0; d->at < d->parts; d->at++) {
 		remote_ask(r, &file, NULL);
+		for (int i = 0; i < r->list.n; i++)
+			if (r->reply[i].ok)
+				str_copy(d->token[i][d->at], sizeof(d->token[i][0]), r->reply[i].file);
 		if ((bad = judge(d, "transfer")) > 0)
 			return unchanged(d, bad);
-		for (int i = 0; i < r->list.n; i++)
-			str_copy(d->token[i][d->at], sizeof(d->token[i][0]), r->reply[i].file);
 	}
 	d->step = "check";
 	remote_command(r, receive_argv, d, NULL);
@@ -170,6 +171,38 @@ bring(struct deploy *d)
 		return EXIT_FAILED;
 	}
 	return EXIT_DONE;
+}
+
+static bool
+make_drop(struct remote *r, int i, void *ctx)
+{
+	const struct deploy *d = ctx;
+	struct remote_reply *p = &r->reply[i];
+
+	p->call.key = NULL;	/* -G may have given it another */
+	return asprintf(&p->path, FILES "/%s", d->token[i][d->at]) != -1;
+}
+
+static bool
+read_nothing(struct remote_reply *p)
+{
+	return true;
+}
+
+/* The service keeps few files, for ten minutes: those that it still has are given back.  Whoever fails here forgets them by himself */
+static void
+drop_files(struct deploy *d)
+{
+	struct remote_question q = { .method = "DELETE", .make = make_drop, .read = read_nothing, .ctx = d, .timeout_ms = WEBCALL_REPLY_MS };
+	bool none[REMOTE_MAX], all;
+
+	for (d->at = 0; d->at < d->parts; d->at++) {
+		all = true;
+		for (int i = 0; i < d->r.list.n; i++)
+			all = (none[i] = d->token[i][d->at][0] == '\0') && all;
+		if (!all)
+			remote_ask(&d->r, &q, none);
+	}
 }
 
 /* What the command said, in one line more */
@@ -329,6 +362,7 @@ deploy_module(struct cli *c, const char *list, const char *module)
 		}
 		status = conclude(&d, bad);
 	}
+	drop_files(&d);
 	deploy_free(&d);
 	return status;
 }
@@ -351,6 +385,7 @@ deploy_cluster(struct cli *c, const char *list)
 		note_done(&d);
 		status = conclude(&d, status);
 	}
+	drop_files(&d);
 	deploy_free(&d);
 	return status;
 }

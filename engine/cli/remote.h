@@ -35,7 +35,7 @@ struct remote_reply {		/* of one server */
 	struct webcall call;
 	char	*path, *body;	/* ours, for the call */
 	size_t	 len;
-	bool	 ok;		/* HTTP 200, and what it says was understood */
+	bool	 ok;		/* HTTP 2xx, and what it says was understood */
 	int	 status;	/* of the command there */
 	char	*out, *err;	/* of the command, "" none */
 	bool	 cut;		/* its output was longer than the service keeps */
@@ -55,7 +55,7 @@ struct remote {
 bool remote_open(struct remote *r, struct cli *c, const char *list);
 void remote_close(struct remote *r);
 /* Ask each server that skip does not name (NULL: all) and wait.  make: builds the question in the reply's path and body (false: told in
- * why); read: takes the answer of HTTP 200 (false: not understood). */
+ * why); read: takes the answer of HTTP 2xx (false: not understood). */
 struct remote_question {
 	const char *method, *type;
 	bool (*make)(struct remote *r, int i, void *ctx);

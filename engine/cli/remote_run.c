@@ -126,7 +126,7 @@ on_done(struct webcall *call)
 	} else if (call->status == 401) {
 		say_why(p, "refused: it does not know our credential: expected the same cluster configuration, or the same password given to ",
 		    "webservercfg -passwd");
-	} else if (call->status != 200 && call->status != 201) {
+	} else if (call->status < 200 || call->status > 299) {
 		webcall_refusal(call, refusal, sizeof(refusal));
 		say_why(p, "refused: ", refusal);
 	} else {

@@ -224,7 +224,7 @@ set_headers(struct webcall *c, const char *authorization)
 
 /* Hand it to the multi */
 static bool
-start(struct webcall *c, const char *path, bool is_post, int64_t timeout_ms, const char *authorization)
+start(struct webcall *c, const char *method, const char *path, int64_t timeout_ms, const char *authorization)
 {
 	const struct curl_fn *f = c->of->curl;
 	char url[WEBCALL_URL_MAX + WEBAUTH_PATH_MAX];
@@ -242,7 +242,8 @@ start(struct webcall *c, const char *path, bool is_post, int64_t timeout_ms, con
 	f->easy_setopt(c->easy, CURLOPT_URL, url);
 	f->easy_setopt(c->easy, CURLOPT_HTTPHEADER, c->headers);
 	f->easy_setopt(c->easy, CURLOPT_TIMEOUT_MS, (long)(timeout_ms + WEBCALL_CONNECT_MS));
-	if (is_post) {
+	f->easy_setopt(c->easy, CURLOPT_CUSTOMREQUEST, strcmp(method, "DELETE") == 0 ? method : NULL);
+	if (strcmp(method, "POST") == 0) {
 		f->easy_setopt(c->easy, CURLOPT_POST, 1L);
 		f->easy_setopt(c->easy, CURLOPT_POSTFIELDS, c->len > 0 ? c->body : "");
 		f->easy_setopt(c->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)c->len);
@@ -271,8 +272,8 @@ begin_step(struct webcall *c)
 {
 	c->asking = !c->open;
 	if (c->open)
-		return start(c, c->path, strcmp(c->method, "POST") == 0, c->timeout_ms, NULL);
-	return start(c, CHALLENGE, false, WEBCALL_REPLY_MS, NULL);
+		return start(c, c->method, c->path, c->timeout_ms, NULL);
+	return start(c, "GET", CHALLENGE, WEBCALL_REPLY_MS, NULL);
 }
 
 bool
@@ -310,7 +311,7 @@ send_request(struct webcall *c)
 		return false;
 	}
 	c->asking = false;
-	return start(c, c->path, strcmp(c->method, "POST") == 0, c->timeout_ms, line);
+	return start(c, c->method, c->path, c->timeout_ms, line);
 }
 
 static void

@@ -25,7 +25,7 @@ struct webcalls;
 struct webcall {
 	/* asked; the caller's, and to stay until done() */
 	const char *url;		/* "http://10.0.0.1:9010" */
-	const char *method;		/* "GET", "POST" */
+	const char *method;		/* "GET", "POST", "DELETE" */
 	const char *path;		/* "/node/api/v1/..." */
 	const void *body;		/* of POST */
 	size_t	    len;

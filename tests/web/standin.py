@@ -6,6 +6,7 @@
 # in the environment.  READY: a fifo that gets a line when it listens.
 # SAFEVAR/fault, read for each request: "silent" (no answer), "late" (none to a request), "garbage", "broken" (500), "cut" (half an answer),
 # "long" (an answer without end), "nothing" (not of this suite: 404).  SAFEVAR/asked: one line for each signed request that was let in.
+# SAFEVAR/travelled: the files that it was given, one behind the other.
 import hashlib, hmac, http.server, json, os, secrets, socketserver, ssl, subprocess, sys, threading
 
 SAFE, SAFEVAR = os.environ["SAFE"], os.environ["SAFEVAR"]
@@ -146,7 +147,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             os.makedirs(SAFEVAR + "/tmp/web", exist_ok=True)
             with open(SAFEVAR + "/tmp/web/" + token, "wb") as f:
                 f.write(body)
+            with open(SAFEVAR + "/travelled", "ab") as f:
+                f.write(body)
             self.answer(201, {"file": token})
+        elif self.path.startswith("/node/api/v1/files/") and self.command == "DELETE":
+            os.unlink(SAFEVAR + "/tmp/web/" + self.path.split("/")[5])
+            self.send_response(204)
+            self.end_headers()
         elif self.path == "/node/api/v1/commands" and self.command == "POST":
             self.run(json.loads(body)["argv"], user)
         elif self.path.startswith("/node/api/v1/modules/"):
@@ -159,7 +166,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         else:
             self.problem(404, "Not Found", self.path)
 
-    do_GET = do_POST = handle_any
+    do_GET = do_POST = do_DELETE = handle_any
 
     def run(self, argv, user):
         argv = [SAFEVAR + "/tmp/web/" + w[6:] if w.startswith("@file:") else w for w in argv]
