@@ -271,7 +271,6 @@ static bool
 pack_module(struct deploy *d, const char *dir)
 {
 	char from[PATH_MAX], file[PATH_MAX], purpose[SK_NAME_MAX + 16], err[1024], *key = NULL;
-	ssize_t n;
 
 	if (!module_dir(from, sizeof(from), d->module) || !path_format(file, sizeof(file), "%s/package.safe", dir)
 	    || !path_format(purpose, sizeof(purpose), "package %s", d->module))
@@ -283,14 +282,16 @@ pack_module(struct deploy *d, const char *dir)
 	if (!add_file(d, file, purpose) || !path_format(file, sizeof(file), "%s/modules/%s/" MODULE_KEY, path_safevar(), d->module)
 	    || !path_format(purpose, sizeof(purpose), "key %s", d->module))
 		return false;
-	if ((n = path_read(file, &key, KEY_TEXT_MAX)) == -1 && errno == ENOENT && (key = strdup("none\n")) != NULL)
-		n = (ssize_t)strlen(key);
-	if (n == -1) {
-		warn_errno("%s", file);
-		return false;
+	if (path_read(file, &key, KEY_TEXT_MAX) == -1) {
+		if (errno == ENOENT)
+			key = strdup("none\n");
+		if (key == NULL) {
+			warn_errno("%s", file);
+			return false;
+		}
 	}
 	d->part[d->parts].data = key;
-	d->part[d->parts].len = (size_t)n;
+	d->part[d->parts].len = strlen(key);
 	str_copy(d->part[d->parts++].purpose, sizeof(d->part[0].purpose), purpose);
 	return true;
 }
