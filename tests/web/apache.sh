@@ -51,7 +51,10 @@ make_safe() {
 	mkdir -p "$SAFE/private/bin" "$CONF/ssl" "$SAFE/web/bin" "$SAFEVAR/modules" && cp "$TOP"/web/conf/*.conf "$CONF" && cp -r "$TOP/web/conf/errors" "$CONF" &&
 		cp -r "$TOP/web/htdocs" "$SAFE/web" && cp "$B/web/conf/safewebserver" "$B/web/conf/webservercfg" "$B/webkey" "$SAFE/private/bin" &&
 		cp "$B/safekit" "$SAFE" && ln -s "$(command -v htpasswd)" "$SAFE/web/bin/htpasswd" || exit 1
-	printf '#!/bin/sh\nexec python3 "%s" "$@"\n' "$TOP/tests/web/echo_gateway.py" >"$SAFE/private/bin/safewebgate" && chmod 755 "$SAFE/private/bin/safewebgate"
+	echo_gateway
+}
+echo_gateway() {
+	printf '#!/bin/sh\nexec python3 "%s" "$@"\n' "$TOP/tests/web/echo_gateway.py" >"$D/echo" && chmod 755 "$D/echo" && mv "$D/echo" "$SAFE/private/bin/safewebgate"
 }
 
 define() {	# define NAME [VALUE]: the line of httpd.conf for NAME is in force, with this value
@@ -153,5 +156,45 @@ not_more() {	# not_more API GOT: a path with detours reaches no more than the st
 }
 forged() {	# forged CURLARGS...: a client says himself who he is and what he may
 	reaches GET /api/v1/modules -H 'X-Safekit-User: mallory' -H 'X-Safekit-Role: Admin' -H 'x-safekit-role: Admin' -H 'X-Safekit-Method: none' \
-		-H 'X-Safekit-Addr: 10.9.9.9' -H 'X-Safekit-Tls: maybe' -H 'X-Forwarded-For: 10.9.9.9' "$@"
+		-H 'X-Safekit-Addr: 10.9.9.9' -H 'X-Safekit-Tls: maybe' -H 'X-Forwarded-For: 10.9.9.9' \
+		-H 'X-Forwarded-Host: elsewhere.example' "$@"
+}
+
+# ---- the same through the real gateway: every route of the API ----
+real_gateway() {	# in the echo's place, before a stand-in for the engine; false: they were not built
+	[ -x "$B/safewebgate" ] && [ -x "$B/tests/agent/fake_engine" ] || return
+	mkfifo "$D/engine.in"
+	"$B/tests/agent/fake_engine" -m 2 -r 3 <"$D/engine.in" >"$D/engine.out" 2>&1 &
+	PIDS+=($!)
+	exec 7>"$D/engine.in"
+	until_ok 20 grep -q ready "$D/engine.out" || { tap_not_ok "the stand-in for the engine" "$(cat "$D/engine.out")"; tap_done; }
+	cp "$B/safewebgate" "$SAFE/private/bin/safewebgate.new" && mv "$SAFE/private/bin/safewebgate.new" "$SAFE/private/bin/safewebgate" && web_up
+}
+routes_read() {	# routes_read CURLARGS...: ROUTES: "ROLE METHOD PATH", of the document that the gateway gives to an administrator
+	status "$@" "$URL/api/v1/openapi.json" >/dev/null
+	ROUTES=$(python3 -c '
+import json, re, sys
+for path, ops in json.load(open(sys.argv[1]))["paths"].items():
+    path = re.sub(r"\{path\}", "conf/userconfig.xml", path)
+    for method, op in ops.items():
+        if op["x-safekit-role"] != "none":	# else for servers only
+            print(op["x-safekit-role"], method.upper(), "/api/v1" + re.sub(r"\{\w+\}", "nothing", path))
+' "$D/body" 2>"$D/curl.err")
+	check "the API has routes" test "$(grep -cE '^(Admin|Control|Monitor) [A-Z]+ /api/v1/[^ ]+$' <<<"$ROUTES")" -gt 20 || tap_diag "$(head -c 300 "$D/body"; cat "$D/curl.err")"
+}
+routes() {	# routes LABEL ROLE CURLARGS...: as one who has ROLE (as in matrix)
+	local label=$1 role=$2 least method path got args bad='' n=0 rank='no Monitor Control Admin'
+	shift 2
+	while read -r least method path; do
+		args=(-H 'X-Safekit-Csrf: 1')
+		[ "$method" = GET ] || args+=(-X "$method" -H 'Content-Type: application/json' --data '{}')
+		[[ $path != */events ]] || args+=(-m 0.3)
+		got=$(status "${args[@]}" "$@" "$URL$path") n=$((n + 1))
+		got=${got:0:3}	# a stream that is cut by -m leaves words behind it
+		case $role in
+		-) [[ $got = 401 || $got/$label = 403/*certificate* ]] ;;
+		*) if [[ ${rank%%"$role"*} != *"$least"* && $role != "$least" ]]; then [ "$got" = 403 ]; else [[ $got != 401 && $got != 403 && $got != 5?? && $got != 000 ]]; fi ;;
+		esac || bad+="$method $path ($least): $got $(head -c 200 "$D/body" 2>/dev/null)"$'\n'
+	done <<<"$ROUTES"
+	check_is "$bad" "" "$label: each of $n routes"
 }
