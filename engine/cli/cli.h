@@ -166,6 +166,9 @@ bool replicated_apply(const char *module, const struct conf_module *m, bool quie
 bool replicated_can_leave(const char *module);	/* nothing is mounted */
 bool replicated_leave(const char *module, const struct conf_module *keep, bool quiet);	/* those that keep does not name; NULL: all */
 
+/* ---- firewall.c: opens or closes a module's ports where the firewall is kept by firewallcfg; without the lock of tree_lock() ---- */
+void firewall_follow(const char *module, bool configured);
+
 /* ---- networks.c: tells conf/ the networks of this server ---- */
 void networks_tell(void);
 void addresses_check(const char *module, const struct conf_module *m, const char *userconfig, struct conf_errors *errs);

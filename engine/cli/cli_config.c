@@ -303,6 +303,8 @@ do_config(struct cli *c)
 		stage_free(s);
 	}
 	close(lock);
+	if (status == EXIT_DONE)
+		firewall_follow(c->module, true);
 	return status;
 }
 
@@ -407,6 +409,8 @@ do_deconfig(struct cli *c)
 	else if (module_is_stopped(c, "deconfig"))
 		status = config_remove(c);
 	close(lock);
+	if (status == EXIT_DONE)
+		firewall_follow(c->module, false);
 	return status;
 }
 

@@ -364,6 +364,8 @@ do_module_uninstall(struct cli *c)
 		return EXIT_FAILED;
 	status = uninstall(c);
 	close(lock);
+	if (status == EXIT_DONE)
+		firewall_follow(c->module, false);
 	return status;
 }
 

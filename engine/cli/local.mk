@@ -15,7 +15,7 @@ libcli_a_SOURCES = \
 	engine/cli/cli_keep.c engine/cli/cli_files.c engine/cli/cli_key.c engine/cli/wrapper.c engine/cli/rules_check.c engine/cli/exec_check.c \
 	engine/cli/networks.c engine/cli/replicated.c engine/cli/cli_rfs.c \
 	engine/cli/redact.h engine/cli/redact.c engine/cli/dump.h engine/cli/cli_dump.c engine/cli/dump_commands.c \
-	engine/cli/plist.h engine/cli/plist.c engine/cli/cli_proc.c engine/cli/vhost.c \
+	engine/cli/plist.h engine/cli/plist.c engine/cli/cli_proc.c engine/cli/vhost.c engine/cli/firewall.c \
 	engine/cli/remote.h engine/cli/remote_list.c engine/cli/remote_run.c engine/cli/cli_remote.c engine/cli/cli_deploy.c engine/cli/cli_receive.c
 libcli_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS) $(ZIP_CFLAGS) $(CURL_CFLAGS)
 CLI_LIBS = libcli.a librules.a libscript.a libsafekit.a libwebcall.a libwire.a $(CONF_LIBS) $(ZIP_LIBS)
