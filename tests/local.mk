@@ -357,6 +357,7 @@ include tests/unit/export.mk
 include tests/unit/filter.mk
 include tests/unit/rfs_net.mk
 include tests/unit/gate.mk
+include tests/unit/pki.mk
 
 # farm: who serves what
 UNIT_TESTS += tests/unit/t_assign
