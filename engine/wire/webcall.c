@@ -217,7 +217,9 @@ set_headers(struct webcall *c, const char *authorization)
 		return false;
 	if (authorization == NULL)
 		return true;
-	if (c->len > 0 && (!path_format(line, sizeof(line), "Content-Type: %s", c->type) || !add_header(c, line)))
+	/* with its hash known before, the signature is checked before a byte of the body is taken */
+	if (c->len > 0 && (!path_format(line, sizeof(line), "Content-Type: %s", c->type) || !add_header(c, line) ||
+	    !path_format(line, sizeof(line), "X-Safekit-Body: %s", c->hash) || !add_header(c, line)))
 		return false;
 	return path_format(line, sizeof(line), "Authorization: %s", authorization) && add_header(c, line);
 }
@@ -298,12 +300,12 @@ static bool
 send_request(struct webcall *c)
 {
 	const char *body = c->len > 0 ? c->body : "", *nonce;
-	char hash[WEBAUTH_HEX_MAX], line[WEBAUTH_HEADER_MAX];
+	char line[WEBAUTH_HEADER_MAX];
 	json_t *obj = c->answer_len > 0 ? json_loadb(c->answer, c->answer_len, 0, NULL) : NULL;
 	bool ok;
 
 	nonce = json_string_value(json_object_get(obj, "nonce"));
-	ok = nonce != NULL && webauth_hash(body, c->len, hash) && webauth_sign(key_of(c)->key, c->method, c->path, hash, nonce, line);
+	ok = nonce != NULL && webauth_hash(body, c->len, c->hash) && webauth_sign(key_of(c)->key, c->method, c->path, c->hash, nonce, line);
 	json_decref(obj);
 	if (!ok) {
 		c->no_challenge = true;

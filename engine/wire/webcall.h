@@ -51,6 +51,7 @@ struct webcall {
 	int	    attempt;		/* which of our keys */
 	bool	    asking;		/* the challenge */
 	bool	    running, too_long;
+	char	    hash[65];		/* of the body, hex */
 	char	    error[CURL_ERROR_SIZE];
 };
 

@@ -102,6 +102,7 @@ same "no origin" "$(post_code '{"action":"start"}' -H 'Origin: null' /modules/m1
 same "ours" "$(post_code '{"action":"start"}' -H 'Origin: http://localhost' /modules/m1/actions)" 200
 same "ours by another way" "$(post_code '{"action":"start"}' -H 'Origin: https://ha.example:9453' -H 'X-Forwarded-Host: ha.example:9453' /modules/m1/actions)" 200
 same "what the browser says" "$(post_code '{"action":"start"}' -H 'Sec-Fetch-Site: cross-site' /modules/m1/actions)" 403
+same "also for what only reads" "$(code -H 'Sec-Fetch-Site: cross-site' /modules) $(code -H 'Sec-Fetch-Site: same-site' /modules) $(code -H 'Sec-Fetch-Site: same-origin' /modules)" "403 403 200"
 same "a form's type" "$(code -X POST -H 'Content-Type: text/plain' -d '{"action":"start"}' /modules/m1/actions)" 415
 same "no permission for other sites" "$(api -i -X OPTIONS /modules | grep -ci access-control)" 0
 
