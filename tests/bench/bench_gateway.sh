@@ -7,7 +7,7 @@
 #	that does nothing else) and what answers by forks, as pcs status json does (safekit state --json, one after the other).  Target: p99 under 20 ms.
 # listeners: LISTENERS (1000) streams of events, CHANGES (20) changes a second for SECONDS: CPU time of the engine (the stand-in) and of the gateway with none and
 #	with all of them, and from the change to the last listener's byte.  Target: the engine's time does not change.
-# shellcheck disable=SC1010,SC2015,SC2016,SC2034,SC2086,SC2119,SC2317	# words of ours in conditions and commands
+# shellcheck disable=SC1010,SC3045,SC2015,SC2016,SC2034,SC2086,SC2119,SC2317	# words of ours in conditions and commands
 WEB=$(dirname "$0")/../web
 # shellcheck source-path=SCRIPTDIR/../web source=../web/gate.sh
 . "$WEB/gate.sh"

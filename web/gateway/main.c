@@ -28,6 +28,7 @@
 #define FILES_MAX	4096	/* descriptors of the child: connections, and what they need (ours) */
 
 static char socket_path[PATH_MAX];
+static int lock_fd;	/* open as long as the process lives */
 
 static void
 usage(FILE *to)
@@ -41,14 +42,13 @@ static void
 take_lock(void)
 {
 	char file[PATH_MAX];
-	int fd;
 
 	if (!path_format(file, sizeof(file), "%s/run/web", path_safevar()) || path_mkdirs(file, 0755) == -1)
 		fatal("%s/run/web: %s", path_safevar(), strerror(errno));
 	if (!path_format(file, sizeof(file), "%s/run/web/gateway.lock", path_safevar()))
 		fatal("SAFEVAR is too long");
-	fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd == -1 || flock(fd, LOCK_EX | LOCK_NB) == -1)
+	lock_fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (lock_fd == -1 || flock(lock_fd, LOCK_EX | LOCK_NB) == -1)
 		fatal("%s: %s", file, errno == EWOULDBLOCK ? "it runs already" : strerror(errno));
 }
 
