@@ -32,14 +32,15 @@ struct service {
 	const char *verb;	/* safekit VERB start */
 	const char *name;	/* of the program in SAFEBIN, of its process, of its unit */
 	const char *argument;	/* of the program; NULL: none */
+	const char *test;	/* argument with which it only says whether its configuration is right; NULL: it cannot */
 	const char *boot;	/* safekit boot WORDon */
 	bool	    at_boot;	/* what it does at boot if nobody said anything */
 	bool	    tells;	/* "ready" on READY_FD, or in words what is wrong */
 	const char *note;	/* said after a start; NULL: nothing */
 };
 static const struct service services[] = {
-	{ "webserver", "safewebserver", "run", "web", true, true, NULL },
-	{ "safeagent", "safeagent", NULL, "snmp", false, false,
+	{ "webserver", "safewebserver", "run", "test", "web", true, true, NULL },
+	{ "safeagent", "safeagent", NULL, NULL, "snmp", false, false,
 	  "SNMP managers are answered by snmpd of the operating system, with safeagent as its subagent" },
 };
 
@@ -49,23 +50,46 @@ systemd_runs(void)
 	return access("/run/systemd/system", F_OK) == 0;
 }
 
-/* Exit status of systemctl WORD UNIT; its own messages go where ours go */
+/* Did the program end with status 0?  Its messages go where ours go, with quiet but for its errors. */
+static bool
+run_program(char **argv, bool quiet)
+{
+	posix_spawn_file_actions_t actions;
+	int rc, status;
+	pid_t pid;
+
+	posix_spawn_file_actions_init(&actions);
+	if (quiet)
+		posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+	rc = posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	if (rc != 0) {
+		errno = rc;
+		warn_errno("%s", argv[0]);
+		return false;
+	}
+	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
+		;
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/* Exit status of systemctl WORD UNIT */
 static int
 systemctl(const struct service *s, const char *word)
 {
 	char *argv[] = { (char[]){ "systemctl" }, (char *)(uintptr_t)word, (char *)(uintptr_t)s->name, NULL };
-	int rc, status;
-	pid_t pid;
 
-	rc = posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ);
-	if (rc != 0) {
-		errno = rc;
-		warn_errno("systemctl");
-		return EXIT_FAILED;
-	}
-	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
-		;
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? EXIT_DONE : EXIT_FAILED;
+	return run_program(argv, false) ? EXIT_DONE : EXIT_FAILED;
+}
+
+/* Would it start with the configuration that is there now?  Told if not */
+static bool
+would_start(const struct service *s)
+{
+	char program[PATH_MAX];
+	char *argv[] = { program, (char *)(uintptr_t)s->test, NULL };
+
+	return s->test == NULL || (path_format(program, sizeof(program), "%s/private/bin/%s", path_safe(), s->name) && run_program(argv, true));
 }
 
 /* ---- at boot ---- */
@@ -311,6 +335,8 @@ service_change(const struct service *s, const char *word, const char *pidfile)
 	int status = EXIT_DONE, fd;
 	pid_t pid;
 
+	if (strcmp(word, "restart") == 0 && !would_start(s))
+		return EXIT_FAILED;	/* what runs goes on with what it has */
 	if (systemd_runs())
 		return systemctl(s, word);
 	if (strcmp(word, "start") != 0)		/* stop, restart */
