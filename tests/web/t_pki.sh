@@ -140,4 +140,33 @@ mkdir -p "$C/ssl" && : >"$C/ssl/httpd.webconsolessl.conf"
 check "rmcerts" on 1 "$S1/private/bin/rmcerts" -y
 check_is "$(find "$C" -name '*.key' -o -name '*.crt' -o -name '*.p12' -o -name '*.csr' -o -name '*ssl.conf' -path '*/ssl/*')" "" "nothing is left"
 check "and an authority can be made again" on 1 ./initssl ca <<<"$PASSWORDS"
+
+# ---- safesecret ----
+secret() { SAFE=$S1 SAFEVAR=$D/s1/var "$S1/private/bin/safesecret" "$@"; }
+K=$S1/private/conf
+check "safesecret set" secret set bindpwd <<<'Pass word "0"'
+check_is "$(secret get bindpwd)" 'Pass word "0"' "safesecret get"
+check_is "$(stat -c %a "$K/secrets" "$K/secrets/bindpwd" "$K/secrets.key" | tr '\n' ' ')" "700 600 600 " "modes"
+check_is "$(grep -c Pass "$K/secrets/bindpwd")" 0 "it is not readable in the file"
+cp "$K/secrets/bindpwd" "$K/secrets/other"
+check_status 1 "a secret does not stand in for another" secret get other
+rm "$K/secrets/other"
+printf 'x' | dd of="$K/secrets/bindpwd" bs=1 seek=40 conv=notrunc 2>/dev/null
+check_status 1 "a secret that was changed" secret get bindpwd
+check "set again" secret set bindpwd <<<word1
+check "another one" secret set openidsecret <<<word2
+check "rekey" secret rekey "$D/new.key"
+printf 'key = %s\n' "$D/new.key" >"$K/secrets.conf"
+rm "$K/secrets.key"
+check_is "$(secret get bindpwd) $(secret get openidsecret)" "word1 word2" "the new key, elsewhere"
+chmod 644 "$D/new.key"
+check_status 1 "a key that others can read is refused" secret get bindpwd
+chmod 600 "$D/new.key"
+check_is "$(secret list | sort | tr '\n' ' ')" "bindpwd openidsecret " "list"
+check "del" secret del bindpwd
+check_status 1 "it is gone" secret get bindpwd
+for bad in ../x .x a/b ''; do check_status 1 "a name that is none: ${bad:-empty}" secret get "$bad"; done
+printf 'key secrets\n' >"$K/secrets.conf"
+check_status 1 "a configuration that is wrong" secret list
+check_status 1 "an empty secret" secret set x </dev/null
 tap_done
