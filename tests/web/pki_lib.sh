@@ -37,6 +37,8 @@ for s in 1 2; do
 	mkdir -p "$D/s$s" && cp -a "$SAFE_IN_TREE" "$D/s$s/safe" && mkdir -p "$D/s$s/var/run" "$D/s$s/var/log" "$D/s$s/var/cluster" || exit 1
 done
 chmod -R go+rX "$D"
+# a safeadmin of a test starts no web service
+for s in 1 2; do mkdir -p "$D/s$s/var/boot" && echo off >"$D/s$s/var/boot/safewebserver"; done
 # shellcheck disable=SC2034	# for who sources it
 S1=$D/s1/safe S2=$D/s2/safe
 # on NUMBER COMMAND...: on that server, in SAFE/web/bin as the manual has it

@@ -81,6 +81,7 @@ check_is "$(form initca -F 'subject=/CN=$(touch /tmp/x)' -F adminpassword=long-e
 check_is "$(form initca -F adminpassword=pwd1-long -F controlpassword=pwd2-long -F monitorpassword=pwd3-long)" 200 "First server: Confirm" || tap_diag "$(cat "$D/body")"
 for t in server client CA CLCA; do check "checkcert -t $t" on 1 ./checkcert -t $t; done
 check "the pkcs12 file has the password of the form" openssl pkcs12 -in "$P/user_Control_manager.p12" -passin pass:pwd2-long -nodes -noout
+check "the web service is switched to HTTPS" cmp -s "$C/httpd.webconsolessl.conf" "$C/ssl/httpd.webconsolessl.conf"
 check_is "$(form initca -F adminpassword=pwd1-long -F controlpassword=pwd2-long -F monitorpassword=pwd3-long)" 422 "and not a second time"
 check_is "$(as "$URL/certs/cacert.crt")" 200 "/certs/cacert.crt"
 check "is the authority's certificate" cmp -s "$D/body" "$C/ca/certs/cacert.crt"

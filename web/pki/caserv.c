@@ -175,9 +175,10 @@ leave_terminal(void)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-	if (null == -1 || dup2(null, 0) == -1 || dup2(null, 1) == -1)
+	if (null != -1 && dup2(null, 0) != -1 && dup2(null, 1) != -1)
+		close(null);
+	else
 		fatal("/dev/null: %s", strerror(errno));
-	close(null);
 }
 
 static void

@@ -93,7 +93,7 @@ collect(int fd, pid_t pid, char *text, size_t size)
 {
 	int64_t end = clock_mono_ms() + CASERV_SECONDS * 1000;
 	size_t len = 0;
-	char rest[4096];
+	char rest[4096] = "";
 
 	for (;;) {
 		int64_t left = end - clock_mono_ms();
