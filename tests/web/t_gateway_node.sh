@@ -40,6 +40,9 @@ def case(what):
     if what == "query": return signed("GET", "/log?last=3&levels=main")[0]
     if what == "command": return signed("POST", C, cmd)
     if what == "session": s = signed("GET", "/session")[1]; return s["user"], s["role"], s["login"]
+    if what == "capped":
+        s = signed("GET", "/session", headers={"X-Safekit-Role": "Monitor"})[1]
+        return s["role"], signed("POST", C, cmd, headers={"X-Safekit-Role": "Monitor"})[0], signed("GET", "/modules", headers={"X-Safekit-Role": "x"})[0]
     if what == "unsigned": return ask("GET", M)[0]
     if what == "otherkey": return signed("GET", "/modules", k=bytes(32))[0]
     if what == "twice": n = nonce(); return signed("GET", "/modules", n=n)[0], signed("GET", "/modules", n=n)[0]
@@ -91,6 +94,7 @@ same "who it is" "$(node session)" "('node:node2', 'Admin', 'node')"
 has "a command" "$(node command)" "(200, {'status': 0"
 has "in the command log" "$(cat "$D/actions")" "command --role Admin -u node:node2@10.1.0.12 stop -m m1"
 : > "$D/actions"
+same "a port of httpd that takes away" "$(node capped)" "('Monitor', 403, 403)"
 same "nothing signed" "$(node unsigned)" 401
 same "another key" "$(node otherkey)" 401
 same "a number is good once" "$(node twice)" "(200, 401)"

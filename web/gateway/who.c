@@ -65,7 +65,7 @@ is_address(const char *s)
 
 /* Of a server: the name that it tells is told on, nothing is decided by it */
 static bool
-take_server(struct request *r, const char *login, const char *name)
+take_server(struct request *r, const char *login, const char *name, const char *most)
 {
 	char text[SK_NAME_MAX];
 
@@ -78,7 +78,7 @@ take_server(struct request *r, const char *login, const char *name)
 		return false;
 	}
 	r->node = true;
-	r->role = ROLE_ADMIN;	/* once it has proved that it is one: who_proves() */
+	r->role = most == NULL ? ROLE_ADMIN : role_of(most);	/* once it has proved that it is one: who_proves().  A port of httpd may take away */
 	snprintf(text, sizeof(text), "node:%.50s", name != NULL ? name : "?");
 	str_copy(r->user, sizeof(r->user), text);
 	return true;
@@ -130,7 +130,7 @@ who_is(struct request *r, size_t *skip)
 	r->tls = tls != NULL && strcmp(tls, "on") == 0;
 	str_copy(r->addr, sizeof(r->addr), addr != NULL && is_address(addr) ? addr : "unknown");
 	str_copy(r->login, sizeof(r->login), login != NULL && strlen(login) < sizeof(r->login) ? login : "");
-	if (r->uri.segments > 0 && strcmp(r->uri.segment[0], NODE_PREFIX + 1) == 0 ? !take_server(r, login, name) : !take_user(r, login, user, role))
+	if (r->uri.segments > 0 && strcmp(r->uri.segment[0], NODE_PREFIX + 1) == 0 ? !take_server(r, login, name, role) : !take_user(r, login, user, role))
 		return false;
 	who_text(r->user, r->addr, r->who, sizeof(r->who));
 	if (*skip != 0)
