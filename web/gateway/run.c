@@ -93,6 +93,7 @@ on_done(void *ctx, const struct talk *t, bool ok, const char *reason, const char
 	struct request *r = c->r;
 	uint64_t status = 0;
 	struct output *out = &c->out[0], *err = &c->out[1];
+	char *at;
 
 	if (!ok || t->words < 5 || strcmp(t->word[1], "done") != 0 || !str_to_u64(t->word[2], 0, 255, &status)) {
 		problem(r, ok ? 500 : status_of(reason), "%s", ok ? "the command is lost" : text);
@@ -101,6 +102,9 @@ on_done(void *ctx, const struct talk *t, bool ok, const char *reason, const char
 	}
 	drain(out);
 	drain(err);
+	for (at = err->text; at != NULL && at < err->text + err->len; at++)
+		if (*at == '\0')
+			*at = '?';
 	if ((out->cut || err->cut) && err->text != NULL && err->len > sizeof(cut))
 		memcpy(err->text + err->len - sizeof(cut) + 1, cut, sizeof(cut) - 1);
 	else if (out->cut || err->cut)
