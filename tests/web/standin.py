@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # standin.py: a web service as other servers see it (doc/REMOTE.md), written from the document and not from the code: it checks the
-# credential with Python's hmac and runs the real safekit.  standin.py ADDRESS PORT SAFEKIT READY [CERT KEY], SAFE and SAFEVAR of its server
+# credential with Python's hmac and runs the real safekit.  standin.py ADDRESS PORT SAFEKIT READY [CERT KEY [CLIENTS-CA]], SAFE and SAFEVAR of its server
 # in the environment.  READY: a fifo that gets a line when it listens.
 # SAFEVAR/fault, read for each request: "silent" (no answer), "late" (none to a request), "garbage", "broken" (500), "cut" (half an answer),
 # "long" (an answer without end), "nothing" (not of this suite: 404).  SAFEVAR/asked: one line for each signed request that was let in.
@@ -186,6 +186,9 @@ server = Server((sys.argv[1], int(sys.argv[2])), Handler)
 if len(sys.argv) > 6:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(sys.argv[5], sys.argv[6])
+    if len(sys.argv) > 7:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(sys.argv[7])
     server.socket = context.wrap_socket(server.socket, server_side=True)
 with open(sys.argv[4], "w") as ready:
     ready.write("ready\n")
