@@ -63,5 +63,16 @@ check "rmcerts" on 1 "$S1/private/bin/rmcerts" -y
 clear_text() { [[ $(curl -s -m 5 -o /dev/null -w '%{http_code}' http://10.9.0.1:9010/api/v1/session) =~ ^40[13]$ ]]; }
 check "the web service speaks HTTP, and asks who comes" until_ok 20 clear_text
 check_status 7 "and HTTPS no more" curl -sk -m 5 -o /dev/null https://10.9.0.1:9453/
+# the wizard while the web service runs: it is restarted with HTTPS, and the wizard does not wait for its end
+check "rmcerts has given its lock back" flock -n "$D/s1/var/run/pki.lock" true
+check "startcaserv" on 1 ./startcaserv <<<CA-password
+CLEANUPS=('on 1 ./stopcaserv' "${CLEANUPS[@]}")
+code=$(curl -sk -u CA_admin:CA-password -m 60 -o "$D/body" -w '%{http_code}' -F action=initca -F adminpassword=pwd1-long -F controlpassword=pwd2-long -F monitorpassword=pwd3-long \
+	https://10.9.0.1:9001/caserv)
+check_is "$code" 200 "the wizard: First server" || tap_diag "$(cat "$D/body")"
+speaks_tls() { curl -s -m 5 --cacert "$C/cacert.crt" -o /dev/null https://10.9.0.1:9453/; }
+check "the web service speaks HTTPS" until_ok 20 speaks_tls
+check "stopcaserv" on 1 ./stopcaserv
+check "and it goes on" speaks_tls
 check "webserver stop" safekit webserver stop
 tap_done

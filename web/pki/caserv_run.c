@@ -76,9 +76,11 @@ become_action(const char *dir, const char *action, int out)
 	char *argv[] = { program, (char *)(uintptr_t)action, (char *)(uintptr_t)dir, NULL };
 	char *env[] = { safe, safevar, (char[]){ "PATH=/usr/sbin:/usr/bin:/sbin:/bin" }, (char[]){ "LC_ALL=C" }, (char[]){ "HOME=/" }, NULL };
 	int null = open("/dev/null", O_RDWR);
+	sigset_t none;
 
-	if (!path_format(program, sizeof(program), "%s/private/bin/caserv_action", path_safe()) ||
-	    !path_format(safe, sizeof(safe), "SAFE=%s", path_safe()) || !path_format(safevar, sizeof(safevar), "SAFEVAR=%s", path_safevar()) ||
+	sigemptyset(&none);	/* the keeper holds its signals meanwhile; what is started here lives on, and must hear its own */
+	if (sigprocmask(SIG_SETMASK, &none, NULL) == -1 ||
+	    !path_format(program, sizeof(program), "%s/private/bin/caserv_action", path_safe()) || !path_format(safe, sizeof(safe), "SAFE=%s", path_safe()) || !path_format(safevar, sizeof(safevar), "SAFEVAR=%s", path_safevar()) ||
 	    null == -1 || dup2(null, 0) == -1 || dup2(out, 1) == -1 || dup2(out, 2) == -1 || setpgid(0, 0) == -1)
 		_exit(127);
 	umask(077);
