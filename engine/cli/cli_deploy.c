@@ -35,6 +35,7 @@ struct deploy {
 	const struct webauth_key *key[REMOTE_MAX];	/* that the server took */
 	char	 token[REMOTE_MAX][PARTS_MAX][128];
 	bool	 failed[REMOTE_MAX];
+	int	 unknown;		/* servers that were told to change something and gave no answer */
 	char	*line[REMOTE_MAX];	/* what was done there */
 };
 
@@ -123,6 +124,7 @@ judge(struct deploy *d, const char *what)
 		d->failed[i] = true;
 		bad++;
 		if (!p->ok) {
+			d->unknown += p->call.unknown;
 			cli_error("%s: %s: %s", remote_name(r, i), what, p->why);
 			continue;
 		}
@@ -329,7 +331,11 @@ conclude(struct deploy *d, int bad)
 			printf("%s: %s\n", remote_name(&d->r, i), d->line[i]);
 	if (bad == 0)
 		return EXIT_DONE;
-	cli_note("Not done on %d of %d servers; what they had before is in force there", bad, d->r.list.n);
+	if (d->unknown > 0)
+		cli_note("Not done, or not known, on %d of %d servers; %d gave no answer: look there, and give the command again", bad,
+		    d->r.list.n, d->unknown);
+	else
+		cli_note("Not done on %d of %d servers; what they had before is in force there", bad, d->r.list.n);
 	return EXIT_FAILED;
 }
 

@@ -82,13 +82,14 @@ conclude(struct remote *r)
 {
 	int first = -1, unreached = 0, bad = 0;
 	char list[2048] = "";
-	bool same = true;
+	bool same = true, unknown = false;
 
 	for (int i = 0; i < r->list.n; i++) {
 		const struct remote_reply *p = &r->reply[i];
 		size_t at = strlen(list);
 
 		unreached += !p->ok;
+		unknown = unknown || (!p->ok && p->call.unknown);
 		if (p->ok && first == -1)
 			first = p->status;
 		same = same && p->ok && p->status == first;
@@ -99,10 +100,11 @@ conclude(struct remote *r)
 			snprintf(list + at, sizeof(list) - at, "%s%s (exit status %d)", at > 0 ? ", " : "", remote_name(r, i), p->status);
 		else
 			snprintf(list + at, sizeof(list) - at, "%s%s (%s)", at > 0 ? ", " : "", remote_name(r, i),
-			    p->call.status == 0 ? "not reached" : "refused");
+			    p->call.unknown ? "no answer" : p->call.status == 0 ? "not reached" : "refused");
 	}
 	if (bad > 0)
-		cli_note("Not done on %d of %d server%s: %s", bad, r->list.n, r->list.n > 1 ? "s" : "", list);
+		cli_note("%s on %d of %d server%s: %s", unknown ? "Not done, or not known," : "Not done", bad, r->list.n,
+		    r->list.n > 1 ? "s" : "", list);
 	return unreached > 0 ? EXIT_UNREACHED : same ? first : EXIT_DIFFER;
 }
 

@@ -108,6 +108,7 @@ say_why(struct remote_reply *p, const char *what, const char *why)
 	str_copy(p->why, sizeof(p->why), what);
 	n = strlen(p->why);
 	str_copy(p->why + n, sizeof(p->why) - n, why);
+	str_make_utf8(p->why);	/* of others, and perhaps cut: it goes into JSON, too */
 }
 
 static void
@@ -121,7 +122,9 @@ on_done(struct webcall *call)
 	for (int i = 0; i < r->list.n; i++)
 		if (&r->reply[i].call == call)
 			p = &r->reply[i];
-	if (call->status == 0) {
+	if (call->unknown) {
+		say_why(p, "no answer, it may have been done: ", call->status == 0 ? call->why : "its web service ended, or was too slow");
+	} else if (call->status == 0) {
 		say_why(p, "not reached: ", call->why);
 	} else if (call->status == 401) {
 		say_why(p, "refused: it does not know our credential: expected the same cluster configuration, or the same password given to ",

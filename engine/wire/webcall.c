@@ -54,6 +54,22 @@ on_body(char *data, size_t size, size_t n, void *ctx)
 	return more;
 }
 
+/*
+ * The body of a POST.  There is no way back to its beginning, and on purpose: libcurl would send a request again by itself when the
+ * connection that the challenge came over ends without an answer, and a command would be done twice.
+ */
+static size_t
+on_send(char *buf, size_t size, size_t n, void *ctx)
+{
+	struct webcall *c = ctx;
+	size_t more = c->len - c->given < size * n ? c->len - c->given : size * n;
+
+	if (more > 0)
+		memcpy(buf, (const char *)c->body + c->given, more);
+	c->given += more;
+	return more;
+}
+
 /* ETag wins over Last-Modified: it has the microseconds */
 static size_t
 on_header(char *data, size_t size, size_t n, void *ctx)
@@ -178,6 +194,8 @@ easy_make(struct webcall *c)
 	f->easy_setopt(e, CURLOPT_ERRORBUFFER, c->error);
 	f->easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
 	f->easy_setopt(e, CURLOPT_WRITEDATA, c);
+	f->easy_setopt(e, CURLOPT_READFUNCTION, on_send);
+	f->easy_setopt(e, CURLOPT_READDATA, c);
 	f->easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
 	f->easy_setopt(e, CURLOPT_HEADERDATA, c);
 	f->easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
@@ -247,7 +265,7 @@ start(struct webcall *c, const char *method, const char *path, int64_t timeout_m
 	f->easy_setopt(c->easy, CURLOPT_CUSTOMREQUEST, strcmp(method, "DELETE") == 0 ? method : NULL);
 	if (strcmp(method, "POST") == 0) {
 		f->easy_setopt(c->easy, CURLOPT_POST, 1L);
-		f->easy_setopt(c->easy, CURLOPT_POSTFIELDS, c->len > 0 ? c->body : "");
+		c->given = 0;
 		f->easy_setopt(c->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)c->len);
 	} else {
 		f->easy_setopt(c->easy, CURLOPT_HTTPGET, 1L);
@@ -287,7 +305,7 @@ webcall_begin(struct webcalls *w, struct webcall *c)
 	c->attempt = 0;
 	c->answer_len = 0;
 	c->why[0] = '\0';
-	c->tls_refused = c->no_challenge = false;
+	c->tls_refused = c->no_challenge = c->unknown = false;
 	if (c->easy == NULL && !easy_make(c)) {
 		str_copy(c->why, sizeof(c->why), "no memory");
 		return false;
@@ -342,6 +360,9 @@ ended(struct webcall *c, CURLcode rc)
 			str_copy(c->why, sizeof(c->why), c->error[0] != '\0' ? c->error : f->easy_strerror(rc));
 		c->tls_refused = rc == CURLE_PEER_FAILED_VERIFICATION || rc == CURLE_SSL_CONNECT_ERROR || rc == CURLE_SSL_CERTPROBLEM
 		    || rc == CURLE_SSL_CACERT_BADFILE;
+		if (rc == CURLE_SEND_FAIL_REWIND)
+			str_copy(c->why, sizeof(c->why), "the connection ended without an answer");
+		c->unknown = !c->asking && !c->tls_refused && rc != CURLE_COULDNT_CONNECT && rc != CURLE_COULDNT_RESOLVE_HOST;
 		finish(c, 0);
 		return;
 	}
@@ -357,6 +378,8 @@ ended(struct webcall *c, CURLcode rc)
 			finish(c, 0);
 		return;
 	}
+	/* Apache had given it on when the service behind it ended, or was too slow */
+	c->unknown = !c->asking && (status == 502 || status == 504);
 	finish(c, status);
 }
 

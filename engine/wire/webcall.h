@@ -44,10 +44,11 @@ struct webcall {
 	char	    why[WEBCALL_WHY_MAX];
 	bool	    tls_refused;	/* no answer: one side does not take the certificate of the other */
 	bool	    no_challenge;	/* no answer: it is there, and is no web service of this suite, or not one that runs */
+	bool	    unknown;		/* the request went out and no answer to it came: it may have been done */
 	/* ours; zeroed before the first begin */
 	struct webcalls *of;
 	void	   *easy, *headers, *resolved;
-	size_t	    room;
+	size_t	    room, given;
 	int	    attempt;		/* which of our keys */
 	bool	    asking;		/* the challenge */
 	bool	    running, too_long;

@@ -5,7 +5,8 @@
 # credential with Python's hmac and runs the real safekit.  standin.py ADDRESS PORT SAFEKIT READY [CERT KEY [CLIENTS-CA]], SAFE and SAFEVAR of its server
 # in the environment.  READY: a fifo that gets a line when it listens.
 # SAFEVAR/fault, read for each request: "silent" (no answer), "late" (none to a request), "garbage", "broken" (500), "cut" (half an answer),
-# "long" (an answer without end), "nothing" (not of this suite: 404).  SAFEVAR/asked: one line for each signed request that was let in.
+# "long" (an answer without end), "drop" (does it, and closes the connection instead of an answer),
+# "nothing" (not of this suite: 404).  SAFEVAR/asked: one line for each signed request that was let in.
 # SAFEVAR/travelled: the files that it was given, one behind the other.
 import hashlib, hmac, http.server, json, os, secrets, socketserver, ssl, subprocess, sys, threading
 
@@ -169,8 +170,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
     do_GET = do_POST = do_DELETE = handle_any
 
     def run(self, argv, user):
+        try:
+            drop = open(SAFEVAR + "/fault").read().strip() == "drop"
+        except OSError:
+            drop = False
         argv = [SAFEVAR + "/tmp/web/" + w[6:] if w.startswith("@file:") else w for w in argv]
         ended = subprocess.run([SAFEKIT, "--role", "Admin", "-u", user] + argv, stdin=subprocess.DEVNULL, capture_output=True)
+        if drop:
+            self.close_connection = True
+            return
         self.answer(200, {"status": ended.returncode, "stdout": ended.stdout.decode(), "stderr": ended.stderr.decode()})
 
 
