@@ -16,6 +16,7 @@
 #include <openssl/params.h>
 #include <openssl/rand.h>
 #include <openssl/sha.h>
+#include <arpa/inet.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -72,17 +73,30 @@ is_hex(const char *s, size_t min, size_t max)
 	return s[n] == '\0' && n >= min && n <= max;
 }
 
-bool
-webauth_mac(const uint8_t key[WEBAUTH_KEY_LEN], const char *method, const char *path, const char *body_hash, const char *nonce,
-    char out[WEBAUTH_HEX_MAX])
+/* An address without its zone, which is of one end only; false: it is none */
+static bool
+plain_address(const char *s, char out[INET6_ADDRSTRLEN])
 {
-	char text[WEBAUTH_PATH_MAX + 256];
+	size_t n = strcspn(s, "%");
+
+	if (n == 0 || n >= INET6_ADDRSTRLEN || strspn(s, "0123456789abcdefABCDEF:.") != n)
+		return false;
+	memcpy(out, s, n);
+	out[n] = '\0';
+	return true;
+}
+
+bool
+webauth_mac(const uint8_t key[WEBAUTH_KEY_LEN], const struct webauth_ask *ask, const char *nonce, char out[WEBAUTH_HEX_MAX])
+{
+	char text[WEBAUTH_PATH_MAX + 320], server[INET6_ADDRSTRLEN];
 	uint8_t mac[SHA256_DIGEST_LENGTH];
 	unsigned len = sizeof(mac);
 
-	if (!one_line(method) || !one_line(path) || strlen(method) > 16 || strlen(path) >= WEBAUTH_PATH_MAX
-	    || !is_hex(body_hash, 64, 64) || !is_hex(nonce, WEBAUTH_NONCE_MIN, WEBAUTH_NONCE_MAX - 1)
-	    || !path_format(text, sizeof(text), "safekit-web-1\n%s\n%s\n%s\n%s\n", method, path, body_hash, nonce)
+	if (!plain_address(ask->server, server) || !one_line(ask->method) || !one_line(ask->path) || strlen(ask->method) > 16
+	    || strlen(ask->path) >= WEBAUTH_PATH_MAX || !is_hex(ask->body_hash, 64, 64)
+	    || !is_hex(nonce, WEBAUTH_NONCE_MIN, WEBAUTH_NONCE_MAX - 1)
+	    || !path_format(text, sizeof(text), "safekit-web-2\n%s\n%s\n%s\n%s\n%s\n", server, ask->method, ask->path, ask->body_hash, nonce)
 	    || HMAC(EVP_sha256(), key, WEBAUTH_KEY_LEN, (const uint8_t *)text, strlen(text), mac, &len) == NULL)
 		return false;
 	str_to_hex(mac, sizeof(mac), out);
@@ -90,12 +104,11 @@ webauth_mac(const uint8_t key[WEBAUTH_KEY_LEN], const char *method, const char *
 }
 
 bool
-webauth_sign(const uint8_t key[WEBAUTH_KEY_LEN], const char *method, const char *path, const char *body_hash, const char *nonce,
-    char out[WEBAUTH_HEADER_MAX])
+webauth_sign(const uint8_t key[WEBAUTH_KEY_LEN], const struct webauth_ask *ask, const char *nonce, char out[WEBAUTH_HEADER_MAX])
 {
 	char id[WEBAUTH_KEYID_MAX], mac[WEBAUTH_HEX_MAX];
 
-	return webauth_keyid(key, id) && webauth_mac(key, method, path, body_hash, nonce, mac)
+	return webauth_keyid(key, id) && webauth_mac(key, ask, nonce, mac)
 	    && path_format(out, WEBAUTH_HEADER_MAX, "SafeKit keyid=%s, nonce=%s, mac=%s", id, nonce, mac);
 }
 
@@ -154,12 +167,11 @@ webauth_parse(const char *header, struct webauth *out)
 }
 
 bool
-webauth_verify(const struct webauth *told, const uint8_t key[WEBAUTH_KEY_LEN], const char *method, const char *path,
-    const char *body_hash)
+webauth_verify(const struct webauth *told, const uint8_t key[WEBAUTH_KEY_LEN], const struct webauth_ask *ask)
 {
 	char id[WEBAUTH_KEYID_MAX], mac[WEBAUTH_HEX_MAX];
 
-	return webauth_keyid(key, id) && strcmp(id, told->keyid) == 0 && webauth_mac(key, method, path, body_hash, told->nonce, mac)
+	return webauth_keyid(key, id) && strcmp(id, told->keyid) == 0 && webauth_mac(key, ask, told->nonce, mac)
 	    && strlen(told->mac) == sizeof(mac) - 1 && CRYPTO_memcmp(mac, told->mac, sizeof(mac) - 1) == 0;
 }
 

@@ -8,7 +8,9 @@
  *
  *   GET /node/api/v1/challenge  ->  {"nonce":"<32 hex digits>"}
  *   Authorization: SafeKit keyid=<8 hex>, nonce=<hex as given>, mac=<64 hex>
- *   mac = HMAC-SHA-256(K, "safekit-web-1\n" METHOD "\n" PATH-WITH-QUERY "\n" hex of SHA-256(body) "\n" nonce "\n")
+ *   mac = HMAC-SHA-256(K, "safekit-web-2\n" SERVER "\n" METHOD "\n" PATH-WITH-QUERY "\n" hex of SHA-256(body) "\n" nonce "\n")
+ *   SERVER: the address that is asked, as text (a zone, "%eth0", left out): of the connection that the challenge came over here, of the
+ *   socket there.  So who passes a challenge of another server to us gets nothing that this other one takes.
  *   keyid = first 4 bytes of SHA-256(K): tells "another key" from "wrong".  K is one of webauth_keys().
  *
  * A sealed file, so that a key that goes over plain HTTP stays one:
@@ -40,17 +42,19 @@ struct webauth {
 /* false: the library fails */
 bool webauth_keyid(const uint8_t key[WEBAUTH_KEY_LEN], char out[WEBAUTH_KEYID_MAX]);
 bool webauth_hash(const void *body, size_t len, char out[WEBAUTH_HEX_MAX]);	/* hex of SHA-256(body) */
-/* method, path: as in the request line, without control characters; body_hash: of webauth_hash(); false: senseless, or the library fails */
-bool webauth_mac(const uint8_t key[WEBAUTH_KEY_LEN], const char *method, const char *path, const char *body_hash, const char *nonce,
-    char out[WEBAUTH_HEX_MAX]);
+struct webauth_ask {
+	const char *server;	/* IP address, as text */
+	const char *method, *path;	/* as in the request line, without control characters */
+	const char *body_hash;	/* of webauth_hash() */
+};
+/* false: senseless, or the library fails */
+bool webauth_mac(const uint8_t key[WEBAUTH_KEY_LEN], const struct webauth_ask *ask, const char *nonce, char out[WEBAUTH_HEX_MAX]);
 /* The value of Authorization for a request */
-bool webauth_sign(const uint8_t key[WEBAUTH_KEY_LEN], const char *method, const char *path, const char *body_hash, const char *nonce,
-    char out[WEBAUTH_HEADER_MAX]);
+bool webauth_sign(const uint8_t key[WEBAUTH_KEY_LEN], const struct webauth_ask *ask, const char *nonce, char out[WEBAUTH_HEADER_MAX]);
 /* false: not "SafeKit keyid=..., nonce=..., mac=..." each exactly once (any order, blanks around commas) */
 bool webauth_parse(const char *header, struct webauth *out);
 /* Is the mac of that key, for that request?  In constant time.  The nonce's age and novelty are the caller's to judge. */
-bool webauth_verify(const struct webauth *told, const uint8_t key[WEBAUTH_KEY_LEN], const char *method, const char *path,
-    const char *body_hash);
+bool webauth_verify(const struct webauth *told, const uint8_t key[WEBAUTH_KEY_LEN], const struct webauth_ask *ask);
 
 /* ---- keys ---- */
 enum webauth_key_kind { WEBAUTH_KEY_PASSWORD, WEBAUTH_KEY_CLUSTER, WEBAUTH_KEY_PREVIOUS };

@@ -318,12 +318,15 @@ static bool
 send_request(struct webcall *c)
 {
 	const char *body = c->len > 0 ? c->body : "", *nonce;
-	char line[WEBAUTH_HEADER_MAX];
+	struct webauth_ask ask = { .method = c->method, .path = c->path, .body_hash = c->hash };
+	char line[WEBAUTH_HEADER_MAX], *address = NULL;
 	json_t *obj = c->answer_len > 0 ? json_loadb(c->answer, c->answer_len, 0, NULL) : NULL;
 	bool ok;
 
 	nonce = json_string_value(json_object_get(obj, "nonce"));
-	ok = nonce != NULL && webauth_hash(body, c->len, c->hash) && webauth_sign(key_of(c)->key, c->method, c->path, c->hash, nonce, line);
+	c->of->curl->easy_getinfo(c->easy, CURLINFO_PRIMARY_IP, &address);
+	ask.server = address != NULL ? address : "";
+	ok = nonce != NULL && webauth_hash(body, c->len, c->hash) && webauth_sign(key_of(c)->key, &ask, nonce, line);
 	json_decref(obj);
 	if (!ok) {
 		c->no_challenge = true;

@@ -25,7 +25,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def signed(self, key):
         told = dict(p.strip().split("=", 1) for p in self.headers.get("Authorization", "SafeKit x=")[8:].split(","))
-        text = "safekit-web-1\nGET\n%s\n%s\n%s\n" % (self.path, hashlib.sha256(b"").hexdigest(), told.get("nonce"))
+        text = "safekit-web-2\n%s\nGET\n%s\n%s\n%s\n" % (self.request.getsockname()[0], self.path, hashlib.sha256(b"").hexdigest(), told.get("nonce"))
         return key and told.get("nonce") in nonces and hmac.new(bytes.fromhex(key), text.encode(), hashlib.sha256).hexdigest() == told["mac"]
 
     def do_GET(self):

@@ -13,6 +13,9 @@
 #include <unistd.h>
 #include "wire/webauth.h"
 
+#define ASK(method, path, hash) (&(struct webauth_ask){ server, method, path, hash })
+
+static const char server[] = "10.0.0.1";
 static const char nonce[] = "00112233445566778899aabbccddeeff";
 static const char path[] = "/node/api/v1/commands?x=1";
 static const char body[] = "{\"argv\":[\"state\"]}";
@@ -36,8 +39,8 @@ test_known_answer(void **state)
 	assert_string_equal(id, "630dcd29");
 	assert_true(webauth_hash(body, strlen(body), hash));
 	assert_string_equal(hash, "ca53f6b35a446c356ec9a54b05ccf25e129a9c16bbc0c91c1b9386789fd1ae2b");
-	assert_true(webauth_mac(key, "POST", path, hash, nonce, mac));
-	assert_string_equal(mac, "6d12dbff971693f0ed17c8d94d10ba18997b7c26312122739579354ca72c9628");
+	assert_true(webauth_mac(key, ASK("POST", path, hash), nonce, mac));
+	assert_string_equal(mac, "e475a4f7f4b61d04a43624cc10f08cc899cc2f585131fe88265d20ce16b36b39");
 	assert_true(webauth_hash(NULL, 0, hash));
 	assert_string_equal(hash, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 }
@@ -53,22 +56,27 @@ test_verify(void **state)
 	make_key(key);
 	memset(other, 7, sizeof(other));
 	assert_true(webauth_hash(body, strlen(body), hash) && webauth_hash("x", 1, hash2));
-	assert_true(webauth_sign(key, "POST", path, hash, nonce, line));
+	assert_true(webauth_sign(key, ASK("POST", path, hash), nonce, line));
 	assert_true(webauth_parse(line, &told));
 	assert_string_equal(told.nonce, nonce);
-	assert_true(webauth_verify(&told, key, "POST", path, hash));
-	assert_false(webauth_verify(&told, other, "POST", path, hash));
-	assert_false(webauth_verify(&told, key, "GET", path, hash));
-	assert_false(webauth_verify(&told, key, "POST", "/node/api/v1/commands?x=2", hash));
-	assert_false(webauth_verify(&told, key, "POST", path, hash2));
+	assert_true(webauth_verify(&told, key, ASK("POST", path, hash)));
+	assert_false(webauth_verify(&told, other, ASK("POST", path, hash)));
+	assert_false(webauth_verify(&told, key, ASK("GET", path, hash)));
+	assert_false(webauth_verify(&told, key, ASK("POST", "/node/api/v1/commands?x=2", hash)));
+	assert_false(webauth_verify(&told, key, ASK("POST", path, hash2)));
 	str_copy(told.nonce, sizeof(told.nonce), "10112233445566778899aabbccddeeff");
-	assert_false(webauth_verify(&told, key, "POST", path, hash));
+	assert_false(webauth_verify(&told, key, ASK("POST", path, hash)));
+	/* passed on to another server, which gave the number: not for it */
+	assert_true(webauth_parse(line, &told));
+	assert_true(webauth_verify(&told, key, &(struct webauth_ask){ "10.0.0.1%eth0", "POST", path, hash }));
+	assert_false(webauth_verify(&told, key, &(struct webauth_ask){ "10.0.0.2", "POST", path, hash }));
+	assert_false(webauth_verify(&told, key, &(struct webauth_ask){ "::ffff:10.0.0.1", "POST", path, hash }));
 	/* each digit counts */
 	at = (size_t)(strstr(line, "keyid=") - line);
 	for (size_t i = at; line[i] != '\0'; i++) {
 		str_copy(bad, sizeof(bad), line);
 		bad[i] = bad[i] == '0' ? '1' : '0';
-		assert_false(webauth_parse(bad, &told) && webauth_verify(&told, key, "POST", path, hash));
+		assert_false(webauth_parse(bad, &told) && webauth_verify(&told, key, ASK("POST", path, hash)));
 	}
 }
 
@@ -80,18 +88,21 @@ test_senseless(void **state)
 
 	make_key(key);
 	assert_true(webauth_hash("", 0, hash));
-	assert_false(webauth_mac(key, "GE\nT", path, hash, nonce, mac));
-	assert_false(webauth_mac(key, "GET", "/a\n/b", hash, nonce, mac));
-	assert_false(webauth_mac(key, "GET", "/a b", hash, nonce, mac));
-	assert_false(webauth_mac(key, "GET", "", hash, nonce, mac));
-	assert_false(webauth_mac(key, "GET", path, "abc", nonce, mac));
-	assert_false(webauth_mac(key, "GET", path, hash, "0011", mac));
-	assert_false(webauth_mac(key, "GET", path, hash, "0011223344556677889G", mac));
+	assert_false(webauth_mac(key, ASK("GE\nT", path, hash), nonce, mac));
+	assert_false(webauth_mac(key, ASK("GET", "/a\n/b", hash), nonce, mac));
+	assert_false(webauth_mac(key, ASK("GET", "/a b", hash), nonce, mac));
+	assert_false(webauth_mac(key, ASK("GET", "", hash), nonce, mac));
+	assert_false(webauth_mac(key, ASK("GET", path, "abc"), nonce, mac));
+	assert_false(webauth_mac(key, ASK("GET", path, hash), "0011", mac));
+	assert_false(webauth_mac(key, ASK("GET", path, hash), "0011223344556677889G", mac));
+	static const char *const nowhere[] = { "", "%eth0", "10.0.0.1\n", "server1", "(null)", "11111111111111111111111111111111111111111111111" };
+	for (size_t i = 0; i < ARRAY_LEN(nowhere); i++)
+		assert_false(webauth_mac(key, &(struct webauth_ask){ nowhere[i], "GET", path, hash }, nonce, mac));
 	memset(longest, 'a', sizeof(longest));
 	longest[WEBAUTH_PATH_MAX] = '\0';
-	assert_false(webauth_mac(key, "GET", longest, hash, nonce, mac));
+	assert_false(webauth_mac(key, ASK("GET", longest, hash), nonce, mac));
 	longest[WEBAUTH_PATH_MAX - 1] = '\0';
-	assert_true(webauth_mac(key, "GET", longest, hash, nonce, mac));
+	assert_true(webauth_mac(key, ASK("GET", longest, hash), nonce, mac));
 }
 
 static void

@@ -105,7 +105,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         key = keys().get(told["keyid"])
         if key is None:
             return "another key"
-        text = "safekit-web-1\n%s\n%s\n%s\n%s\n" % (self.command, self.path, hashlib.sha256(body).hexdigest(), told["nonce"])
+        text = "safekit-web-2\n%s\n%s\n%s\n%s\n%s\n" % (self.request.getsockname()[0], self.command, self.path, hashlib.sha256(body).hexdigest(), told["nonce"])
         if not hmac.compare_digest(hmac.new(key, text.encode(), hashlib.sha256).hexdigest(), told["mac"]):
             return "mac"
         return None

@@ -18,15 +18,15 @@ class Unix(http.client.HTTPConnection):
 
 def ask(method, target, body=b"", headers={}):
     c = Unix("h")
-    c.request(method, target, body or None, {"X-Safekit-Method": "node", "X-Safekit-Addr": "10.1.0.12", "X-Safekit-Node": "node2", "Content-Type": "application/json", **headers})
+    c.request(method, target, body or None, {"X-Safekit-Method": "node", "X-Safekit-Addr": "10.1.0.12", "X-Safekit-Node": "node2", "X-Safekit-Server": "10.1.0.11", "Content-Type": "application/json", **headers})
     r = c.getresponse()
     return r.status, json.loads(r.read() or b"{}")
 
 def nonce():
     return ask("GET", "/node/api/v1/challenge")[1]["nonce"]
 
-def auth(n, method, target, body=b"", k=key):
-    text = "safekit-web-1\n%s\n%s\n%s\n%s\n" % (method, target, hashlib.sha256(body).hexdigest(), n)
+def auth(n, method, target, body=b"", k=key, server="10.1.0.11"):
+    text = "safekit-web-2\n%s\n%s\n%s\n%s\n%s\n" % (server, method, target, hashlib.sha256(body).hexdigest(), n)
     return "SafeKit keyid=%s, nonce=%s, mac=%s" % (hashlib.sha256(k).hexdigest()[:8], n, hmac.new(k, text.encode(), "sha256").hexdigest())
 
 def signed(method, target, body=b"", headers={}, n=None, k=key):
@@ -55,6 +55,9 @@ def case(what):
     if what == "otherpath": return ask("GET", "/node/api/v1/nodes", headers={"Authorization": auth(nonce(), "GET", M)})[0]
     if what == "otherquery": return ask("GET", "/node/api/v1/log?last=3", headers={"Authorization": auth(nonce(), "GET", "/node/api/v1/log?last=4")})[0]
     if what == "othermethod": return ask("DELETE", M, headers={"Authorization": auth(nonce(), "GET", M)})[0]
+    if what == "otherserver": return ask("GET", M, headers={"Authorization": auth(nonce(), "GET", M, server="10.1.0.12")})[0]
+    if what == "noserver": return signed("GET", "/modules", headers={"X-Safekit-Server": ""})[0]
+    if what == "zone": return signed("GET", "/modules", headers={"X-Safekit-Server": "10.1.0.11%eth0"})[0]
     if what == "otherbody": return ask("POST", "/node/api/v1/commands", cmd.replace(b"m1", b"m2"), {"Authorization": auth(nonce(), "POST", "/node/api/v1/commands", cmd)})[0]
     if what == "user": return ask("GET", "/api/v1/modules", headers={"Authorization": auth(nonce(), "GET", "/api/v1/modules")})[0]
     if what == "role": return ask("GET", M, headers={"X-Safekit-Role": "Admin", "X-Safekit-User": "u"})[0]
@@ -101,7 +104,9 @@ same "a number is good once" "$(node twice)" "(200, 401)"
 same "also for eight at the same time" "$(node twiceatonce)" "[200, 401, 401, 401, 401, 401, 401, 401]"
 same "one command came through" "$(grep -c 'action stop' "$D/actions")" 1
 same "an invented number" "$(node invented)" "(401, 401)"
-for what in otherpath otherquery otherbody; do same "a signature for something else: $what" "$(node $what)" 401; done
+for what in otherpath otherquery otherbody otherserver; do same "a signature for something else: $what" "$(node $what)" 401; done
+same "the web server does not say which address was asked" "$(node noserver)" 503
+same "a zone is of one end only" "$(node zone)" 200
 same "another method" "$(node othermethod)" 405
 same "not for the entrance of users" "$(node user)" 401
 same "no role helps" "$(node role)" 401

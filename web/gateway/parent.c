@@ -231,7 +231,7 @@ order_verify(struct talk *t)
 	const struct webauth_key *key;
 	bool good;
 
-	if (t->words != 6 || !webauth_parse(t->word[5], &told)) {
+	if (t->words != 7 || !webauth_parse(t->word[6], &told)) {
 		refuse(t->word[0], "denied", "expected Authorization: SafeKit keyid=..., nonce=..., mac=...");
 		return;
 	}
@@ -239,12 +239,12 @@ order_verify(struct talk *t)
 	if (err[0] != '\0')
 		gate_log_rarely("%s", err);
 	key = webauth_key_of(&keys, told.keyid);
-	good = key != NULL && webauth_verify(&told, key->key, t->word[2], t->word[3], t->word[4]);
+	good = key != NULL && webauth_verify(&told, key->key, &(struct webauth_ask){ t->word[2], t->word[3], t->word[4], t->word[5] });
 	if (good)
 		SAY(-1, t->word[0], "ok", told.keyid);
 	else
 		refuse(t->word[0], "denied", keys.n == 0 ? "this server has no key that servers share: neither a cluster configuration nor a password"
-		    : key == NULL ? "signed with a key that this server does not have" : "the signature does not fit the request");
+		    : key == NULL ? "signed with a key that this server does not have" : "the signature does not fit the request, or is for another server than this (a request that was passed on)");
 	webauth_keys_clear(&keys);
 }
 

@@ -120,7 +120,8 @@ who_is(struct request *r, size_t *skip)
 	bool twice = false;
 	const char *user = header_once(r, "X-Safekit-User", &twice), *role = header_once(r, "X-Safekit-Role", &twice),
 	    *login = header_once(r, "X-Safekit-Method", &twice), *addr = header_once(r, "X-Safekit-Addr", &twice),
-	    *tls = header_once(r, "X-Safekit-Tls", &twice), *name = header_once(r, "X-Safekit-Node", &twice);
+	    *tls = header_once(r, "X-Safekit-Tls", &twice),
+	    *name = header_once(r, "X-Safekit-Node", &twice);
 
 	*skip = prefix_of(&r->uri);
 	if (twice) {
@@ -237,10 +238,12 @@ static void
 ask_parent(struct request *r, const char *method, const char *hash)
 {
 	bool twice = false;
-	const char *auth = header_once(r, "Authorization", &twice);
+	const char *auth = header_once(r, "Authorization", &twice), *server = header_once(r, "X-Safekit-Server", &twice);
 
 	r->verify_asked = true;
-	if (!parent_ask((const char *const[]){ "verify", method, r->raw, hash, auth, NULL }, NULL, 0, on_verified, r))
+	if (server == NULL || server[0] == '\0')
+		problem(r, 503, "the web server did not tell which address was asked");
+	else if (!parent_ask((const char *const[]){ "verify", server, method, r->raw, hash, auth, NULL }, NULL, 0, on_verified, r))
 		problem(r, 503, "too many requests at once");
 }
 
