@@ -128,6 +128,8 @@ judge(struct deploy *d, const char *what)
 			cli_error("%s: %s: %s", remote_name(r, i), what, p->why);
 			continue;
 		}
+		if (p->note[0] != '\0')
+			cli_note("  %s: %s", remote_name(r, i), p->note);
 		/* the text there may have several lines, and begins with Error: itself */
 		cli_error("%s: %s: exit status %d", remote_name(r, i), what, p->status);
 		for (const char *t = p->err; *t != '\0'; t += strcspn(t, "\n"), t += strspn(t, "\n"))

@@ -51,6 +51,8 @@ each_block(struct remote *r, int i)
 	print_block(stdout, p->out);
 	fflush(stdout);
 	print_block(stderr, p->err);
+	if (p->note[0] != '\0')
+		cli_note("%s: %s", remote_name(r, i), p->note);
 	if (p->cut)
 		cli_note("%s: the output is longer than its web service keeps: it was cut", remote_name(r, i));
 	fflush(stderr);
@@ -66,8 +68,8 @@ show_rows(struct remote *r)
 		json_t *row = json_pack("{s:s,s:s,s:b}", "node", r->list.at[i].name, "url", r->list.at[i].url, "reached", p->ok);
 
 		if (p->ok)
-			json_object_update_new(row, json_pack("{s:i,s:s,s:s,s:b}", "status", p->status, "stdout", p->out, "stderr",
-			    p->err, "truncated", p->cut));
+			json_object_update_new(row, json_pack("{s:i,s:s,s:s,s:b,s:s*}", "status", p->status, "stdout", p->out, "stderr",
+			    p->err, "truncated", p->cut, "note", p->note[0] != '\0' ? p->note : NULL));
 		else
 			json_object_set_new(row, "error", json_string(p->why));
 		json_array_append_new(rows, row);

@@ -41,6 +41,7 @@ struct remote_reply {		/* of one server */
 	bool	 cut;		/* its output was longer than the service keeps */
 	char	 file[128];	/* token of a file that it took */
 	char	 why[WEBCALL_WHY_MAX];	/* not ok */
+	char	 note[WEBCALL_WHY_MAX];	/* of the service there: that it has ended the command; "" none */
 	bool	 ended;
 };
 struct remote {

@@ -74,7 +74,7 @@ reply_clear(struct remote_reply *p)
 	p->len = 0;
 	p->ok = p->cut = p->ended = false;
 	p->status = -1;
-	p->why[0] = '\0';
+	p->why[0] = p->note[0] = '\0';
 }
 
 void
@@ -214,13 +214,15 @@ read_command(struct remote_reply *p)
 {
 	json_t *obj = json_loadb(p->call.answer, p->call.answer_len, 0, NULL);
 	const json_t *status = json_object_get(obj, "status");
-	const char *out = json_string_value(json_object_get(obj, "stdout")), *err = json_string_value(json_object_get(obj, "stderr"));
+	const char *out = json_string_value(json_object_get(obj, "stdout")), *err = json_string_value(json_object_get(obj, "stderr")),
+	    *note = json_string_value(json_object_get(obj, "note"));
 	bool ok = json_is_integer(status) && out != NULL && err != NULL && json_integer_value(status) >= 0
 	    && json_integer_value(status) <= 255;
 
 	if (ok) {
 		p->status = (int)json_integer_value(status);
 		p->cut = json_is_true(json_object_get(obj, "truncated"));
+		str_copy(p->note, sizeof(p->note), note != NULL ? note : "");
 		p->out = strdup(out);
 		p->err = strdup(err);
 		ok = p->out != NULL && p->err != NULL;

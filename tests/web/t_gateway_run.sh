@@ -39,6 +39,7 @@ same "a signal" "$(run '"signal"' | field 'd["status"]')" 137
 same "what is no text" "$(run '"strange"' | field 'repr(d["stdout"])')" "'a?b?é\\x1b[1m'"
 run '"long"' > "$D/long"
 same "a long output is cut" "$(field 'len(d["stdout"]), d["stderr"]' < "$D/long")" "(4194304, 'said\\n\\nError: the output was longer than 4 MiB and is cut\\n')"
+same "for programs, too" "$(field 'd["truncated"]' < "$D/long")" True
 same "both" "$(run '"both"' | field 'len(d["stdout"]), len(d["stderr"]), d["stderr"][-10:]')" "(4194304, 4194304, 'nd is cut\\n')"
 t0=$(now_ms)
 same "a daemon that holds the output is not waited for" "$(run '"daemon"' | field 'd["stdout"]')" "started"

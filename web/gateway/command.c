@@ -67,8 +67,8 @@ tell_result(struct request *r, int status, const char *note, const char *token, 
 {
 	if (was_denied(r, status, err))
 		return;
-	answer_json(r, 200, json_pack("{s:i,s:o,s:o,s:s*}", "status", status, "stdout", text_of(out, out_len), "stderr",
-	    text_of(err, strlen(err)), "note", note[0] != '\0' ? note : NULL));
+	answer_json(r, 200, json_pack("{s:i,s:o,s:o,s:s*,s:o*}", "status", status, "stdout", text_of(out, out_len), "stderr",
+	    text_of(err, strlen(err)), "note", note[0] != '\0' ? note : NULL, "truncated", r->cut ? json_true() : NULL));
 }
 
 /* ---- commands ---- */

@@ -39,6 +39,7 @@ struct request {
 	const struct route *route;
 	json_t	*args;			/* parameters of path, query and body, checked */
 	bool	 begun, suspended, dispatched;
+	bool	 cut;			/* the command said more than is kept */
 	/* who */
 	bool	 node, verified, verify_asked;
 	enum role role;

@@ -148,8 +148,9 @@ take_head(struct request *r, const char *method)
 		problem(r, status, "%s", err);
 	else
 		check_announced(r);
-	if (r->response == NULL && r->node && (r->hash = EVP_MD_CTX_new()) != NULL)
-		(void)EVP_DigestInit_ex(r->hash, EVP_sha256(), NULL);
+	/* without it a body that is not the one that was signed would not be seen */
+	if (r->response == NULL && r->node && ((r->hash = EVP_MD_CTX_new()) == NULL || EVP_DigestInit_ex(r->hash, EVP_sha256(), NULL) != 1))
+		problem(r, 503, "no memory");
 }
 
 /* ---- body ---- */

@@ -96,7 +96,7 @@ add_own_schemas(json_t *all)
 	"\"Challenge\":{\"type\":\"object\",\"properties\":{\"nonce\":{\"type\":\"string\"}}},"
 	"\"File\":{\"type\":\"object\",\"properties\":{\"file\":{\"type\":\"string\",\"description\":\"TOKEN\"},\"size\":{\"type\":\"integer\"},\"seconds\":{\"type\":\"integer\"}}},"
 	"\"Result\":{\"type\":\"object\",\"required\":[\"status\",\"stdout\",\"stderr\"],\"properties\":{\"status\":{\"type\":\"integer\",\"description\":\"exit status of the command\"},"
-	"\"stdout\":{\"type\":\"string\"},\"stderr\":{\"type\":\"string\"},\"note\":{\"type\":\"string\"}}},"
+	"\"stdout\":{\"type\":\"string\"},\"stderr\":{\"type\":\"string\"},\"note\":{\"type\":\"string\"},\"truncated\":{\"type\":\"boolean\"}}},"
 	"\"Problem\":{\"type\":\"object\",\"required\":[\"type\",\"title\",\"status\",\"detail\"],\"properties\":{\"type\":{\"type\":\"string\"},\"title\":{\"type\":\"string\"},"
 	"\"status\":{\"type\":\"integer\"},\"detail\":{\"type\":\"string\",\"description\":\"what was wrong, what was expected\"}}}}";
 	json_t *own = json_loads(text, 0, NULL);

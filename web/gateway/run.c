@@ -105,6 +105,7 @@ on_done(void *ctx, const struct talk *t, bool ok, const char *reason, const char
 	for (at = err->text; at != NULL && at < err->text + err->len; at++)
 		if (*at == '\0')
 			*at = '?';
+	r->cut = out->cut || err->cut;
 	if ((out->cut || err->cut) && err->text != NULL && err->len > sizeof(cut))
 		memcpy(err->text + err->len - sizeof(cut) + 1, cut, sizeof(cut) - 1);
 	else if (out->cut || err->cut)

@@ -120,8 +120,7 @@ who_is(struct request *r, size_t *skip)
 	bool twice = false;
 	const char *user = header_once(r, "X-Safekit-User", &twice), *role = header_once(r, "X-Safekit-Role", &twice),
 	    *login = header_once(r, "X-Safekit-Method", &twice), *addr = header_once(r, "X-Safekit-Addr", &twice),
-	    *tls = header_once(r, "X-Safekit-Tls", &twice),
-	    *name = header_once(r, "X-Safekit-Node", &twice);
+	    *tls = header_once(r, "X-Safekit-Tls", &twice), *name = header_once(r, "X-Safekit-Node", &twice);
 
 	*skip = prefix_of(&r->uri);
 	if (twice) {
