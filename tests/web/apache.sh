@@ -17,12 +17,21 @@ done
 command -v apache2 >/dev/null || command -v httpd >/dev/null || tap_skip_all "Apache httpd is not installed (apache2-bin)"
 [ -x "$B/web/conf/safewebserver" ] || tap_skip_all "the web service was not built (configure --without-web)"
 if [ -z "${WEB_TEST_NS:-}" ]; then
-	unshare -n true 2>/dev/null || tap_skip_all "no network namespace can be made here"
-	WEB_TEST_NS=1 builddir=$B exec unshare -n -- bash "$0" "$@"
+	unshare -nm true 2>/dev/null || tap_skip_all "no network and mount namespace can be made here"
+	WEB_TEST_NS=1 builddir=$B exec unshare -nm --propagation private -- bash "$0" "$@"
 fi
 ip link set lo up || tap_skip_all "no loopback in the namespace"
 
 D=$(mktemp -d "${TMPDIR:-/tmp}/webXXXXXX") && chmod 755 "$D" || exit 1
+# the users of contrib/systemd/safekit.sysusers
+add_users() {
+	local file
+	for file in passwd group; do grep -v -E '^safe(kit|web):' /etc/$file >"$D/$file" || return; done
+	printf '%s:/:/usr/sbin/nologin\n' safekit:x:64480:64480: safeweb:x:64481:64481: >>"$D/passwd" || return
+	printf '%s:\n' safekit:x:64480 safeweb:x:64481 >>"$D/group" || return
+	mount --bind "$D/passwd" /etc/passwd && mount --bind "$D/group" /etc/group
+}
+add_users || tap_skip_all "no users can be made in the namespace"
 export SAFE=$D/safe SAFEVAR=$D/var TZ=UTC SAFE_WAIT_SECONDS=0
 CONF=$SAFE/web/conf
 PIDS=()

@@ -11,7 +11,7 @@ command -v apache2 >/dev/null 2>&1 || NEEDS="httpd curl htpasswd"
 C=$S1/web/conf P=$S1/web/conf/ca/private
 URL=https://10.9.0.1:9001
 CLEANUPS+=('on 1 ./stopcaserv')
-id www-data >/dev/null 2>&1 || id apache >/dev/null 2>&1 || id safekit >/dev/null 2>&1 || tap_skip_all "no user for the web server here"
+"$S1/private/bin/safewebserver" user >/dev/null 2>&1 || tap_skip_all "no user for the web server here"
 export SAFE_FIREWALL=
 
 out=$(on 1 ./startcaserv <<<"CA-Pass:w0rd \"\\x" 2>&1)
