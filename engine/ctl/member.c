@@ -511,19 +511,51 @@ bring_up(struct member *m)
 	rearm(m);
 }
 
+/* Is all as it was that membership stands on?  Whoever applies the same configuration again must not part the nodes for the seconds of a
+ * group's start: they would log each other down and up, and failover rules on nodes would see it. */
+static bool
+same_ground(const struct look *a, const struct look *b)
+{
+	return a->configured == b->configured && a->self == b->self && a->complete == b->complete && a->has_key == b->has_key &&
+	    memcmp(a->key, b->key, sizeof(a->key)) == 0 && strcmp(a->conf.signature, b->conf.signature) == 0 &&
+	    memcmp(a->ip, b->ip, sizeof(a->ip)) == 0 && memcmp(a->local, b->local, sizeof(a->local)) == 0;
+}
+
+/* The same configuration, applied or locked anew: only what is told of it changes */
+static void
+apply_again(struct member *m, const struct look *l)
+{
+	bool applied = m->look.config_ms != l->config_ms;
+	int lan;
+
+	m->look.config_ms = l->config_ms;
+	m->look.locked = l->locked;
+	if (l->self >= 0) {
+		m->rows[l->self].config_ms = l->config_ms;
+		m->rows[l->self].locked = l->locked;
+		picture_put_node(&m->admin->picture, &m->rows[l->self]);
+	}
+	for (lan = 0; m->group != NULL && lan < l->conf.lans_count; lan++)
+		if (m->links[lan] == NULL)	/* could not be opened; perhaps that is why it is applied again */
+			open_lan(m, lan);
+	member_info_changed(m->admin);
+	if (applied && l->configured)
+		admin_say(m->admin, "", MSG_CLUSTER_CONFIG, l->conf.signature);
+}
+
 /* First look or a new one: is anything different from what runs? */
 static void
 apply(struct member *m, const struct look *l)
 {
-	bool same = m->look.configured == l->configured && m->look.self == l->self && m->look.complete == l->complete && m->look.has_key ==
-	    l->has_key && memcmp(m->look.key, l->key, sizeof(l->key)) == 0 && strcmp(m->look.conf.signature, l->conf.signature) == 0 &&
-	    memcmp(m->look.ip, l->ip, sizeof(l->ip)) == 0 && memcmp(m->look.local, l->local, sizeof(l->local)) == 0 &&
-	    m->look.locked == l->locked && m->look.config_ms == l->config_ms;
+	bool running = m->group != NULL || !l->configured || l->self < 0 || !l->has_key;
 
 	if (l->why[0] != '\0' && strcmp(l->why, m->look.why) != 0)
 		warn_text("%s", l->why);
-	if (same)
+	if (running && same_ground(&m->look, l)) {
+		if (m->look.locked != l->locked || m->look.config_ms != l->config_ms)
+			apply_again(m, l);
 		return;
+	}
 	take_down(m);
 	m->look = *l;
 	if (l->self >= 0) {
