@@ -335,8 +335,8 @@ service_change(const struct service *s, const char *word, const char *pidfile)
 	int status = EXIT_DONE, fd;
 	pid_t pid;
 
-	if (strcmp(word, "restart") == 0 && !would_start(s))
-		return EXIT_FAILED;	/* what runs goes on with what it has */
+	if ((strcmp(word, "restart") == 0 || (strcmp(word, "start") == 0 && systemd_runs())) && !would_start(s))
+		return EXIT_FAILED;	/* what runs goes on with what it has; systemctl would not say why */
 	if (systemd_runs())
 		return systemctl(s, word);
 	if (strcmp(word, "start") != 0)		/* stop, restart */
