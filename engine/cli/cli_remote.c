@@ -138,7 +138,11 @@ do_remote(struct cli *c)
 		bool module = is_word(c->words[1], "-E");
 
 		if (c->nwords != (module ? 3 : 2)) {
-			cli_error("safekit -H: expected %s", module ? "safekit -H servers -E AM" : "safekit -H servers -G");
+			if (c->nwords < 3 && module)
+				cli_error("safekit -E: which module? expected: safekit -H SERVER[,SERVER...] -E AM");
+			else
+				cli_error("safekit %s: \"%s\" is one word too many: expected: safekit -H SERVER[,SERVER...] %s", c->words[1],
+				    c->words[module ? 3 : 2], module ? "-E AM" : "-G");
 			return EXIT_TYPING;
 		}
 		return module ? deploy_module(c, c->words[0], c->words[2]) : deploy_cluster(c, c->words[0]);

@@ -346,6 +346,18 @@ finish(struct webcall *c, long status)
 	c->done(c);
 }
 
+/* A certificate that was not accepted: libcurl says what is wrong with it, not whom we believe */
+static void
+add_trusted(struct webcall *c)
+{
+	size_t n = strlen(c->why);
+
+	if (c->of->ca[0] != '\0')
+		snprintf(c->why + n, sizeof(c->why) - n, "; trusted is %.128s", c->of->ca);
+	else
+		str_copy(c->why + n, sizeof(c->why) - n, "; without SAFE/web/conf/cacert.crt what the system trusts counts");
+}
+
 /* One transfer is over: the next step, or the end of the call */
 static void
 ended(struct webcall *c, CURLcode rc)
@@ -361,6 +373,8 @@ ended(struct webcall *c, CURLcode rc)
 			snprintf(c->why, sizeof(c->why), "its answer is longer than %u MiB", WEBCALL_ANSWER_MAX >> 20);
 		else
 			str_copy(c->why, sizeof(c->why), c->error[0] != '\0' ? c->error : f->easy_strerror(rc));
+		if (rc == CURLE_PEER_FAILED_VERIFICATION)
+			add_trusted(c);
 		c->tls_refused = rc == CURLE_PEER_FAILED_VERIFICATION || rc == CURLE_SSL_CONNECT_ERROR || rc == CURLE_SSL_CERTPROBLEM
 		    || rc == CURLE_SSL_CACERT_BADFILE;
 		if (rc == CURLE_SEND_FAIL_REWIND)

@@ -90,6 +90,7 @@ check "what was issued before is good" openssl verify -CAfile "$C/cacert.crt" "$
 check "checkcert -t client" on 1 ./checkcert -t client
 
 # ---- what checkcert finds ----
+has "$(on 1 ./checkcert -h other.example 2>&1)" "is not for other.example: expected one of IP:10.9.0.1" "a name that is not in the certificate, and those that are"
 chmod 644 "$C/server.key"
 has "$(on 1 ./checkcert -t server 2>&1)" "can be read by others" "a key that others can read"
 chmod 600 "$C/server.key"
@@ -139,6 +140,7 @@ check_status 2 "printcert of what is no module" on 1 "$S1/private/bin/printcert"
 mkdir -p "$C/ssl" && : >"$C/ssl/httpd.webconsolessl.conf"
 check "rmcerts" on 1 "$S1/private/bin/rmcerts" -y
 check_is "$(find "$C" -name '*.key' -o -name '*.crt' -o -name '*.p12' -o -name '*.csr' -o -name '*ssl.conf' -path '*/ssl/*')" "" "nothing is left"
+has "$(on 1 "$S1/private/bin/printcert")" "no certificates in " "printcert says so"
 check "and an authority can be made again" on 1 ./initssl ca <<<"$PASSWORDS"
 
 # ---- safesecret ----
