@@ -228,7 +228,7 @@ run_verb(struct cli *c)
 		return flags & V_ANSWERS ? EXIT_ANSWER_NONE : EXIT_FAILED;
 	if (flags & V_TRIES)
 		c->conn = sk_connect(err, sizeof(err));
-	if (!(flags & V_LOGGED))
+	if (!(flags & V_LOGGED) && !((flags & V_FAR_LOGGED) && c->opt['o'] != NULL))
 		return c->verb->run(c);
 	seq = cmdlog_begin(c);
 	status = c->verb->run(c);

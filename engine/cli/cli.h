@@ -36,6 +36,7 @@ enum verb_flags {
 	V_HIDDEN  = 64,		/* works, not shown */
 	/* who may run it from elsewhere (--role, given by the web service): this role and those above it; without one of them nobody */
 	V_MONITOR = 256, V_CONTROL = 512, V_ADMINISTER = 1024,
+	V_FAR_LOGGED = 4096,	/* changes something that has no line in the command log here, but gets one with --role: who was it? */
 	V_LOOKS	  = 2048,	/* without words, or with check, list or one that ends with status, it only shows: Monitor may */
 };
 

@@ -56,7 +56,7 @@ const struct verb verbs[] = {
 	{ "checker", "on|off -m AM [-i identity]", "m:i:", 1, 1, "on off", CTL | V_CONTROL, do_checker, "Switches all checkers of a module on or off",
 	    "For maintenance: off keeps checkers from starting a failover. It lasts over stop and start of the module; "
 	    "usersetting.checker shows it." },
-	{ "set", "-r class.id -v value -m AM [-i identity]", "m:i:r:v:", 0, 0, "", V_ADMIN | V_MODULE | V_CONTROL, do_set, "Sets a resource",
+	{ "set", "-r class.id -v value -m AM [-i identity]", "m:i:r:v:", 0, 0, "", V_ADMIN | V_MODULE | V_CONTROL | V_FAR_LOGGED, do_set, "Sets a resource",
 	    "For checkers: safekit set -r custom.disk -v down -m AM. Health is up, down or unknown, in either case; other values are shown as they are. "
 	    "Resources have a history of their own, so this is not in the command log." },
 	{ "incloop", "-m AM -i handler", "m:i:J", 0, 0, "", V_ADMIN | V_MODULE | V_ANSWERS, do_loop, "Increments the maxloop counter",
@@ -91,12 +91,12 @@ const struct verb verbs[] = {
 	    "given. Without -m: what safeadmin says of this server. Messages are in English only in this version." },
 	{ "logview", "[-m AM] [-s nb] [-A|-I] [-l en|fr]", "m:s:AIl:J", 0, 0, "", 0, do_logview,
 	    "Shows the last messages of a module and those that come", "With --json: one object per line." },
-	{ "logsave", "[-m AM] [-s nb] [-A|-I] [-l en|fr] /absolute/path", "m:s:AIl:J", 1, 1, "/", V_ADMINISTER, do_logsave,
+	{ "logsave", "[-m AM] [-s nb] [-A|-I] [-l en|fr] /absolute/path", "m:s:AIl:J", 1, 1, "/", V_ADMINISTER | V_FAR_LOGGED, do_logsave,
 	    "Saves the messages of a module in a file",
 	    "The last 50,000 when -s is not given. The file is replaced whole." },
-	{ "printi", "-m AM [-i identity] \"message\"", "m:i:", 1, WORDS_MAX, "", V_ADMIN | V_MODULE | V_CONTROL, do_print, "Writes a message of level I in the log",
+	{ "printi", "-m AM [-i identity] \"message\"", "m:i:", 1, WORDS_MAX, "", V_ADMIN | V_MODULE | V_CONTROL | V_FAR_LOGGED, do_print, "Writes a message of level I in the log",
 	    "A message that begins with - comes after --." },
-	{ "printe", "-m AM [-i identity] \"message\"", "m:i:", 1, WORDS_MAX, "", V_ADMIN | V_MODULE | V_CONTROL, do_print, "Writes a message of level E in the log",
+	{ "printe", "-m AM [-i identity] \"message\"", "m:i:", 1, WORDS_MAX, "", V_ADMIN | V_MODULE | V_CONTROL | V_FAR_LOGGED, do_print, "Writes a message of level E in the log",
 	    "A message that begins with - comes after --." },
 	{ "cmdlog", "[-s nb]", "s:J", 0, 0, "", V_CONTROL, do_cmdlog, "Shows the commands that changed something",
 	    "^ date | pid | running or return N | command. The file SAFEVAR/commandlog has a line when a command starts and one when it "
