@@ -224,12 +224,19 @@ plan_finish(struct plan *p, bool ok)
 	return ok;
 }
 
+static void
+note_bring_key(void)
+{
+	cli_note("Bring the key to the other servers: safekit -H \"*\" -G, or safekit cluster export FILE.zip here, "
+	    "safekit cluster config FILE.zip there");
+}
+
 static int
 config_locked(struct cli *c, const char *file, const char *lock)
 {
 	static struct plan p;
+	bool fresh = file != NULL ? !is_zip(file) : lock == NULL, was, ok;	/* fresh: with a new key */
 	json_t *show;
-	bool was, ok;
 
 	if (!plan_files(&p, c))
 		return EXIT_FAILED;
@@ -240,7 +247,7 @@ config_locked(struct cli *c, const char *file, const char *lock)
 	if (file != NULL)
 		ok = is_zip(file) ? take_zip(&p, file) : take_xml(&p, file);
 	else
-		ok = take_current(&p) && (lock != NULL || new_key(&p));	/* lock and unlock alone leave the key alone */
+		ok = take_current(&p) && (!fresh || new_key(&p));	/* lock and unlock alone leave the key alone */
 	if (!plan_finish(&p, ok))
 		return EXIT_FAILED;
 	if (c->json) {
@@ -250,6 +257,8 @@ config_locked(struct cli *c, const char *file, const char *lock)
 	} else {
 		printf("Cluster configuration applied: signature %s%s\n", p.cluster.signature, p.locked ? ", locked" : "");
 	}
+	if (fresh && p.cluster.nodes_count > 1)
+		note_bring_key();
 	return EXIT_DONE;
 }
 
@@ -327,9 +336,10 @@ change_key(struct cli *c)
 	}
 	if (!plan_finish(&p, ok))
 		return EXIT_FAILED;
-	cli_note(generate ? "Bring the key to the other servers: safekit -H \"*\" -G, or safekit cluster export FILE.zip here, "
-	    "safekit cluster config FILE.zip there"
-	    : "Without a key this server talks to no other: packets are always encrypted");
+	if (generate)
+		note_bring_key();
+	else
+		cli_note("Without a key this server talks to no other: packets are always encrypted");
 	return EXIT_DONE;
 }
 
