@@ -12,6 +12,8 @@
 #include "cli/cli.h"
 #include "act/script_env.h"
 
+#include <linux/close_range.h>
+#include <sys/file.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <errno.h>
@@ -208,6 +210,8 @@ service_child(const struct service *s, const char *program, int told)
 
 	if (env != NULL && null != -1 && setsid() != -1 && chdir("/") == 0
 	    && (!s->tells || script_env_set(&env, "SAFE_READY_FD", "3"))) {
+		/* who lives on holds no lock, and no end of a pipe, of who called us */
+		(void)close_range(READY_FD, ~0U, CLOSE_RANGE_CLOEXEC);
 		dup2(null, STDIN_FILENO);
 		dup2(null, STDOUT_FILENO);
 		dup2(null, STDERR_FILENO);
@@ -329,16 +333,29 @@ service_check(struct cli *c, const struct service *s, const char *pidfile)
 	return fd != -1 ? EXIT_DONE : EXIT_FAILED;
 }
 
+/* One command at a time: two that start would each write its own number, and stop would know one of them.  -1: told */
 static int
-service_change(const struct service *s, const char *word, const char *pidfile)
+service_lock(const struct service *s)
+{
+	char file[PATH_MAX];
+	int fd = -1;
+
+	if (path_format(file, sizeof(file), "%s/run", path_safevar()) && path_mkdirs(file, 0755) == 0
+	    && path_format(file, sizeof(file), "%s/run/%s.lock", path_safevar(), s->name))
+		fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	while (fd != -1 && flock(fd, LOCK_EX) == -1 && errno == EINTR)
+		;
+	if (fd == -1)
+		warn_errno("%s.lock", s->name);
+	return fd;
+}
+
+static int
+service_change_alone(const struct service *s, const char *word, const char *pidfile)
 {
 	int status = EXIT_DONE, fd;
 	pid_t pid;
 
-	if ((strcmp(word, "restart") == 0 || (strcmp(word, "start") == 0 && systemd_runs())) && !would_start(s))
-		return EXIT_FAILED;	/* what runs goes on with what it has; systemctl would not say why */
-	if (systemd_runs())
-		return systemctl(s, word);
 	if (strcmp(word, "start") != 0)		/* stop, restart */
 		status = service_stop(s, pidfile);
 	if (strcmp(word, "stop") == 0)
@@ -350,6 +367,23 @@ service_change(const struct service *s, const char *word, const char *pidfile)
 		status = service_start(s, pidfile);
 	if (status == EXIT_DONE && s->note != NULL)
 		cli_note("%s", s->note);
+	return status;
+}
+
+static int
+service_change(const struct service *s, const char *word, const char *pidfile)
+{
+	int lock, status;
+
+	if ((strcmp(word, "restart") == 0 || (strcmp(word, "start") == 0 && systemd_runs())) && !would_start(s))
+		return EXIT_FAILED;	/* what runs goes on with what it has; systemctl would not say why */
+	if (systemd_runs())
+		return systemctl(s, word);
+	lock = service_lock(s);
+	if (lock == -1)
+		return EXIT_FAILED;
+	status = service_change_alone(s, word, pidfile);
+	close(lock);
 	return status;
 }
 
