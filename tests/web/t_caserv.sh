@@ -172,7 +172,12 @@ check "renewal with a new key" on 2 ./initssl req --newkey "$URL" "CA_admin:-" "
 [ "$(cat "$S2/web/conf/server.key")" != "$key" ]; check_is $? 0 "it is another one"
 check_is "$(pgrep -fa 'CA-Pass' | grep -v "^$$ ")" "" "no password in the list of processes"
 check "stopcaserv" on 1 ./stopcaserv
-check "startcaserv: with a certificate of the authority now" on 1 ./startcaserv <<<"$password"
+on 1 ./startcaserv <<<"$password" >"$D/start.a" 2>&1 & a=$!
+on 1 ./startcaserv <<<"$password" >"$D/start.b" 2>&1 & b=$!
+wait $a; a=$?
+wait $b; b=$?
+check_is "$((a + b))" 1 "startcaserv, with a certificate of the authority now, twice at once: one starts" || tap_diag "$(cat "$D/start.a" "$D/start.b")"
+check_is "$(pgrep -c -f "^$S1/private/bin/safecaserv")" 2 "... and there is one keeper with its process, as many as stopcaserv ends"
 check "renewal: the authority vouches for the server" on 2 ./initssl req "$URL" CA_admin:- <<<"$password"
 
 # ---- external PKI by the advanced page ----
