@@ -54,9 +54,13 @@ if command -v nft >/dev/null && nft list ruleset >/dev/null 2>&1 && filter 2>/de
 	check "nft: add again" fw add
 	check_is "$(rules | sort)" "$(sort <<<"$once")" "nft: added twice is added once"
 	check_is "$(rules | grep -c 'safekit:module')" 0 "nft: no rule of a module that is not configured"
+	echo 'udp 4999' >"$D/s1/var/firewall/module.farm.new"	# of a module of that name
 	out=$(configure 2>&1)
 	check_is "$?" 0 "nft: a module is configured" || tap_diag "$out"
 	has "$(rules)" 'udp dport 4803 accept comment "safekit:module.farm"' "nft: its port is open at once"
+	fw reload
+	has "$(rules)" 'udp dport 4999 accept comment "safekit:module.farm.new"' "nft: a module whose name is another's with .new behind it is not forgotten"
+	fw del farm.new
 	check "nft: deconfig" safekit deconfig -m farm
 	check_is "$(rules | grep -c 'safekit:module')" 0 "nft: and closed"
 	mkdir -p "$S1/web/conf/ssl" && : >"$S1/web/conf/ssl/httpd.webconsolessl.conf"
