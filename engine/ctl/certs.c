@@ -191,6 +191,9 @@ warn_of(struct certs *c, size_t i)
 		str_copy(c->told_print[i], sizeof(c->told_print[i]), s->print);
 		c->told[i] = INT_MAX;
 	}
+	/* the clock was ahead of the time: what was told too early is told again when it is due.  A day apart, so that it does not flutter */
+	if (certs_due(left - DAY_S) > c->told[i])
+		c->told[i] = INT_MAX;
 	if (due >= c->told[i])
 		return false;
 	c->told[i] = due;

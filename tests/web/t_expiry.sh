@@ -78,6 +78,11 @@ stop
 start
 check "after a restart its resources are there again" until_ok 20 value_is cert.admin up
 check_is "$(lines 'admin expires')$(lines 'server expires')$(lines 'cacert expires')" "111" "what was told is not told again"
+stop
+sed -i '/"admin"/,/}/s/"told": [0-9]*/"told": 0/' "$D/s1/var/certificates.json"
+check "as if the clock had once been ahead: admin was called expired" grep -q '"told": 0' "$D/s1/var/certificates.json"
+start
+check "... and is told of when its time comes" until_ok 10 lines_are 2 "admin expires in 20 days"
 # one that has expired, as openssl of any version can make it
 touch "$D/index" && printf '01\n' >"$D/serial"
 cat >"$D/ca.cnf" <<-EOF
