@@ -130,6 +130,17 @@ for kind in legacy nft; do
 	check_is "$(save | grep -c safekit:safeagent)" 4 "iptables-$kind: the rest stays"
 	check "iptables-$kind: del safeagent" run fw del safeagent
 	check_is "$(save)" "$before" "iptables-$kind: nothing is left, what was there stays"
+	run fw add >/dev/null
+	run iptables -w -A INPUT -j SAFEKIT
+	run ip6tables -w -F INPUT
+	check "iptables-$kind: del, after others restored a rule and flushed a chain" run fw del
+	check_is "$(save)" "$before" "iptables-$kind: nothing is left"
+	run fw add >/dev/null
+	run iptables -w -F && run ip6tables -w -F
+	check "iptables-$kind: reload, after others flushed all" run fw reload
+	has "$(run iptables -w -S)" '-A INPUT -j SAFEKIT' "iptables-$kind: it is there again"
+	check "iptables-$kind: and gone" run fw del
+	check_is "$(save | grep -c SAFEKIT)" 0 "iptables-$kind: nothing is left"
 	run iptables -w -P INPUT ACCEPT; run iptables -w -F; run ip6tables -w -P INPUT ACCEPT
 done
 
