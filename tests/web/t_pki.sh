@@ -26,6 +26,8 @@ cp "$D/names" "$C/ipnames.json"
 check_status 1 "a password that is too short" on 1 ./initssl ca <<<short
 check_status 1 "and nothing is left of it" test -e "$C/ca/private/cacert.key"
 check "initssl ca" on 1 ./initssl ca '/O=My Company/OU=My Entity/CN=My Company Private Certificate Authority' <<<"$PASSWORDS"
+behind() { openssl verify -attime "$(($(date +%s) - 400))" -CAfile "$C/cacert.crt" "$C/server.crt" "$C/cacert.crt"; }
+check "it is good for a server whose clock is minutes behind" behind
 check_is "$(modes "$C" | grep -E 'key|p12|csr' | grep -v '^600 ')" "" "keys, requests and pkcs12 files have mode 0600"
 check_is "$(cd "$C/ca" && find . -type f | sort)" "./certs/cacert.crt
 ./certs/server_localca.crt
@@ -86,6 +88,7 @@ check "initssl renew --newkey" on 1 ./initssl renew --newkey
 [ "$(key_of "$C/server.crt")" != "$key" ]; check_is $? 0 "another key"
 check "the other files are of the new key" on 1 ./checkcert -t server
 check "initssl renewca" on 1 ./initssl renewca
+check "... also for a server whose clock is minutes behind" behind
 check "what was issued before is good" openssl verify -CAfile "$C/cacert.crt" "$C/ca/certs/user_Monitor_operator.crt"
 check "checkcert -t client" on 1 ./checkcert -t client
 

@@ -12,8 +12,6 @@
 #include <string.h>
 #include <time.h>
 
-#define BACKDATE_S	600	/* clocks that differ (ours) */
-
 static bool
 set_serial(X509 *x)
 {
@@ -35,7 +33,7 @@ set_times(X509 *x, X509 *ca, int days)
 {
 	time_t now = time(NULL);
 
-	if (X509_time_adj_ex(X509_getm_notBefore(x), 0, -BACKDATE_S, &now) == NULL || X509_time_adj_ex(X509_getm_notAfter(x), days, 0, &now) == NULL)
+	if (X509_time_adj_ex(X509_getm_notBefore(x), 0, -REQUEST_BACKDATE_S, &now) == NULL || X509_time_adj_ex(X509_getm_notAfter(x), days, 0, &now) == NULL)
 		return false;
 	if (ASN1_TIME_compare(X509_get0_notAfter(x), X509_get0_notAfter(ca)) > 0)
 		return X509_set1_notAfter(x, X509_get0_notAfter(ca)) == 1;

@@ -17,6 +17,7 @@
 #define REQUEST_ALTS_MAX	128		/* alternative names (ours) */
 #define REQUEST_ALT_MAX		254		/* bytes with NUL of a DNS name (RFC 1035: 253) */
 #define REQUEST_CN_MAX		65		/* bytes with NUL (X.520: 64 characters) */
+#define REQUEST_BACKDATE_S	600		/* certificates begin so long ago, for clocks that differ (ours) */
 
 enum request_kind { REQUEST_SERVER = 0, REQUEST_USER };
 struct request_alt { bool ip; uint8_t addr[16]; uint8_t len; char dns[REQUEST_ALT_MAX]; };

@@ -4,6 +4,7 @@
  *
  * Called by: initssl, makeusercert, safecaserv, as root.  Never does: take anything over from the request that request.h does not name.
  *   safecert sign -t server|user [-r ROLE] -c CA.crt -k CA.key [-d DAYS] -o OUT.crt REQUEST.csr
+ *   safecert backdate -k CA.key CA.crt: the authority's own, which openssl made a moment ago, begins as early as what it signs
  */
 #include "config.h"
 #include "web/pki/request.h"
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define DAYS_DEFAULT	1826
@@ -112,10 +114,31 @@ sign(const struct order *o)
 	return ok;
 }
 
+static bool
+backdate(const char *key_file, const char *file)
+{
+	time_t now = time(NULL);
+	EVP_PKEY *key = NULL;
+	X509 *x = read_certificate(file);
+	bool ok = false;
+
+	if (x != NULL && (key = read_private(key_file)) != NULL) {
+		ok = X509_check_private_key(x, key) == 1 && X509_time_adj_ex(X509_getm_notBefore(x), 0, -REQUEST_BACKDATE_S, &now) != NULL &&
+		    X509_sign(x, key, EVP_sha384()) != 0;
+		if (!ok)
+			warn_text("%s: cannot be signed again", file);
+	}
+	ok = ok && write_certificate(file, x);
+	X509_free(x);
+	EVP_PKEY_free(key);
+	return ok;
+}
+
 static int
 usage(void)
 {
-	fputs("usage: safecert sign -t server|user [-r Admin|Control|Monitor] -c CA.crt -k CA.key [-d DAYS] -o OUT.crt REQUEST.csr\n", stderr);
+	fputs("usage: safecert sign -t server|user [-r Admin|Control|Monitor] -c CA.crt -k CA.key [-d DAYS] -o OUT.crt REQUEST.csr\n"
+	    "       safecert backdate -k CA.key CA.crt\n", stderr);
 	return 2;
 }
 
@@ -126,6 +149,8 @@ main(int argc, char **argv)
 	int c;
 
 	diag_init("safecert", 0);
+	if (argc == 5 && strcmp(argv[1], "backdate") == 0 && strcmp(argv[2], "-k") == 0)
+		return backdate(argv[3], argv[4]) ? 0 : 1;
 	if (argc < 2 || strcmp(argv[1], "sign") != 0)
 		return usage();
 	optind = 2;
