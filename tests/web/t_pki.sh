@@ -3,6 +3,7 @@
 # timeout: 120
 #
 # t_pki: initssl, makeusercert, checkcert, getipandnames, rmcerts, printcert with the real openssl (UG 11.3.2, 11.6).
+# shellcheck disable=SC2317	# functions that check calls
 # shellcheck source=tests/web/pki_lib.sh
 . "$(dirname "$(readlink -f "$0")")/pki_lib.sh"
 C=$S1/web/conf
