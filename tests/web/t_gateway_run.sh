@@ -9,7 +9,7 @@
 rm "$D/safekit"
 cat > "$D/safekit" <<END
 #!/bin/bash
-[ "\$1 \$2 \$3 \$4" = "--role Admin -u u@10.9.8.7" ] || { echo "no role"; exit 99; }
+[ "\$1 \$2 \$3 \$4" = "--role Admin -u u@10.9.8.7" ] || [ "\$1 \$2 \$5" = "--role Control wait" ] || { echo "no role"; exit 99; }
 shift 4
 case \$1 in
 env) env -0 | cut -z -d = -f 1 | sort -z | tr '\\0' ' ' ;;
@@ -48,7 +48,12 @@ kill "$(cat "$D/daemon")"
 
 # many at once
 : > "$D/waiting"; : > "$D/ended"
-for i in 1 2 3 4 5 6 7 8; do run '"wait"' > "$D/run.$i" & pids="$pids $!"; done
+ROLE=Control
+for i in 1 2 3 4 5 6; do run '"wait"' > "$D/run.$i" & pids="$pids $!"; done
+check "six run" until_true 10 eval '[ "$(wc -l < "$D/waiting")" = 6 ]'
+same "who is not Admin leaves room for who is" "$(post_code '{"argv":["wait"]}' /commands)" 503
+ROLE=Admin
+for i in 7 8; do run '"wait"' > "$D/run.$i" & pids="$pids $!"; done
 check "eight run" until_true 10 eval '[ "$(wc -l < "$D/waiting")" = 8 ]'
 same "a ninth is told to come again" "$(post_code '{"argv":["env"]}' /commands)" 503
 same "others are answered meanwhile" "$(code /session)" 200

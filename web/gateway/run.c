@@ -136,20 +136,29 @@ make_pipes(struct running *c, int fds[2])
 	return false;
 }
 
+/* How many may run for there to be one more of this role: a Control who waits for states, fifteen minutes each, leaves room for administrators */
+static int
+room_for(enum role role)
+{
+	return role == ROLE_ADMIN ? RUNS_MAX : role == ROLE_CONTROL ? RUNS_MAX - 2 : RUNS_MAX - 4;
+}
+
 void
 run_command(struct request *r, const char *const *argv, run_reply then)
 {
 	const char *words[ARGV_MAX + 8] = { "run", role_names[r->role], r->who };
 	struct running *c;
-	int fds[2], n = 3;
+	int fds[2], n = 3, used = 0, i;
 	bool asked;
 
-	for (c = running; c < running + RUNS_MAX && c->r != NULL; c++)
-		;
-	if (c == running + RUNS_MAX) {
-		problem(r, 503, "%d commands run already", RUNS_MAX);
+	for (i = 0; i < RUNS_MAX; i++)
+		used += running[i].r != NULL;
+	if (used >= room_for(r->role)) {
+		problem(r, 503, "%d commands run already", used);
 		return;
 	}
+	for (c = running; c->r != NULL; c++)
+		;
 	for (; *argv != NULL && n < ARGV_MAX + 7; argv++)
 		words[n++] = *argv;
 	words[n] = NULL;
