@@ -98,6 +98,7 @@ struct column { const char *field; const char *title; };
 void show_json(const json_t *value);
 /* Rows as a table.  A field that type says is a time is shown as a date; type may be NULL. */
 void show_table(const struct report_type *type, const json_t *rows, const struct column *columns, size_t n);
+size_t show_control(const char *text);	/* bytes of the control character (UTF-8) that text begins with, 0: none; text is not empty */
 void show_safe(FILE *to, const char *text);	/* text of others: control characters become '?' */
 char *show_share(const json_t *row, char *buf, size_t size);	/* buckets of 256 of a rpt_share: "50.0 %" */
 char *show_time(int64_t wall_us, bool micro, char sep, char *buf, size_t size);	/* "2016-05-20T17:06:45[.ffffff]", "-" for 0 */

@@ -31,8 +31,12 @@ print_block(FILE *to, const char *text)
 {
 	char last = '\n';
 
-	for (; *text != '\0'; last = *text++)
-		fputc(((unsigned char)*text < 0x20 && *text != '\n' && *text != '\t') || *text == 0x7f ? '?' : *text, to);
+	for (; *text != '\0'; last = *text++) {
+		size_t n = *text == '\n' || *text == '\t' ? 0 : show_control(text);
+
+		fputc(n > 0 ? '?' : *text, to);
+		text += n > 1 ? n - 1 : 0;
+	}
 	if (last != '\n')
 		fputc('\n', to);
 }

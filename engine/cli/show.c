@@ -13,13 +13,26 @@
 #define CELL_MAX	640	/* bytes of one cell (SK_TEXT_MAX fits) */
 #define COLUMNS_MAX	16
 
+size_t
+show_control(const char *text)
+{
+	const unsigned char *p = (const unsigned char *)text;
+
+	/* U+0080 to U+009F too: terminals take U+009B as ESC [ */
+	return *p < 0x20 || *p == 0x7f ? 1 : *p == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f ? 2 : 0;
+}
+
 void
 show_safe(FILE *to, const char *text)
 {
 	const char *p;
 
-	for (p = text; *p != '\0'; p++)
-		fputc((unsigned char)*p < 0x20 || *p == 0x7f ? '?' : *p, to);
+	for (p = text; *p != '\0'; p++) {
+		size_t n = show_control(p);
+
+		fputc(n > 0 ? '?' : *p, to);
+		p += n > 1 ? n - 1 : 0;
+	}
 }
 
 void

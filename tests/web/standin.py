@@ -7,6 +7,7 @@
 # SAFEVAR/fault, read for each request: "silent" (no answer), "late" (none to a request), "garbage", "broken" (500), "cut" (half an answer),
 # "long" (an answer without end), "drop" (does it, and closes the connection instead of an answer),
 # "nothing" (not of this suite: 404).  SAFEVAR/asked: one line for each signed request that was let in.
+# SAFEVAR/colours is there: commands say control characters.
 # SAFEVAR/slow is there: commands took too long and said too much.
 # SAFEVAR/travelled: the files that it was given, one behind the other.
 import hashlib, hmac, http.server, json, os, secrets, socketserver, ssl, subprocess, sys, threading
@@ -179,6 +180,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         ended = subprocess.run([SAFEKIT, "--role", "Admin", "-u", user] + argv, stdin=subprocess.DEVNULL, capture_output=True)
         if drop:
             self.close_connection = True
+            return
+        if os.path.exists(SAFEVAR + "/colours"):
+            self.answer(200, {"status": 0, "stdout": "a\x1b[2Jb\x9b2Jc\r\nd\u00e9\n", "stderr": "\x9dx\n"})
             return
         more = {"note": "ended by the web service: it took too long", "truncated": True} if os.path.exists(SAFEVAR + "/slow") else {}
         self.answer(200, {"status": ended.returncode, "stdout": ended.stdout.decode(), "stderr": ended.stderr.decode(), **more})
