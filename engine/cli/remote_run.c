@@ -127,8 +127,9 @@ on_done(struct webcall *call)
 	} else if (call->status == 0) {
 		say_why(p, "not reached: ", call->why);
 	} else if (call->status == 401) {
-		say_why(p, "refused: it does not know our credential: expected the same cluster configuration, or the same password given to ",
-		    "webservercfg -passwd");
+		webcall_refusal(call, refusal, sizeof(refusal));
+		say_why(p, "refused: it does not know our credential: expected the same cluster configuration, or the same password given to "
+		    "webservercfg -passwd; it says ", refusal);
 	} else if (call->status < 200 || call->status > 299) {
 		webcall_refusal(call, refusal, sizeof(refusal));
 		say_why(p, "refused: ", refusal);
