@@ -149,7 +149,7 @@ bool key_differs(const char *module, bool *differs);		/* wanted and active; fals
 /* ---- cli_cluster.c, cli_module.c: for -E and -G (remote.h).  The zip of cluster export; false: told */
 bool cluster_write(const char *zip);
 int cluster_take(struct cli *c, const char *zip, bool check);		/* apply it; check: could it be?  exit status */
-int module_take(struct cli *c, const char *package, bool check);	/* install it, over what is there; exit status */
+int module_take(struct cli *c, const char *package, bool check);	/* under tree_lock(): install it, over what is there; exit status */
 
 /* ---- wrapper.c: AM_start_wrapper.sh, AM_stop_wrapper.sh in dir/bin; vip: the module has virtual addresses; false: told ---- */
 bool wrapper_write(const char *dir, const char *module, int mode, bool vip);

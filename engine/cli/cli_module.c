@@ -310,14 +310,8 @@ do_module_install(struct cli *c)
 int
 module_take(struct cli *c, const char *package, bool check)
 {
-	int lock = tree_lock(), status;
-
-	if (lock == -1)
-		return EXIT_FAILED;
 	c->opt['r'] = "";	/* also over what is installed */
-	status = check ? check_package(c, package) : install(c, package);
-	close(lock);
-	return status;
+	return check ? check_package(c, package) : install(c, package);
 }
 
 /* ---- uninstall: deconfigured first, then gone at one instant, then its id is free ---- */

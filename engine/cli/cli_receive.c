@@ -128,13 +128,18 @@ int
 do_module_receive(struct cli *c)
 {
 	char dir[PATH_MAX], package[PATH_MAX], key[PATH_MAX], purpose[SK_NAME_MAX + 16];
-	int status = EXIT_FAILED;
+	int status = EXIT_FAILED, lock;
 	bool check;
 
 	if (!wants_check(c, 2, &check))
 		return EXIT_TYPING;
-	if (!work_folder(dir))
+	/* over package and key: those of two senders at once are not mixed */
+	if ((lock = tree_lock()) == -1)
 		return EXIT_FAILED;
+	if (!work_folder(dir)) {
+		close(lock);
+		return EXIT_FAILED;
+	}
 	if (path_format(package, sizeof(package), "%s/package.safe", dir) && path_format(key, sizeof(key), "%s/key", dir)
 	    && path_format(purpose, sizeof(purpose), "package %s", c->module) && open_sealed(c->words[0], purpose, package)
 	    && path_format(purpose, sizeof(purpose), "key %s", c->module) && open_sealed(c->words[1], purpose, key)
@@ -144,5 +149,6 @@ do_module_receive(struct cli *c)
 			status = EXIT_FAILED;
 	}
 	remove_folder(dir);
+	close(lock);
 	return status;
 }
