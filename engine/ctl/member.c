@@ -543,8 +543,8 @@ apply_again(struct member *m, const struct look *l)
 		admin_say(m->admin, "", MSG_CLUSTER_CONFIG, l->conf.signature);
 }
 
-/* First look or a new one: is anything different from what runs? */
-static void
+/* First look or a new one: is anything different from what runs?  true: what modules are set up with is, too */
+static bool
 apply(struct member *m, const struct look *l)
 {
 	bool running = m->group != NULL || !l->configured || l->self < 0 || !l->has_key;
@@ -554,7 +554,7 @@ apply(struct member *m, const struct look *l)
 	if (running && same_ground(&m->look, l)) {
 		if (m->look.locked != l->locked || m->look.config_ms != l->config_ms)
 			apply_again(m, l);
-		return;
+		return false;
 	}
 	take_down(m);
 	m->look = *l;
@@ -570,6 +570,7 @@ apply(struct member *m, const struct look *l)
 		admin_say(m->admin, "", MSG_CLUSTER_CONFIG, l->conf.signature);
 	if (l->configured && l->self >= 0 && l->has_key)
 		bring_up(m);
+	return true;
 }
 
 static void
@@ -591,22 +592,23 @@ work_done(uv_work_t *w, int status)
 {
 	struct member *m = w->data;
 	struct look *l = m->pending;
+	bool changed;
 
 	m->pending = NULL;
 	if (m->admin->ending || status != 0) {
 		free(l);
 		return;
 	}
-	apply(m, l);
+	changed = apply(m, l);
 	if (l->configured && !l->complete)
 		uv_timer_start(&m->reload, on_reload, RELOAD_MS, 0);
 	free(l);
-	if (m->admin->started)
+	if (m->admin->started && changed)	/* a heart opens its links anew for it */
 		registry_cluster_changed(m->admin);
-	else
+	if (!m->admin->started) {
 		registry_start(m->admin);
-	if (!m->admin->started)
 		server_open(m->admin->server);
+	}
 	m->admin->started = true;
 	if (m->again) {
 		m->again = false;
