@@ -11,7 +11,7 @@ safekit() { SAFE=$S1 SAFEVAR=$D/s1/var "$S1/safekit" "$@"; }
 fw() { SAFE=$S1 SAFEVAR=$D/s1/var "$S1/private/bin/firewallcfg" "$@"; }
 [ -x "$S1/safekit" ] || tap_skip_all "no safekit in the installed tree"
 mkdir -p "$S1/web/conf"
-printf 'Define httpadminport 9010\n# Define httpcontrolport 9011\nDefine httpsport 9453\n' >"$S1/web/conf/httpd.conf"
+printf 'define httpadminport "9010"\n# Define httpcontrolport 9011\nDefine httpsport 9453\n' >"$S1/web/conf/httpd.conf"
 ADMIN=
 end_all() {
 	[ -z "$ADMIN" ] || kill "$ADMIN"
