@@ -124,7 +124,7 @@ matrix() {	# matrix LABEL ROLE USER LOGIN CURLARGS...: LOGIN as in X-Safekit-Met
 	[ "$login" != certificate ] || [ "$page" != 401 ] || { page=403 api=403; }	# a certificate cannot be asked for any more
 	for method in GET POST PUT DELETE PATCH; do
 		check_is "$(reaches $method /api/v1/modules "$@")" "$api" "$label: $method /api/v1/modules"
-		check_is "$(reaches $method /node/api/v1/state "$@")" "200 - - node" "$label: $method /node/api/v1/state"
+		check_is "$(reaches $method /node/api/v1/state "$@")" "200 - Admin node" "$label: $method /node/api/v1/state"
 	done
 	check_is "$(reaches GET / "$@")" $page "$label: GET /"
 	check_is "$(reaches GET /index.html "$@")" $page "$label: GET /index.html"

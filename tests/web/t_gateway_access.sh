@@ -68,10 +68,10 @@ for p, item in document()["paths"].items():
                         good = status not in (401, 403) and status < 500
                     if not good:
                         wrong.append("%s %s user %s role %r login %s: %d" % (method, target, user, role, login, status))
-                    # the servers' entrance: nobody but with a signature, whatever role is told
+                    # the servers' entrance: nobody without a signature, and with one no more than httpd's role for the port
                     status = ask(method.upper(), "/node/api/v1" + target, {**headers(user, role, login), **more}, body)
                     count += 1
-                    if status != (200 if need == 0 and login == "node" else 401 if login == "node" else 403):
+                    if status != (403 if login != "node" else 200 if need == 0 else 403 if RANK.get(role, 0) < need else 401):
                         wrong.append("%s /node%s user %s role %r login %s: %d" % (method, target, user, role, login, status))
 print("\n".join("# " + w for w in wrong[:20]))
 print("%d requests, %d wrong" % (count, len(wrong)))

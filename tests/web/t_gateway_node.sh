@@ -18,7 +18,7 @@ class Unix(http.client.HTTPConnection):
 
 def ask(method, target, body=b"", headers={}):
     c = Unix("h")
-    c.request(method, target, body or None, {"X-Safekit-Method": "node", "X-Safekit-Addr": "10.1.0.12", "X-Safekit-Node": "node2", "X-Safekit-Server": "10.1.0.11", "Content-Type": "application/json", **headers})
+    c.request(method, target, body or None, {"X-Safekit-Method": "node", "X-Safekit-Role": "Admin", "X-Safekit-Addr": "10.1.0.12", "X-Safekit-Node": "node2", "X-Safekit-Server": "10.1.0.11", "Content-Type": "application/json", **headers})
     r = c.getresponse()
     return r.status, json.loads(r.read() or b"{}")
 
@@ -42,7 +42,7 @@ def case(what):
     if what == "session": s = signed("GET", "/session")[1]; return s["user"], s["role"], s["login"]
     if what == "capped":
         s = signed("GET", "/session", headers={"X-Safekit-Role": "Monitor"})[1]
-        return s["role"], signed("POST", C, cmd, headers={"X-Safekit-Role": "Monitor"})[0], signed("GET", "/modules", headers={"X-Safekit-Role": "x"})[0]
+        return s["role"], signed("POST", C, cmd, headers={"X-Safekit-Role": "Monitor"})[0], signed("GET", "/modules", headers={"X-Safekit-Role": "x"})[0], signed("GET", "/modules", headers={"X-Safekit-Role": ""})[0]
     if what == "unsigned": return ask("GET", M)[0]
     if what == "otherkey": return signed("GET", "/modules", k=bytes(32))[0]
     if what == "twice": n = nonce(); return signed("GET", "/modules", n=n)[0], signed("GET", "/modules", n=n)[0]
@@ -72,7 +72,7 @@ def case(what):
         for i in range(6):
             s = socket.socket(socket.AF_UNIX)
             s.connect(path)
-            s.sendall(("POST /node/api/v1/files HTTP/1.1\r\nHost: h\r\nX-Safekit-Method: node\r\nContent-Length: %d\r\nAuthorization: %s\r\n\r\nPK" % (2 if held else 1000000, auth(nonce(), "POST", "/x", b"", bytes(32)))).encode())
+            s.sendall(("POST /node/api/v1/files HTTP/1.1\r\nHost: h\r\nX-Safekit-Method: node\r\nX-Safekit-Role: Admin\r\nContent-Length: %d\r\nAuthorization: %s\r\n\r\nPK" % (2 if held else 1000000, auth(nonce(), "POST", "/x", b"", bytes(32)))).encode())
             held.append(s)
         held[5].settimeout(10)
         busy = held[5].recv(100)[:12]
@@ -97,7 +97,7 @@ same "who it is" "$(node session)" "('node:node2', 'Admin', 'node')"
 has "a command" "$(node command)" "(200, {'status': 0"
 has "in the command log" "$(cat "$D/actions")" "command --role Admin -u node:node2@10.1.0.12 stop -m m1"
 : > "$D/actions"
-same "a port of httpd that takes away" "$(node capped)" "('Monitor', 403, 403)"
+same "a port of httpd that takes away" "$(node capped)" "('Monitor', 403, 403, 403)"
 same "nothing signed" "$(node unsigned)" 401
 same "another key" "$(node otherkey)" 401
 same "a number is good once" "$(node twice)" "(200, 401)"

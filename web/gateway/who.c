@@ -78,7 +78,7 @@ take_server(struct request *r, const char *login, const char *name, const char *
 		return false;
 	}
 	r->node = true;
-	r->role = most == NULL ? ROLE_ADMIN : role_of(most);	/* once it has proved that it is one: who_proves().  A port of httpd may take away */
+	r->role = role_of(most);	/* httpd's, by the port; once it has proved that it is one: who_proves() */
 	snprintf(text, sizeof(text), "node:%.50s", name != NULL ? name : "?");
 	str_copy(r->user, sizeof(r->user), text);
 	return true;
